@@ -1,0 +1,20 @@
+"""No perturbation: the row that every other row is compared with."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from sealproof.attacks.base import Attack, Audio
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity(Attack):
+    """Returns the clip bit for bit."""
+
+    name: ClassVar[str] = "identity"
+    family: ClassVar[str] = "identity"
+
+    def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
+        """Returns the clip."""
+        del sample_rate, rng
+        return clip

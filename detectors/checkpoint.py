@@ -1,0 +1,119 @@
+"""Loading other people's checkpoints: nothing is unpickled before its SHA-256 is known to be the published one."""
+
+import hashlib
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sealproof.detectors.base import DetectorError, UnavailableError
+
+_CHUNK_BYTES = 1 << 20
+
+
+def sha256_of(path: Path) -> str:
+    """Returns the hex SHA-256 of a file.
+
+    Raises:
+        UnavailableError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UnavailableError(f"The checkpoint {path} must be readable: {error}.") from error
+
+
+def require_sha256(path: Path, expected: str) -> bytes:
+    """Returns the content of a file whose SHA-256 is the expected one.
+
+    The bytes that were hashed are the bytes returned, so nobody can swap the file between the check and the use.
+
+    Raises:
+        DetectorError: The hash differs: the file is truncated, damaged or another one.
+        UnavailableError: The file cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnavailableError(f"The checkpoint {path} must be readable: {error}.") from error
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != expected.lower():
+        raise DetectorError(
+            f"The checkpoint {path} must have SHA-256 {expected}. Got {actual} over {len(content)} bytes. "
+            "It was not opened; delete it and fetch it again."
+        )
+    return content
+
+
+def load_tensors(path: Path, expected_sha256: str, allow: Sequence[Callable[..., Any]] = ()) -> dict[str, Any]:
+    """Loads a torch checkpoint from a file with the expected SHA-256, without running code from it.
+
+    Args:
+        path: A file written by `torch.save`.
+        expected_sha256: 64 hex digits.
+        allow: Classes that the file may hold beside tensors and plain containers.
+
+    Returns:
+        The checkpoint's dictionary, tensors on the CPU.
+
+    Raises:
+        DetectorError: The hash differs, or the file is no checkpoint or needs a class that is not allowed.
+        UnavailableError: The file cannot be read.
+    """
+    import pickle
+
+    import torch
+
+    content = require_sha256(path, expected_sha256)
+    try:
+        with torch.serialization.safe_globals(list(allow)):
+            checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        first_line = str(error).strip().splitlines()[0]
+        raise DetectorError(f"The checkpoint {path} must load with weights_only=True. Got: {first_line}") from error
+    if not isinstance(checkpoint, dict):
+        raise DetectorError(f"The checkpoint {path} must hold a dictionary. Got {type(checkpoint).__name__}.")
+    return checkpoint
+
+
+def download(url: str, target: Path, expected_sha256: str, timeout_s: float = 30.0) -> None:
+    """Fetches a file; `target` appears only complete and with the expected SHA-256.
+
+    Args:
+        url: Address of the file, https only.
+        target: Where it goes; its folder is created. A file already there is replaced.
+        expected_sha256: 64 hex digits.
+        timeout_s: Longest silence of the server.
+
+    Raises:
+        UnavailableError: The server cannot be reached, or the disk cannot be written.
+        DetectorError: What came has another hash; it was thrown away.
+    """
+    import os
+    import tempfile
+    from urllib.error import URLError
+    from urllib.request import urlopen
+
+    if not url.startswith("https://"):
+        raise DetectorError(f"The address of a checkpoint must start with https://. Got {url}.")
+    digest = hashlib.sha256()
+    partial: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The partial file lies beside the target, because a rename is atomic only within one file system.
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            partial = Path(file.name)
+            with urlopen(url, timeout=timeout_s) as response:  # noqa: S310 - https is required above
+                while chunk := response.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+                    file.write(chunk)
+        if digest.hexdigest() != expected_sha256.lower():
+            raise DetectorError(f"What {url} sent must have SHA-256 {expected_sha256}. Got {digest.hexdigest()}.")
+        os.replace(partial, target)
+        partial = None
+    except (URLError, TimeoutError, OSError) as error:
+        raise UnavailableError(f"{url} could not be downloaded to {target}: {error}.") from error
+    finally:
+        if partial is not None:
+            partial.unlink(missing_ok=True)

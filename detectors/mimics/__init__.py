@@ -1,0 +1,35 @@
+"""Mimic networks: what can be trained to imitate a detector, one network a file."""
+
+import difflib
+from importlib import import_module
+
+from sealproof.detectors.mimics.base import MimicRecipe
+
+_RECIPES = {
+    "seed_cnn": "sealproof.detectors.mimics.seed_cnn:SeedCnn",
+    "spectrogram_cnn": "sealproof.detectors.mimics.spectrogram_cnn:SpectrogramCnn",
+}
+
+
+def list_mimics() -> list[str]:
+    """Return the names of all mimic networks."""
+    return sorted(_RECIPES)
+
+
+def get_mimic_recipe(name: str) -> MimicRecipe:
+    """Return a mimic's network and training by name.
+
+    Raises:
+        ValueError: There is no such mimic.
+    """
+    if name not in _RECIPES:
+        close = difflib.get_close_matches(name, _RECIPES, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        msg = f"The mimic must be one of {', '.join(list_mimics())}. Got {name!r}.{hint}"
+        raise ValueError(msg)
+    module, _, attribute = _RECIPES[name].partition(":")
+    recipe: MimicRecipe = getattr(import_module(module), attribute)()
+    return recipe
+
+
+__all__ = ["MimicRecipe", "get_mimic_recipe", "list_mimics"]

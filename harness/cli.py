@@ -1,0 +1,261 @@
+"""The `sealproof` command."""
+
+import argparse
+import errno
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: done; done, but cells or checks failed; refused; Ctrl-C."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; bad input gets one line on standard error."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    # Named by module, so that --help imports no numpy; every refusal of ours is one of these.
+    from sealproof.attacks.base import AttackError
+    from sealproof.detectors.base import DetectorError
+    from sealproof.harness.errors import HarnessError
+
+    try:
+        return command(options)
+    except (HarnessError, AttackError, DetectorError) as error:
+        return _fail(str(error), BAD_INPUT)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return _fail(
+                f"The disk is full ({error}). What was finished stays; free space and give the command again.",
+                BAD_INPUT,
+            )
+        return _fail(f"{error}. What was finished stays.", BAD_INPUT)
+    except KeyboardInterrupt:
+        return _fail("Stopped. What was finished stays; give the same command again to go on.", INTERRUPTED)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"sealproof: {message}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("sealproof", description="Proof-test audio watermark detectors.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    build = _add(commands, "build", _build, "watermark a corpus: clean and watermarked clips, split by recording")
+    build.add_argument("--corpus", required=True, metavar="PATH|demo", help="a folder of audio, or built-in music")
+    build.add_argument("--scheme", required=True, metavar="NAME", help="see `sealproof list schemes`")
+    build.add_argument("--clips", type=int, metavar="N", help="at most N clips (default: all; demo: 1000)")
+    build.add_argument("--out", required=True, type=Path, metavar="DIR", help="the dataset's folder")
+    build.add_argument("--clip-s", type=float, default=1.0, metavar="S", help="length of a clip (default 1)")
+    build.add_argument("--group-by", default="folder", help="a recording is a `folder` (default) or a `file`")
+    build.add_argument("--groups", type=Path, metavar="CSV", help="recordings by CSV: columns path and --group-column")
+    build.add_argument("--group-column", default="group", metavar="NAME", help="its column (default group)")
+    build.add_argument("--skip-bad", action="store_true", help="leave unreadable files out and count them")
+    _seed(build)
+
+    check = _add(commands, "check", _check, "verify a dataset's hashes, formats and splits")
+    check.add_argument("dataset", type=Path, metavar="DIR")
+
+    train = _add(commands, "train", _train, "train a mimic of a dataset's detector")
+    train.add_argument("dataset", type=Path, metavar="DIR")
+    train.add_argument("--mimic", metavar="NAME", help="default: all, see `sealproof list mimics`")
+    train.add_argument("--split", default="group", help="`group` (default), or `leaky`: the study's split by file")
+    train.add_argument("--epochs", type=int, metavar="N", help="at most N (default: the network's own number)")
+    train.add_argument("--force", action="store_true", help="train again even when it is there")
+    _seed(train)
+
+    run = _add(commands, "run", _run, "attack the test clips, score them with every detector, write the tables")
+    run.add_argument("dataset", type=Path, metavar="DIR")
+    _run_options(run)
+    run.add_argument("--clips", type=int, metavar="N", help="at most N test pairs (default: all)")
+
+    demo = _add(commands, "demo", _demo, "all of it on built-in music: build, train, run")
+    demo.add_argument("--scheme", default="perth", metavar="NAME", help="default perth")
+    demo.add_argument("--clips", type=int, default=1000, metavar="N", help="default 1000")
+    demo.add_argument("--dataset", type=Path, metavar="DIR", help="default data/demo-SCHEME")
+    _run_options(demo)
+
+    listing = _add(commands, "list", _list, "name the schemes, attacks or mimics")
+    listing.add_argument("what", choices=["schemes", "attacks", "mimics"])
+    _add(commands, "doctor", _doctor, "say what can run here, what cannot and why")
+    return parser
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    text: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="default 0")
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--attacks", default="fast", metavar="PRESET|TOML", help="`fast` (default), `standard` or a file"
+    )
+    parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default results")
+    _seed(parser)
+
+
+def _build(options: argparse.Namespace) -> int:
+    from sealproof.harness.build import ALL_CLIPS, BuildRequest, build_dataset
+    from sealproof.harness.corpus import Corpus
+    from sealproof.harness.demo_corpus import DemoCorpus
+    from sealproof.harness.folder_corpus import FolderCorpus
+    from sealproof.harness.session import DEMO_CLIPS
+
+    corpus: Corpus
+    if options.corpus == "demo":
+        corpus, default_clips = DemoCorpus(), DEMO_CLIPS
+    else:
+        corpus = FolderCorpus(
+            root=Path(options.corpus),
+            group_by=options.group_by,
+            groups_csv=options.groups,
+            group_column=options.group_column,
+            skip_bad=options.skip_bad,
+        )
+        default_clips = ALL_CLIPS
+    n_clips = default_clips if options.clips is None else options.clips
+    request = BuildRequest(scheme=options.scheme, n_clips=n_clips, seed=options.seed, clip_s=options.clip_s)
+    dataset, report = build_dataset(corpus, request, options.out)
+    if report is None:
+        print(f"{options.out} is already built.")
+    else:
+        for path, reason in report.bad_files.items():
+            print(f"skipped {path}: {reason}")
+        print(f"{report.sentence()}.")
+        if options.clips is not None and report.taken < options.clips:
+            print(f"{options.clips} clips were asked for; the corpus holds {report.taken}.")
+    _describe(dataset.facts)
+    print(f"Wrote {options.out}. Next: sealproof train {options.out}")
+    return OK
+
+
+def _describe(facts: dict[str, object]) -> None:
+    per_split = facts["pairs_per_split"]
+    assert isinstance(per_split, dict)  # noqa: S101 - as written by the build
+    splits = ", ".join(f"{name} {n}" for name, n in per_split.items())
+    print(f"{facts['n_pairs']} pairs in {facts['n_groups']} groups ({splits}); scheme {facts['scheme']}.")
+    if facts["unmarked_pairs"]:
+        print(f"Mind: in {facts['unmarked_pairs']} pairs the watermark is too weak to change one 16-bit sample.")
+
+
+def _check(options: argparse.Namespace) -> int:
+    from sealproof.harness.dataset import check_dataset
+
+    problems = check_dataset(options.dataset)
+    for problem in problems[:20]:
+        print(problem)
+    if problems:
+        return _fail(f"{options.dataset} has {len(problems)} problems (up to 20 are listed).", FAILED)
+    print(f"{options.dataset} is as its manifest says.")
+    return OK
+
+
+def _train(options: argparse.Namespace) -> int:
+    from sealproof.detectors.mimics import get_mimic_recipe, list_mimics
+    from sealproof.harness.dataset import Dataset
+    from sealproof.harness.train_mimic import TrainRequest, train_mimic
+
+    names = [options.mimic] if options.mimic else list_mimics()
+    requests = [TrainRequest(mimic=n, split=options.split, seed=options.seed, epochs=options.epochs) for n in names]
+    for name in names:
+        get_mimic_recipe(name)
+    dataset = Dataset.open(options.dataset)
+    for request in requests:
+        trained, is_new = train_mimic(dataset, request, force=options.force)
+        _describe_mimic(trained.card, trained.name, is_new=is_new)
+        print(f"  {'wrote' if is_new else 'already trained:'} {trained.folder}")
+    return OK
+
+
+def _describe_mimic(card: dict[str, object], name: str, *, is_new: bool) -> None:
+    metrics, leak = card["metrics"], card["leak"]
+    assert isinstance(metrics, dict)  # noqa: S101 - as written by the training
+    assert isinstance(leak, dict)  # noqa: S101
+    test = metrics["test"]
+    took = f", {card['training_s']} s" if is_new else ""
+    print(f"{name}: test accuracy {test['accuracy']:.4f}, AUC {test['auc']:.4f} ({card['epochs_run']} epochs{took})")
+    if any(leak.values()):
+        print(
+            f"  LEAKY: {leak['parted_twins']} clips have their twin in another split and {leak['groups_in_two_splits']} "
+            "groups are in several; these numbers say nothing about new music, and `sealproof run` leaves this mimic out."
+        )
+
+
+def _run(options: argparse.Namespace) -> int:
+    from sealproof.harness.dataset import Dataset
+
+    return _run_dataset(Dataset.open(options.dataset), options, options.clips)
+
+
+def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int | None) -> int:  # noqa: F821
+    from sealproof.harness.progress import progress
+    from sealproof.harness.session import RunRequest, cells_of, open_bench
+    from sealproof.harness.tables import write_tables
+    from sealproof.harness.text_table import NOTE, terminal_table
+
+    request = RunRequest(attacks=options.attacks, seed=options.seed, n_clips=n_clips)
+    bench = open_bench(dataset, request)
+    cells = cells_of(bench, request)
+    if len(bench.subjects) == 1:
+        print(f"No mimic was trained on {dataset.root}: only the reference is scored. See `sealproof train`.")
+    bench.run(bench.calibration_cell(request.seed))
+    outcomes = [bench.run(cell) for cell in progress(cells, "attacking and scoring")]
+    tables = write_tables(bench, outcomes, request.seed, options.out)
+    print(f"\n{terminal_table(tables.rows)}\n{NOTE}\n")
+    print("Wrote " + ", ".join(str(path) for path in tables.files))
+    failed = sum(outcome.error is not None for outcome in outcomes)
+    return _fail(f"{failed} of {len(outcomes)} cells failed; see the end of the table.", FAILED) if failed else OK
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from sealproof.harness.session import demo_dataset
+
+    root = options.dataset or Path("data") / f"demo-{options.scheme}"
+    print(f"Dataset and mimics: {root}", flush=True)
+    dataset = demo_dataset(options.scheme, options.clips, options.seed, root)
+    _describe(dataset.facts)
+    return _run_dataset(dataset, options, None)
+
+
+def _list(options: argparse.Namespace) -> int:
+    if options.what == "schemes":
+        from sealproof.detectors import get_scheme, list_schemes
+
+        for name in list_schemes():
+            print(f"{name:18} {get_scheme(name).summary}")
+    elif options.what == "mimics":
+        from sealproof.detectors.mimics import get_mimic_recipe, list_mimics
+
+        for name in list_mimics():
+            print(f"{name:18} {get_mimic_recipe(name).summary}")
+    else:
+        from sealproof.attacks import attack_class, list_attacks
+
+        for name in list_attacks():
+            first_line = (attack_class(name).__doc__ or "").strip().splitlines()[0]
+            print(f"{name:18} {first_line}\n{'':18} {'  '.join(attack.id for attack in attack_class(name).standard())}")
+    return OK
+
+
+def _doctor(_options: argparse.Namespace) -> int:
+    from sealproof.harness.doctor import diagnose
+
+    for line in diagnose():
+        print(line)
+    return OK
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

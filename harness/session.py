@@ -1,0 +1,84 @@
+"""Putting a run together: what the command line and the pytest plugin share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sealproof.attacks.base import Attack
+from sealproof.detectors import get_scheme
+from sealproof.harness.build import BuildRequest, build_dataset
+from sealproof.harness.config import load_attacks
+from sealproof.harness.corpus import interleave_groups
+from sealproof.harness.dataset import Dataset, Pair
+from sealproof.harness.demo_corpus import DemoCorpus
+from sealproof.harness.errors import HarnessError
+from sealproof.harness.matrix import Cell, matrix, subjects_of
+from sealproof.harness.run import Bench
+from sealproof.harness.seeds import derive_seed
+from sealproof.harness.store import CellStore
+from sealproof.harness.train_mimic import TrainRequest, train_mimic, trained_mimics
+
+DEFAULT_ATTACKS = "fast"
+DEFAULT_OUT = Path("results")
+DEMO_MIMICS = ("seed_cnn", "spectrogram_cnn")
+DEMO_CLIPS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """What a run is asked for.
+
+    Attributes:
+        attacks: A preset's name or a TOML file.
+        seed: Decides what random attacks draw.
+        n_clips: At most this many test pairs, spread over the groups; None for all.
+    """
+
+    attacks: str = DEFAULT_ATTACKS
+    seed: int = 0
+    n_clips: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an impossible number of clips."""
+        if self.n_clips is not None and self.n_clips < 1:
+            msg = f"--clips must be at least 1. Got {self.n_clips}."
+            raise HarnessError(msg)
+
+
+def open_bench(dataset: Dataset, request: RunRequest) -> Bench:
+    """Put a dataset, its scheme's detector and its mimics together.
+
+    Raises:
+        HarnessError: The scheme cannot run here.
+    """
+    scheme = get_scheme(dataset.scheme)
+    reason = scheme.unavailable()
+    if reason is not None:
+        raise HarnessError(reason)
+    pairs = _selection(dataset.split("test"), request)
+    return Bench(dataset, pairs, subjects_of(scheme, trained_mimics(dataset)), CellStore(dataset.root / "cells"))
+
+
+def cells_of(bench: Bench, request: RunRequest) -> list[Cell]:
+    """Return the cells of a run, `identity` first.
+
+    Raises:
+        HarnessError: The preset or file of attacks is unusable.
+    """
+    attacks: Sequence[Attack] = load_attacks(request.attacks)
+    return matrix(bench.dataset, attacks, bench.pairs, seed=request.seed)
+
+
+def _selection(pairs: tuple[Pair, ...], request: RunRequest) -> tuple[Pair, ...]:
+    if request.n_clips is None or request.n_clips >= len(pairs):
+        return pairs
+    order = interleave_groups([pair.group for pair in pairs], derive_seed(request.seed, "test clips"))
+    return tuple(pairs[index] for index in sorted(order[: request.n_clips]))
+
+
+def demo_dataset(scheme: str, n_clips: int, seed: int, root: Path, *, epochs: int | None = None) -> Dataset:
+    """Build the demo dataset and train the demo's mimics, or return what is already there."""
+    dataset, _ = build_dataset(DemoCorpus(), BuildRequest(scheme=scheme, n_clips=n_clips, seed=seed), root)
+    for mimic in DEMO_MIMICS:
+        train_mimic(dataset, TrainRequest(mimic=mimic, seed=seed, epochs=epochs))
+    return dataset

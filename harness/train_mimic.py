@@ -1,0 +1,279 @@
+"""Training a mimic on a dataset, calibrating it, and writing down what it is."""
+
+import csv
+import io
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealproof.detectors.base import Detector
+from sealproof.detectors.keras_runtime import import_keras
+from sealproof.detectors.mimic import Mimic
+from sealproof.detectors.mimics import MimicRecipe, get_mimic_recipe
+from sealproof.harness.dataset import Dataset, Pair
+from sealproof.harness.errors import HarnessError
+from sealproof.harness.files import read_json, sha256_file, sha256_json, write_json, write_text
+from sealproof.harness.manifest import CLEAN, WATERMARKED, Row
+from sealproof.harness.metrics import accuracy, auc, threshold_at_fpr
+from sealproof.harness.progress import progress
+from sealproof.harness.split import shared_groups, split_by_file
+from sealproof.harness.versions import package_versions
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+TARGET_FPR = 0.01
+"""False-positive rate at which detectors are calibrated, on clean clips of the calibration split."""
+
+_READ_BLOCK = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest:
+    """What a mimic is asked to be.
+
+    Attributes:
+        mimic: Name of the network.
+        split: `group` (no recording in two splits) or `leaky` (single files dealt out at random, as the study did).
+        seed: Decides initial weights and the order of the clips.
+        epochs: At most this many; None for the network's own number.
+    """
+
+    mimic: str
+    split: str = "group"
+    seed: int = 0
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse unknown splits and numbers of epochs."""
+        if self.split not in ("group", "leaky"):
+            msg = f"--split must be 'group' or 'leaky'. Got {self.split!r}."
+            raise HarnessError(msg)
+        if self.epochs is not None and self.epochs < 1:
+            msg = f"--epochs must be at least 1. Got {self.epochs}."
+            raise HarnessError(msg)
+
+    @property
+    def name(self) -> str:
+        """Name of the folder; a leaky mimic never passes for an honest one."""
+        return self.mimic if self.split == "group" else f"{self.mimic}-leaky"
+
+
+@dataclass(frozen=True)
+class TrainedMimic:
+    """A mimic on disk: its model and its card."""
+
+    folder: Path
+    card: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """As in tables."""
+        return self.folder.name
+
+    @property
+    def is_leaky(self) -> bool:
+        """Say whether it saw twins or recordings of its own test clips."""
+        return bool(self.card["split"] != "group")
+
+    def detector(self) -> Mimic:
+        """Return it as a detector; the model is loaded at the first use."""
+        return Mimic(self.folder / "model.keras", name=self.name, sha256=str(self.card["model_sha256"]))
+
+
+def trained_mimics(dataset: Dataset) -> list[TrainedMimic]:
+    """Return the mimics that were trained on a dataset, by name."""
+    folders = sorted(path.parent for path in (dataset.root / "mimics").glob("*/card.json"))
+    return [TrainedMimic(folder, read_json(folder / "card.json")) for folder in folders]
+
+
+def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False) -> tuple[TrainedMimic, bool]:
+    """Train a mimic, or return the one that was already trained just so.
+
+    The mimic knows the labels only. Training stops early by the validation split; the threshold is calibrated on the
+    clean clips of the calibration split; the test split is scored once, at the end.
+
+    Args:
+        dataset: A finished dataset.
+        request: Which network, split and seed.
+        force: Train again even when it is there.
+
+    Returns:
+        The mimic, and whether it was trained now.
+
+    Raises:
+        HarnessError: The name is unknown or the dataset cannot be read.
+    """
+    recipe = get_mimic_recipe(request.mimic)
+    folder = dataset.root / "mimics" / request.name
+    key = sha256_json([dataset.sha256, request.__dict__, _recipe_key(recipe)])
+    if not force and (folder / "card.json").is_file():
+        card = read_json(folder / "card.json")
+        if card["key"] == key and (folder / "model.keras").is_file():
+            return TrainedMimic(folder, card), False
+    pairs = _leaky_files(dataset, request.seed) if request.split == "leaky" else _group_files(dataset)
+    started = time.monotonic()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    history = _fit(dataset, pairs, recipe, request, folder / "model.keras")
+    write_text(folder / "history.csv", _history_csv(history))
+    trained = TrainedMimic(folder, {"model_sha256": sha256_file(folder / "model.keras"), "split": request.split})
+    card = {
+        **trained.card,
+        "key": key,
+        "mimic": request.mimic,
+        "summary": recipe.summary,
+        "access": "labels",
+        "dataset": dataset.name,
+        "dataset_sha256": dataset.sha256,
+        "scheme": dataset.scheme,
+        "leak": _leak(pairs),
+        "seed": request.seed,
+        "epochs_run": len(history["loss"]),
+        "files_per_split": {name: len(rows) for name, rows in pairs.items()},
+        "training_s": round(time.monotonic() - started, 1),
+        **_evaluate(dataset, trained.detector(), pairs),
+        "packages": package_versions(),
+    }
+    write_json(folder / "card.json", card)
+    return TrainedMimic(folder, card), True
+
+
+def _recipe_key(recipe: MimicRecipe) -> list[str]:
+    """Hash the files that define the network, so that a changed network is trained again."""
+    import sys
+
+    modules = {type(recipe).__module__, MimicRecipe.__module__}
+    return [sha256_file(Path(str(sys.modules[module].__file__))) for module in sorted(modules)]
+
+
+def _group_files(dataset: Dataset) -> dict[str, list[Row]]:
+    """Return each split's files, twin beside twin."""
+    splits = ("train", "validation", "calibration", "test")
+    return {name: _twins(dataset.split(name)) for name in splits}
+
+
+def _twins(pairs: Iterable[Pair]) -> list[Row]:
+    return [row for pair in pairs for row in (pair.clean, pair.watermarked)]
+
+
+def _leaky_files(dataset: Dataset, seed: int) -> dict[str, list[Row]]:
+    """Return the study's split: single files at random, no calibration split (validation stands in)."""
+    rows = _twins(dataset.pairs)
+    splits = split_by_file([row.label for row in rows], seed)
+    dealt = [replace(row, split=split) for row, split in zip(rows, splits, strict=True)]
+    files = {name: [row for row in dealt if row.split == name] for name in ("train", "validation", "test")}
+    return {**files, "calibration": files["validation"]}
+
+
+def _leak(files: dict[str, list[Row]]) -> dict[str, int]:
+    """Count what is on two sides: groups, and clips parted from their twins."""
+    rows = [row for name in ("train", "validation", "test") for row in files[name]]
+    splits = [row.split for row in rows]
+    return {
+        "groups_in_two_splits": len(shared_groups([row.group for row in rows], splits)),
+        "parted_twins": len(shared_groups([row.clip_id for row in rows], splits)),
+    }
+
+
+def _fit(
+    dataset: Dataset, files: dict[str, list[Row]], recipe: MimicRecipe, request: TrainRequest, model_path: Path
+) -> dict[str, list[float]]:
+    """Train and save the model; return the losses and accuracies of every epoch."""
+    keras = import_keras()
+
+    keras.utils.set_random_seed(request.seed)
+    model = recipe.build(dataset.n_samples)
+    model.compile(recipe.optimizer(), loss="binary_crossentropy", metrics=["accuracy"])
+    epochs = request.epochs or recipe.epochs
+    callbacks: list[Any] = [_EpochBar(epochs, f"training {request.name}").callback()]
+    if recipe.patience is not None:
+        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience, restore_best_weights=True))
+    training = _batches(dataset.root, files["train"], recipe, request.seed)
+    validation = _batches(dataset.root, files["validation"], recipe, None)
+    history = model.fit(training, validation_data=validation, epochs=epochs, callbacks=callbacks, verbose=0)
+    # Keras names the format by the extension, so the unfinished file keeps it.
+    unfinished = model_path.with_name("unfinished.keras")
+    model.save(unfinished)
+    os.replace(unfinished, model_path)
+    return {name: [float(value) for value in values] for name, values in history.history.items()}
+
+
+class _EpochBar:
+    """One bar over the epochs, with the losses behind it."""
+
+    def __init__(self, epochs: int, what: str) -> None:
+        self._steps = iter(progress(range(epochs), what))
+
+    def callback(self) -> Any:  # noqa: ANN401 - a keras.callbacks.Callback, whose package is imported only here
+        """Return it as a Keras callback."""
+        keras = import_keras()
+
+        return keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: next(self._steps))
+
+
+def _batches(root: Path, rows: list[Row], recipe: MimicRecipe, seed: int | None) -> "tf.data.Dataset":
+    """Stream (waveforms, labels) batches from the WAVs; `seed` None keeps the order."""
+    import tensorflow as tf
+
+    paths = np.array([str(root / row.path) for row in rows])
+    labels = np.array([row.label == WATERMARKED for row in rows], dtype=np.float32)
+    if not recipe.pair_batches:
+        order = np.random.default_rng(seed).permutation(len(rows)) if seed is not None else np.arange(len(rows))
+        files = tf.data.Dataset.from_tensor_slices((paths[order], labels[order])).map(_read, tf.data.AUTOTUNE)
+        return files.batch(recipe.batch_size).cache().prefetch(tf.data.AUTOTUNE)
+    twins = tf.data.Dataset.from_tensor_slices((paths.reshape(-1, 2), labels.reshape(-1, 2)))
+    if seed is not None:
+        twins = twins.shuffle(len(rows) // 2, seed=seed, reshuffle_each_iteration=True)
+    files = twins.unbatch().map(_read, tf.data.AUTOTUNE)
+    return files.batch(recipe.batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def _read(path: "tf.Tensor", label: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
+    import tensorflow as tf
+
+    return tf.audio.decode_wav(tf.io.read_file(path))[0][:, 0], label
+
+
+def _evaluate(dataset: Dataset, detector: Detector, files: dict[str, list[Row]]) -> dict[str, object]:
+    """Calibrate on clean calibration clips, then score validation and test once."""
+    clean = [row for row in files["calibration"] if row.label == CLEAN]
+    threshold = threshold_at_fpr(_scores(dataset, detector, clean), TARGET_FPR)
+    metrics = {}
+    for name in ("validation", "test"):
+        scores = _scores(dataset, detector, files[name])
+        truth = np.array([row.label == WATERMARKED for row in files[name]])
+        metrics[name] = {
+            "accuracy": accuracy(scores, truth, detector.threshold),
+            "accuracy_at_calibrated_threshold": accuracy(scores, truth, threshold),
+            "auc": auc(scores, truth),
+        }
+    return {
+        "threshold": detector.threshold,
+        "calibrated_threshold": threshold,
+        "calibration": {"target_fpr": TARGET_FPR, "n_clean_clips": len(clean)},
+        "metrics": metrics,
+    }
+
+
+def _scores(dataset: Dataset, detector: Detector, rows: list[Row]) -> NDArray[np.float32]:
+    blocks = range(0, len(rows), _READ_BLOCK)
+    return np.concatenate([detector.detect(dataset.audio(rows[at : at + _READ_BLOCK])).score for at in blocks])
+
+
+def _history_csv(history: dict[str, list[float]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["epoch", *history])
+    writer.writerows(
+        [epoch, *(f"{value:.6f}" for value in values)]
+        for epoch, values in enumerate(zip(*history.values(), strict=True), 1)
+    )
+    return text.getvalue()

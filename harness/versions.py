@@ -1,0 +1,21 @@
+"""Versions of what a number depends on."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+PACKAGES = (
+    "sealproof", "audiomentations", "audioseal", "av", "fast-mp3-augment", "keras", "librosa", "numpy", "pandas", "python-stretch",
+    "resemble-perth", "scipy", "soundfile", "soxr", "tensorflow", "torch", "torchaudio",
+)  # fmt: skip
+"""Distributions that appear in the facts of datasets and runs."""
+
+
+def package_versions() -> dict[str, str]:
+    """Return the version of Python and of each installed package of `PACKAGES`; `missing` where there is none."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "missing"
+    return found

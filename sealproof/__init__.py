@@ -1,0 +1,1 @@
+"""Proof-test audio watermark detectors: datasets, mimics, perturbations, accuracy and agreement tables."""

@@ -1,0 +1,104 @@
+"""The registry: names, messages, plug-ins from outside, and that it is cheap to import."""
+
+import subprocess
+import sys
+import types
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from typing import ClassVar
+
+import pytest
+from sealproof.attacks import Attack, AttackError, attack_class, get_attack, list_attacks
+from sealproof.attacks.testing import check_attack
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invert(Attack):
+    """Inverts the polarity."""
+
+    name: ClassVar[str] = "invert"
+    family: ClassVar[str] = "level"
+
+    def apply(self, clip, sample_rate, rng):
+        return -clip
+
+
+@pytest.fixture
+def plug_in(monkeypatch):
+    """Installs one entry point of the group `sealproof.attacks` for the length of a test."""
+
+    def install(name: str, target: object) -> None:
+        module = types.ModuleType("acme_attacks")
+        module.Target = target
+        monkeypatch.setitem(sys.modules, "acme_attacks", module)
+        points = [EntryPoint(name, "acme_attacks:Target", "sealproof.attacks")]
+        monkeypatch.setattr(
+            "importlib.metadata.entry_points", lambda *, group: points if group == "sealproof.attacks" else []
+        )
+
+    return install
+
+
+def test_the_built_in_attacks():
+    assert set(list_attacks()) >= {
+        *("aac", "clipping", "echo", "gain", "highpass", "identity", "lowpass", "mp3", "offset", "opus", "quantise"),
+        *("resample", "speed", "time_stretch", "vorbis", "white_noise"),
+    }
+    assert list_attacks() == sorted(list_attacks())
+
+
+def test_an_unknown_name_gets_a_suggestion_and_the_list():
+    with pytest.raises(AttackError, match=r"There is no attack 'mp4'. Did you mean 'mp3'\? The attacks are aac, clip"):
+        get_attack("mp4.64kbps")
+    with pytest.raises(AttackError, match=r"There is no attack 'xyzzy'. The attacks are aac"):
+        attack_class("xyzzy")
+
+
+def test_parameters_are_checked_by_name():
+    with pytest.raises(AttackError, match=r"mp3 has no parameter 'kbps'. Its parameters: bitrate_kbps."):
+        get_attack("mp3", kbps=64)
+    with pytest.raises(AttackError, match=r"identity has no parameter 'x'. Its parameters: none."):
+        get_attack("identity", x=1)
+    with pytest.raises(AttackError, match=r"mp3 needs the parameter bitrate_kbps, e.g. 'mp3.160kbps'."):
+        get_attack("mp3")
+    with pytest.raises(
+        AttackError, match=r"'mp3.64kbps' states its strength already. Pass 'mp3' to give bitrate_kbps."
+    ):
+        get_attack("mp3.64kbps", bitrate_kbps=64)
+
+
+def test_a_plug_in_is_listed_built_and_checked_like_any_other(plug_in):
+    plug_in("invert", Invert)
+    assert "invert" in list_attacks()
+    assert get_attack("invert") == Invert()
+    check_attack(get_attack("invert"))
+
+
+def test_a_built_in_name_means_the_built_in_attack(plug_in):
+    plug_in("gain", Invert)
+    assert attack_class("gain").__module__ == "sealproof.attacks.level"
+    assert list_attacks().count("gain") == 1
+
+
+@pytest.mark.parametrize("target", [object, Invert, "text"])
+def test_an_entry_point_to_something_else_is_refused(plug_in, target):
+    plug_in("other", target)
+    with pytest.raises(AttackError, match=r"The entry point 'other' \(acme_attacks:Target\) must lead to a subclass"):
+        attack_class("other")
+
+
+def test_a_plug_in_that_cannot_be_imported_is_named(plug_in, monkeypatch):
+    plug_in("invert", Invert)
+    monkeypatch.setitem(sys.modules, "acme_attacks", None)
+    with pytest.raises(AttackError, match=r"The plug-in attack 'invert' \(acme_attacks:Target\) cannot be loaded"):
+        get_attack("invert")
+
+
+def test_importing_the_package_loads_no_heavy_library():
+    code = (
+        "import sys, sealproof.attacks as a; a.attack_class('gain')\n"
+        "print(*{m.split('.')[0] for m in sys.modules} & "
+        "{'scipy', 'av', 'soxr', 'soundfile', 'python_stretch', 'audiomentations', 'torch', 'tensorflow', 'pandas'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.strip() == ""

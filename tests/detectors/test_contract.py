@@ -1,0 +1,104 @@
+"""Every scheme keeps the contract, and the contract notices schemes that do not."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from sealproof.detectors import Detection, get_scheme
+from sealproof.detectors.base import Scheme, check_batch, check_messages
+from sealproof.detectors.testing import check_scheme
+
+
+@pytest.mark.parametrize("name", ["spread_spectrum", "perth", "audioseal"])
+def test_scheme_keeps_the_contract(name):
+    scheme = get_scheme(name)
+    if reason := scheme.unavailable():
+        pytest.skip(reason)
+    check_scheme(scheme)
+
+
+class Toy(Scheme):
+    """Adds a constant for the first bit; the score is the clip's mean."""
+
+    name = "toy"
+    summary = "A constant"
+    version = "toy-1"
+    sample_rate = 16_000
+    message_bits = 1
+    threshold = 0.0
+
+    def load_watermarker(self):
+        return self
+
+    load_detector = load_watermarker
+
+    def embed(self, batch, messages):
+        check_batch(batch, self.name)
+        check_messages(messages, len(batch), 1, self.name)
+        return batch + np.where(messages, 0.01, -0.01).astype(np.float32)
+
+    def detect(self, batch):
+        check_batch(batch, self.name)
+        score = batch.mean(axis=1)
+        return Detection(score, bits=(score > 0)[:, None].astype(np.uint8))
+
+
+class BatchDependent(Toy):
+    def detect(self, batch):
+        found = super().detect(batch)
+        return Detection(found.score - found.score.mean(), bits=found.bits)
+
+
+class OrderDependent(Toy):
+    def embed(self, batch, messages):
+        return super().embed(batch, messages) + np.arange(len(batch), dtype=np.float32)[:, None] * np.float32(1e-3)
+
+
+class DeafToMessages(Toy):
+    def embed(self, batch, messages):
+        return super().embed(batch, np.ones_like(messages))
+
+
+class WritesIntoInput(Toy):
+    def embed(self, batch, messages):
+        marked = super().embed(batch, messages)
+        batch[:, 0] = 0.5
+        return marked
+
+
+class NanOnSilence(Toy):
+    def detect(self, batch):
+        found = super().detect(batch)
+        with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+            return Detection(found.score * 0 / batch.std(axis=1), bits=found.bits)
+
+
+class TakesEverything(Toy):
+    def detect(self, batch):
+        return super().detect(np.nan_to_num(np.asarray(batch, np.float32).reshape(len(batch), -1)))
+
+
+class OddVersion(Toy):
+    version = "toy 1"
+
+
+def test_the_contract_passes_an_honest_toy():
+    check_scheme(Toy())
+
+
+@pytest.mark.parametrize(
+    ("scheme", "complaint"),
+    [
+        (BatchDependent, "batch's size"),
+        (OrderDependent, "batch's order"),
+        (DeafToMessages, "ignores the message"),
+        (WritesIntoInput, "leave its batch untouched"),
+        (NanOnSilence, "must be finite"),
+        (TakesEverything, "must refuse bad input"),
+        (OddVersion, "The version may have"),
+    ],
+)
+def test_the_contract_notices(scheme, complaint):
+    with pytest.raises((AssertionError, ValueError), match=complaint):
+        check_scheme(scheme())

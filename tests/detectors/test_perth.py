@@ -1,0 +1,85 @@
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sealproof.detectors import DetectorError, UnavailableError, get_scheme
+from sealproof.detectors.perth import CHECKPOINT, CHECKPOINT_SHA256, MIN_SAMPLES, PACKAGE
+
+
+@pytest.fixture(scope="module")
+def scheme():
+    return get_scheme("perth")
+
+
+@pytest.fixture(scope="module")
+def package():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="pkg_resources is deprecated as an API")
+        import perth
+    return perth.PerthImplicitWatermarker()
+
+
+@pytest.fixture(scope="module")
+def clips(music):
+    return music(8, seed=1)
+
+
+def no_messages(batch):
+    return np.empty((len(batch), 0), np.uint8)
+
+
+def test_embedding_and_scores_are_the_packages_own(scheme, package, clips):
+    marked = scheme.watermarker.embed(clips, no_messages(clips))
+    theirs = np.stack([package.apply_watermark(clip, sample_rate=16_000) for clip in clips])
+    np.testing.assert_allclose(marked, theirs, atol=1e-5)
+    both = np.concatenate([clips, marked])
+    expected = [package.get_watermark(clip, sample_rate=16_000, round=False).item() for clip in both]
+    assert np.ptp(expected) > 0.1, "scores that are all alike would prove nothing"
+    np.testing.assert_allclose(scheme.detector.detect(both).score, expected, atol=1e-4)
+
+
+def test_silence_scores_zero_where_the_package_gives_nan(scheme, package, clips):
+    silence = np.zeros(16_000, np.float32)
+    assert np.isnan(package.get_watermark(silence, sample_rate=16_000, round=False)).all()
+    found = scheme.detector.detect(np.stack([silence, clips[0]]))
+    assert found.score[0] == 0.0
+    assert found.score[1] == pytest.approx(scheme.detector.detect(clips[:1]).score[0], abs=1e-4)
+
+
+def test_samples_after_the_last_whole_hop_are_kept(scheme, clips):
+    odd = clips[:, :15_990].copy()
+    marked = scheme.watermarker.embed(odd, no_messages(odd))
+    assert marked.shape == odd.shape
+    assert np.abs(marked[:, -90:]).max() > 0
+
+
+def test_too_short_a_clip_is_refused_and_the_shortest_works(scheme, clips):
+    shortest = clips[:, :MIN_SAMPLES].copy()
+    assert np.isfinite(scheme.detector.detect(shortest).score).all()
+    with pytest.raises(DetectorError, match=r"at least 800 samples\. Got 799"):
+        scheme.detector.detect(shortest[:, :-1])
+
+
+def test_version_names_package_weights_and_adapter(scheme):
+    assert scheme.version.startswith(f"{PACKAGE}-1.")
+    assert CHECKPOINT_SHA256[:12] in scheme.version
+    assert get_scheme("perth", expected_sha256="ab" * 32).version != scheme.version
+
+
+def test_another_checkpoint_is_refused(tmp_path):
+    from importlib.metadata import distribution
+
+    content = Path(str(distribution(PACKAGE).locate_file(CHECKPOINT))).read_bytes()
+    truncated = tmp_path / "perth.pth.tar"
+    truncated.write_bytes(content[:-1])
+    with pytest.raises(DetectorError, match=f"must have SHA-256 {CHECKPOINT_SHA256}"):
+        _ = get_scheme("perth", weights=truncated).detector
+
+
+def test_a_missing_checkpoint_is_said_before_and_on_use(tmp_path):
+    scheme = get_scheme("perth", weights=tmp_path / "nothing.pth.tar")
+    assert "nothing.pth.tar is missing" in (scheme.unavailable() or "")
+    with pytest.raises(UnavailableError, match=r"nothing\.pth\.tar must be readable"):
+        _ = scheme.detector
