@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
+
 from sealproof.attacks.errors import AttackError
 from sealproof.attacks.parameters import RULE, Rule, Value, parameter
 

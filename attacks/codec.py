@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
+
 from sealproof.attacks import libav
 from sealproof.attacks.base import Attack, AttackError, Audio, parameter
 

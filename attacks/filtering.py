@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from scipy import signal
+
 from sealproof.attacks.base import Attack, AttackError, Audio, parameter
 
 ORDER = 4

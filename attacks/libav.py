@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 from numpy.typing import NDArray
+
 from sealproof.attacks.base import AttackError, Audio
 
 

@@ -6,6 +6,7 @@ never that it is zero.
 
 import numpy as np
 from numpy.typing import NDArray
+
 from sealproof.attacks.base import Audio
 
 Measured = NDArray[np.float64]

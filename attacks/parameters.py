@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from sealproof.attacks.errors import AttackError
 
 Value = int | float | str

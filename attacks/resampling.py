@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 import soxr
+
 from sealproof.attacks.base import Attack, AttackError, Audio, parameter
 
 QUALITY = "HQ"

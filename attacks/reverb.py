@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+
 from sealproof.attacks.base import Attack, Audio, parameter
 
 

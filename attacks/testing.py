@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+
 from sealproof.attacks.base import Attack, AttackError, Audio
 from sealproof.attacks.measure import is_noop
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 from python_stretch.Signalsmith import Stretch
+
 from sealproof.attacks.base import Attack, Audio, parameter
 
 

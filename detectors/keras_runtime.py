@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 
-def import_keras() -> Any:  # noqa: ANN401 - the package itself
+def import_keras() -> Any:
     """Import keras with the tensorflow backend.
 
     Settings that the user made in the environment are kept. tensorflow's notes about missing GPU drivers and oneDNN

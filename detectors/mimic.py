@@ -64,7 +64,7 @@ class Mimic:
         return Detection(np.concatenate(scores))
 
     @cached_property
-    def _model(self) -> Any:  # noqa: ANN401 - a keras.Model, whose package is imported only here
+    def _model(self) -> Any:
         try:
             content = self._path.read_bytes()
         except OSError as error:
@@ -82,17 +82,16 @@ class Mimic:
         return keras.models.load_model(self._path, compile=False, safe_mode=True)
 
     @cached_property
-    def _function(self) -> Any:  # noqa: ANN401 - a tf.function
+    def _function(self) -> Any:
         import tensorflow as tf
 
         model = self._model
         signature = tf.TensorSpec((None, model.input_shape[1]), tf.float32)
 
-        @tf.function(input_signature=[signature])
-        def forward(waveforms: Any) -> Any:  # noqa: ANN401
+        def forward(waveforms: Any) -> Any:
             return model(waveforms, training=False)
 
-        return forward
+        return tf.function(forward, input_signature=[signature])
 
     def _forward(self, waveforms: Audio) -> Audio:
         scores: Audio = self._function(waveforms).numpy()[:, 0]

@@ -99,9 +99,11 @@ class PerthScheme(Scheme):
 
 
 class PerthDetector:
-    """Perth's decoder: a confidence in [0, 1]; above 0.5 the package says there is a mark.
+    """Perth's decoder: about 0 without and 1 with a mark; above 0.5 the package says there is one.
 
-    The package calls the network's output, clipped to [0, 1], the confidence, and rounds it; so do we. A clip whose
+    The package clips the network's output to [0, 1] and calls that the confidence. The score here is the output itself:
+    decisions at 0.5 are the same, but half of all marked music lies above 1, and clipped scores that tie there have no
+    threshold at 1 % false positives. A clip whose
     every STFT magnitude is below 1e-9 (digital silence) has no frame the decoder would look at: the package divides 0
     by 0 and returns NaN, this detector returns 0.0, "no evidence of a mark".
     """
@@ -120,7 +122,7 @@ class PerthDetector:
             batch: Shape (n, samples), float32, finite, at 16 kHz.
 
         Returns:
-            n scores in [0, 1]; no frames, no bits.
+            n scores; no frames, no bits.
 
         Raises:
             DetectorError: The batch breaks a rule, or the network returned something that is not a number for a clip
@@ -138,13 +140,16 @@ class PerthDetector:
                 magnitudes, _ = self._net.ap.signal_to_magphase(torch.from_numpy(block))
                 confidence = self._net.decoder(magnitudes)
                 silent = magnitudes.amax(dim=(1, 2)) <= 0
-                confidence = torch.where(silent, torch.zeros_like(confidence), confidence)
-                scores[start : start + _BLOCK] = confidence.clip(0.0, 1.0).numpy()
+                scores[start : start + _BLOCK] = torch.where(silent, torch.zeros_like(confidence), confidence).numpy()
         return Detection(score=scores)
 
 
 class PerthWatermarker:
     """Perth's encoder: adds what its network chooses to the magnitudes below 2 kHz and keeps the phase.
+
+    The network works at 32 kHz. The package returns the host resampled to 32 kHz and back, marked or not; here only the
+    watermark makes that journey and is added to the host as it is. Otherwise the resampler's traces near 8 kHz would be
+    in every watermarked clip and in no clean one, and a mimic could learn them in place of the watermark.
 
     Clips are padded with zeros to a whole number of hops (10 ms) and cut back, because the package's own inverse
     transform drops the samples after the last whole hop.
@@ -175,14 +180,15 @@ class PerthWatermarker:
         check_messages(messages, len(batch), self.message_bits, "perth")
         samples = batch.shape[1]
         padded = np.pad(batch, ((0, 0), (0, -samples % _HOP)))
-        marked = np.empty_like(padded)
+        marked = padded.copy()
         with torch.inference_mode():
             for start in range(0, len(batch), _BLOCK):
                 block = torch.from_numpy(_resample(padded[start : start + _BLOCK], SAMPLE_RATE, _NET_RATE))
                 magnitudes, phase = self._net.ap.signal_to_magphase(block)
-                magnitudes, _ = self._net.encoder(magnitudes)
-                block = self._net.ap.magphase_to_signal(magnitudes, phase)
-                marked[start : start + _BLOCK] = _resample(block.numpy(), _NET_RATE, SAMPLE_RATE)
+                encoded, _ = self._net.encoder(magnitudes)
+                inverse = self._net.ap.magphase_to_signal
+                watermark = inverse(encoded, phase) - inverse(magnitudes, phase)
+                marked[start : start + _BLOCK] += _resample(watermark.numpy(), _NET_RATE, SAMPLE_RATE)
         return np.ascontiguousarray(marked[:, :samples])
 
 

@@ -1,1 +1,1 @@
-"""Corpus, dataset, training, the perturbation matrix and its tables: the only package that knows attacks and detectors."""
+"""Corpus, dataset, training, matrix and tables: the only package that knows both attacks and detectors."""

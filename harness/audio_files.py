@@ -125,7 +125,8 @@ def _reason(error: Exception) -> str:
 
 def to_pcm(audio: Audio) -> Pcm:
     """Round float samples to 16-bit PCM, clipping what exceeds full scale."""
-    return np.clip(np.rint(audio * np.float32(FULL_SCALE)), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    pcm: Pcm = np.clip(np.rint(audio * np.float32(FULL_SCALE)), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    return pcm
 
 
 def from_pcm(pcm: Pcm) -> Audio:

@@ -5,6 +5,10 @@ import errno
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sealproof.harness.dataset import Dataset
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done; done, but cells or checks failed; refused; Ctrl-C."""
@@ -188,8 +192,9 @@ def _describe_mimic(card: dict[str, object], name: str, *, is_new: bool) -> None
     print(f"{name}: test accuracy {test['accuracy']:.4f}, AUC {test['auc']:.4f} ({card['epochs_run']} epochs{took})")
     if any(leak.values()):
         print(
-            f"  LEAKY: {leak['parted_twins']} clips have their twin in another split and {leak['groups_in_two_splits']} "
-            "groups are in several; these numbers say nothing about new music, and `sealproof run` leaves this mimic out."
+            f"  LEAKY: {leak['parted_twins']} clips have their twin in another split and "
+            f"{leak['groups_in_two_splits']} groups are in several. These numbers say nothing about new music, "
+            "and `sealproof run` leaves this mimic out."
         )
 
 
@@ -199,7 +204,7 @@ def _run(options: argparse.Namespace) -> int:
     return _run_dataset(Dataset.open(options.dataset), options, options.clips)
 
 
-def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int | None) -> int:  # noqa: F821
+def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int | None) -> int:
     from sealproof.harness.progress import progress
     from sealproof.harness.session import RunRequest, cells_of, open_bench
     from sealproof.harness.tables import write_tables

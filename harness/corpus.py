@@ -52,7 +52,10 @@ class CorpusReport:
 class Corpus(Protocol):
     """A source of clean clips."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the corpus is called in tables."""
+        ...
 
     def description(self) -> dict[str, object]:
         """Say what was read and how, for dataset.json."""

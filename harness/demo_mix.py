@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+
 from sealproof.harness.demo_score import Part, Score, Span
 from sealproof.harness.demo_sound import INSTRUMENTS, Kit, Signal, Tone, biquad
 

@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
 from sealproof.harness.demo_mix import mix
 from sealproof.harness.demo_score import write_score
 

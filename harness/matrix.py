@@ -89,9 +89,8 @@ def subjects_of(scheme: Scheme, mimics: Sequence[TrainedMimic]) -> list[Subject]
     subjects = [Subject(scheme.name, "reference", reference_version, lambda: scheme.detector)]
     for mimic in mimics:
         if not mimic.is_leaky:
-            detector = mimic.detector()
-            version = f"{detector.version}+{_code(Mimic)[:12]}"
-            subjects.append(Subject(mimic.name, "mimic", version, lambda detector=detector: detector))
+            version = f"{mimic.detector().version}+{_code(Mimic)[:12]}"
+            subjects.append(Subject(mimic.name, "mimic", version, cache(mimic.detector)))
     return subjects
 
 

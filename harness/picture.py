@@ -52,7 +52,7 @@ def write_picture(rows: Sequence[SummaryRow], title: str, path: Path) -> None:
     write_atomically(path, lambda file: file.write(png.getvalue()))
 
 
-def _points(axes: Any, views: Sequence[CellView], detector: str, metric: str, index: int, n_detectors: int) -> None:  # noqa: ANN401 - matplotlib's Axes
+def _points(axes: Any, views: Sequence[CellView], detector: str, metric: str, index: int, n_detectors: int) -> None:
     values, lows, highs, heights = [], [], [], []
     for position, view in enumerate(views):
         row = view.row(detector, metric)

@@ -4,9 +4,10 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sealproof.attacks import get_attack
 from sealproof.attacks.base import AttackError
@@ -106,7 +107,10 @@ class Bench:
             measured[-1] = attacked._replace(audio=attacked.audio[:0])
         measure = _join_measured(measured, len(cell.labels))
         if cell.attack.name != "identity" and measure.is_noop.all():
-            msg = f"The attack {cell.attack.id} must change its input. It returned all {measure.is_noop.size} clips as they were."
+            msg = (
+                f"The attack {cell.attack.id} must change its input. "
+                f"It returned all {measure.is_noop.size} clips as they were."
+            )
             raise AttackError(msg)
         for subject in missing:
             self.store.put_scores(cell, subject, _join_scores(detected[subject.name], len(cell.labels), subject))
@@ -154,14 +158,14 @@ class Bench:
 
 class _Attacked(NamedTuple):
     audio: Audio
-    snr_db: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-    is_noop: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    snr_db: NDArray[np.float64]
+    is_noop: NDArray[np.bool_]
     seconds: float
 
 
 class _Detected(NamedTuple):
-    score: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-    bits: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+    score: NDArray[np.float32]
+    bits: NDArray[np.uint8]
     seconds: float
 
 
@@ -173,11 +177,13 @@ def _detect(subject: Subject, audio: Audio) -> _Detected:
     return _Detected(detection.score, bits, time.perf_counter() - started)
 
 
-def _by_label(
-    blocks: "Sequence[np.ndarray[tuple[int, ...], np.dtype[np.generic]]]", n_labels: int
-) -> "np.ndarray[tuple[int, ...], np.dtype[np.generic]]":
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+def _by_label(blocks: Sequence[NDArray[_Scalar]], n_labels: int) -> NDArray[_Scalar]:
     """Join blocks of (labels x clips) rows into one (labels, clips, ...) array."""
-    return np.concatenate([block.reshape(n_labels, len(block) // n_labels, *block.shape[1:]) for block in blocks], axis=1)
+    parts = [block.reshape(n_labels, len(block) // n_labels, *block.shape[1:]) for block in blocks]
+    return np.concatenate(parts, axis=1)
 
 
 def _join_measured(blocks: list[_Attacked], n_labels: int) -> Measured:

@@ -4,7 +4,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +93,7 @@ class CellStore:
         return self._root / f"{cell.split}-{cell.id}" / f"failed.{cell.key[:24]}.json"
 
     @staticmethod
-    def _read(path: Path) -> dict[str, NDArray[np.generic]] | None:
+    def _read(path: Path) -> dict[str, NDArray[Any]] | None:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return dict(arrays)

@@ -53,11 +53,13 @@ class SummaryRow:
     value: float | None
     ci_low: float | None
     ci_high: float | None
-    n_clips: int | None
-    n_groups: int | None
+    n_clips: int
+    n_groups: int
     status: str = "ok"
     error: str = ""
 
+
+_NOTHING = Estimate(np.nan, np.nan, np.nan, 0, 0)
 
 SUMMARY_COLUMNS = tuple(field.name for field in fields(SummaryRow))
 
@@ -127,11 +129,7 @@ class Summariser:
     def rows(self, outcome: Outcome) -> Iterator[SummaryRow]:
         """Yield the rows of one cell; a failed cell has one row, which says why."""
         if outcome.error is not None:
-            nothing = dict.fromkeys(("value", "ci_low", "ci_high", "n_clips", "n_groups"))
-            yield SummaryRow(
-                **self._names(outcome), detector="", role="attack", threshold_rule="", metric="", **nothing,
-                status="failed", error=outcome.error,
-            )  # fmt: skip
+            yield self._row(outcome, "", "attack", "", "", _NOTHING)
             return
         yield from self._attack_rows(outcome)
         for subject in self._subjects:
@@ -139,15 +137,6 @@ class Summariser:
         reference = self._subjects[0]
         for subject in self._subjects[1:]:
             yield from self._agreement_rows(outcome, subject, reference)
-
-    def _names(self, outcome: Outcome) -> dict[str, str]:
-        attack = outcome.cell.attack
-        return {
-            "dataset": self._dataset.name,
-            "scheme": outcome.cell.scheme,
-            "attack": attack.name,
-            "params": params_text(attack.params),
-        }
 
     def _attack_rows(self, outcome: Outcome) -> Iterator[SummaryRow]:
         assert outcome.measured is not None  # noqa: S101 - the cell did not fail
@@ -189,8 +178,12 @@ class Summariser:
     def _row(
         self, outcome: Outcome, detector: str, role: str, rule: str, metric: str, estimate: Estimate
     ) -> SummaryRow:
+        attack = outcome.cell.attack
         return SummaryRow(
-            **self._names(outcome),
+            dataset=self._dataset.name,
+            scheme=outcome.cell.scheme,
+            attack=attack.name,
+            params=params_text(attack.params),
             detector=detector,
             role=role,
             threshold_rule=rule,
@@ -200,6 +193,8 @@ class Summariser:
             ci_high=_defined(estimate.ci_high),
             n_clips=estimate.n_clips,
             n_groups=estimate.n_groups,
+            status="ok" if outcome.error is None else "failed",
+            error=outcome.error or "",
         )
 
 

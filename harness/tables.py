@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,9 @@ from sealproof.harness.summary import (
 )
 from sealproof.harness.text_table import markdown_table
 from sealproof.harness.versions import package_versions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CLIPS, SUMMARY, MARKDOWN, PICTURE, RUN = "clips.csv", "summary.csv", "summary.md", "summary.png", "run.json"
 
@@ -134,7 +138,7 @@ def _clips_csv(bench: Bench, outcomes: Sequence[Outcome], thresholds: Mapping[st
     return str(table.to_csv(index=False, columns=list(CLIP_COLUMNS), lineterminator="\n"))
 
 
-def _clip_frame(bench: Bench, outcome: Outcome, subject: Subject, thresholds: Thresholds) -> "pd.DataFrame":  # noqa: F821
+def _clip_frame(bench: Bench, outcome: Outcome, subject: Subject, thresholds: Thresholds) -> "pd.DataFrame":
     import pandas as pd
 
     scores, measured = outcome.scores[subject.name], outcome.measured

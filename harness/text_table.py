@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sealproof.harness.summary import CALIBRATED, SummaryRow
 
 NOTE = (
-    "Accuracy, TPR, FPR, agreement and kappa are taken at each detector's threshold for 1 % false positives on clean, "
-    "unattacked calibration clips (rule `fpr_1pct`); summary.csv has the fixed thresholds too. Brackets: 95 % interval. "
-    "Agreement and kappa are with the reference detector. A dash: not defined."
+    "Accuracy, TPR, FPR, agreement and kappa: at each detector's threshold for 1 % false positives on clean, "
+    "unattacked calibration clips (rule `fpr_1pct`); summary.csv has the fixed thresholds too. Brackets: 95 % interval. Agreement "
+    "and kappa are with the reference detector. A dash: not defined."
 )
 
 

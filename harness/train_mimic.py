@@ -34,6 +34,9 @@ TARGET_FPR = 0.01
 
 _READ_BLOCK = 256
 
+_MIN_GAIN = 0.002
+"""A validation loss lower by less than this is no progress; training on from there only sharpens the scores."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRequest:
@@ -193,11 +196,17 @@ def _fit(
     model = recipe.build(dataset.n_samples)
     model.compile(recipe.optimizer(), loss="binary_crossentropy", metrics=["accuracy"])
     epochs = request.epochs or recipe.epochs
-    callbacks: list[Any] = [_EpochBar(epochs, f"training {request.name}").callback()]
+    callbacks: list[Any] = []
     if recipe.patience is not None:
-        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience, restore_best_weights=True))
+        callbacks.append(
+            keras.callbacks.EarlyStopping(
+                "val_loss", min_delta=_MIN_GAIN, patience=recipe.patience, restore_best_weights=True
+            )
+        )
     training = _batches(dataset.root, files["train"], recipe, request.seed)
     validation = _batches(dataset.root, files["validation"], recipe, None)
+    n_steps = epochs * -(-len(files["train"]) // recipe.batch_size)
+    callbacks.append(_progress_callback(n_steps, f"training {request.name}"))
     history = model.fit(training, validation_data=validation, epochs=epochs, callbacks=callbacks, verbose=0)
     # Keras names the format by the extension, so the unfinished file keeps it.
     unfinished = model_path.with_name("unfinished.keras")
@@ -206,17 +215,18 @@ def _fit(
     return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 
-class _EpochBar:
-    """One bar over the epochs, with the losses behind it."""
+def _progress_callback(n_steps: int, what: str) -> Any:
+    """Return a callback that moves a bar on by one for every training step.
 
-    def __init__(self, epochs: int, what: str) -> None:
-        self._steps = iter(progress(range(epochs), what))
+    It also makes Keras wait for each step. Without a callback per step it queues them all, and on two cores the queued
+    steps get in each other's way: an epoch then takes twice as long.
+    """
+    steps = iter(progress(range(n_steps), what))
 
-    def callback(self) -> Any:  # noqa: ANN401 - a keras.callbacks.Callback, whose package is imported only here
-        """Return it as a Keras callback."""
-        keras = import_keras()
+    def advance(batch: int, logs: dict[str, float]) -> None:
+        next(steps, None)
 
-        return keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: next(self._steps))
+    return import_keras().callbacks.LambdaCallback(on_train_batch_end=advance)
 
 
 def _batches(root: Path, rows: list[Row], recipe: MimicRecipe, seed: int | None) -> "tf.data.Dataset":

@@ -3,6 +3,7 @@
 import difflib
 from importlib import import_module
 
+from sealproof.detectors.base import DetectorError
 from sealproof.detectors.mimics.base import MimicRecipe
 
 _RECIPES = {
@@ -20,13 +21,13 @@ def get_mimic_recipe(name: str) -> MimicRecipe:
     """Return a mimic's network and training by name.
 
     Raises:
-        ValueError: There is no such mimic.
+        DetectorError: There is no such mimic.
     """
     if name not in _RECIPES:
         close = difflib.get_close_matches(name, _RECIPES, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         msg = f"The mimic must be one of {', '.join(list_mimics())}. Got {name!r}.{hint}"
-        raise ValueError(msg)
+        raise DetectorError(msg)
     module, _, attribute = _RECIPES[name].partition(":")
     recipe: MimicRecipe = getattr(import_module(module), attribute)()
     return recipe

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from sealproof.attacks import Attack, Audio
 from sealproof.attacks.testing import music_like
 

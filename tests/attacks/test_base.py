@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+
 from sealproof.attacks import Attack, AttackError, get_attack, parameter
 
 CLIPS = np.full((2, 100), 0.25, dtype=np.float32)

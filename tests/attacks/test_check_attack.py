@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+
 from sealproof.attacks import Attack, parameter
 from sealproof.attacks.testing import check_attack, music_like
 

@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
+
 from sealproof.attacks import AttackError, attack_class, get_attack, libav
 from sealproof.attacks.measure import lag_samples, snr_db
 from sealproof.attacks.parameters import RULE

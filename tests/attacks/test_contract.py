@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sealproof.attacks import attack_class, list_attacks
 from sealproof.attacks.testing import check_attack
 

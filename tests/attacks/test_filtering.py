@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from sealproof.attacks import AttackError, get_attack
 from sealproof.attacks.measure import lag_samples, level_change_db
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sealproof.attacks.measure import is_noop, lag_samples, level_change_db, snr_db
 
 SILENCE = np.zeros((1, 64), dtype=np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sealproof.attacks import AttackError, attack_class, get_attack, list_attacks, parameter
 from sealproof.attacks.parameters import RULE
 

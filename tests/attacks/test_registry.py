@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint
 from typing import ClassVar
 
 import pytest
+
 from sealproof.attacks import Attack, AttackError, attack_class, get_attack, list_attacks
 from sealproof.attacks.testing import check_attack
 

@@ -5,6 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+
 from sealproof.harness.demo_mix import PEAK_LIMIT
 from sealproof.harness.demo_music import DemoPiece, compose, demo_pieces, piece_count, piece_duration_s
 from sealproof.harness.demo_score import DRUMS, LEADS, MODES, PROGRESSIONS, STYLES, write_score
