@@ -207,8 +207,9 @@ def _run(options: argparse.Namespace) -> int:
 def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int | None) -> int:
     from sealproof.harness.progress import progress
     from sealproof.harness.session import RunRequest, cells_of, open_bench
+    from sealproof.harness.summary import FIXED
     from sealproof.harness.tables import write_tables
-    from sealproof.harness.text_table import NOTE, terminal_table
+    from sealproof.harness.text_table import LEGEND, NOTE, terminal_table
 
     request = RunRequest(attacks=options.attacks, seed=options.seed, n_clips=n_clips)
     bench = open_bench(dataset, request)
@@ -218,7 +219,7 @@ def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int |
     bench.run(bench.calibration_cell(request.seed))
     outcomes = [bench.run(cell) for cell in progress(cells, "attacking and scoring")]
     tables = write_tables(bench, outcomes, request.seed, options.out)
-    print(f"\n{terminal_table(tables.rows)}\n{NOTE}\n")
+    print(f"\n{terminal_table(tables.rows)}\nAccuracy and agreement {LEGEND[FIXED]}. {NOTE}\n")
     print("Wrote " + ", ".join(str(path) for path in tables.files))
     failed = sum(outcome.error is not None for outcome in outcomes)
     return _fail(f"{failed} of {len(outcomes)} cells failed; see the end of the table.", FAILED) if failed else OK

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sealproof.harness.files import write_atomically
-from sealproof.harness.summary import SummaryRow
+from sealproof.harness.summary import FIXED, SummaryRow
 from sealproof.harness.text_table import CellView, cell_views, detector_names
 
 _COLOURS = ("#1f3b57", "#c8553d", "#3a7d44", "#8a5a9e", "#b58900", "#4c8c8c")
@@ -25,7 +25,7 @@ def write_picture(rows: Sequence[SummaryRow], title: str, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    views = cell_views(rows)
+    views = cell_views(rows, FIXED)
     reference, mimics = detector_names(rows)
     figure = Figure(figsize=(11, 1.8 + 0.3 * len(views)), layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
@@ -36,7 +36,7 @@ def write_picture(rows: Sequence[SummaryRow], title: str, path: Path) -> None:
         _points(left, views, detector, "accuracy", index, len(detectors))
         if index > 0:
             _points(right, views, detector, "agreement", index, len(detectors))
-    left.set_xlabel("accuracy at 1 % FPR threshold (clean and watermarked clips, both attacked)")
+    left.set_xlabel("accuracy at the detector's own threshold (clean and watermarked clips, both attacked)")
     right.set_xlabel(f"agreement with {reference}")
     left.axvline(0.5, color="0.6", linestyle=":", linewidth=1)
     left.set_yticks(range(len(views)), [view.title for view in views], fontsize=9)

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sealproof.harness.summary import CALIBRATED, SummaryRow
+from sealproof.harness.summary import CALIBRATED, FIXED, SummaryRow
 
-NOTE = (
-    "Accuracy, TPR, FPR, agreement and kappa: at each detector's threshold for 1 % false positives on clean, "
-    "unattacked calibration clips (rule `fpr_1pct`); summary.csv has the fixed thresholds too. Brackets: 95 % interval. Agreement "
-    "and kappa are with the reference detector. A dash: not defined."
-)
+LEGEND = {
+    FIXED: "at each detector's own threshold (rule `fixed`)",
+    CALIBRATED: "at each detector's threshold for 1 % false positives on clean, unattacked calibration clips "
+    "(rule `fpr_1pct`)",
+}
+"""What accuracy, TPR, FPR, agreement and kappa are taken at, for each threshold rule."""
+
+NOTE = "Agreement and kappa are with the reference detector. Brackets: 95 % interval. A dash: not defined."
 
 
 @dataclass(frozen=True)
@@ -18,20 +21,19 @@ class CellView:
 
     title: str
     rows: dict[tuple[str, str], SummaryRow]
-    error: str
 
     def row(self, detector: str, metric: str) -> SummaryRow | None:
-        """Return a row at the calibrated threshold, or without one."""
+        """Return a row, or None where the cell has none."""
         return self.rows.get((detector, metric))
 
 
-def cell_views(rows: Sequence[SummaryRow]) -> list[CellView]:
-    """Group summary rows by cell, in their order."""
+def cell_views(rows: Sequence[SummaryRow], rule: str) -> list[CellView]:
+    """Group the summary rows of one threshold rule, and those without a threshold, by cell, in their order."""
     found: dict[str, CellView] = {}
     for row in rows:
         title = f"{row.attack} {row.params}".strip()
-        view = found.setdefault(title, CellView(title, {}, row.error))
-        if row.threshold_rule in ("", CALIBRATED):
+        view = found.setdefault(title, CellView(title, {}))
+        if row.threshold_rule in ("", rule):
             view.rows[row.detector, row.metric] = row
     return list(found.values())
 
@@ -44,13 +46,18 @@ def detector_names(rows: Sequence[SummaryRow]) -> tuple[str, list[str]]:
 
 
 def markdown_table(rows: Sequence[SummaryRow]) -> str:
-    """Write one line per cell; accuracy and agreement with intervals."""
+    """Write a table per threshold rule, one line per cell; accuracy and agreement with intervals."""
+    tables = [f"Accuracy and agreement {LEGEND[rule]}:\n\n{_markdown(rows, rule)}\n" for rule in (FIXED, CALIBRATED)]
+    return "\n".join([*tables, f"{NOTE}\n{_failures(rows)}"])
+
+
+def _markdown(rows: Sequence[SummaryRow], rule: str) -> str:
     reference, mimics = detector_names(rows)
     header = ["attack", "SNR dB", f"{reference} accuracy", "TPR", "FPR", "AUC", "bit accuracy"]
     for mimic in mimics:
         header += [f"{mimic} accuracy", "AUC", "agreement", "kappa"]
     lines = [header, ["---", *["---:"] * (len(header) - 1)]]
-    for view in cell_views(rows):
+    for view in cell_views(rows, rule):
         cells = [
             view.title,
             _number(view.row("", "snr_db"), 1),
@@ -65,12 +72,11 @@ def markdown_table(rows: Sequence[SummaryRow]) -> str:
                 _number(view.row(mimic, "cohens_kappa"), 3),
             ]
         lines.append(cells)
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"{table}\n\n{NOTE}\n{_failures(rows)}"
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def terminal_table(rows: Sequence[SummaryRow]) -> str:
-    """Write one short line per cell, without intervals, for a terminal."""
+    """Write one short line per cell for a terminal: fixed thresholds, no intervals."""
     reference, mimics = detector_names(rows)
     lines = [
         [
@@ -81,7 +87,7 @@ def terminal_table(rows: Sequence[SummaryRow]) -> str:
             *(f"{name} {what}" for name in mimics for what in ("acc", "agree")),
         ]
     ]
-    for view in cell_views(rows):
+    for view in cell_views(rows, FIXED):
         line = [view.title, *(_number(view.row(reference, metric), 3) for metric in ("accuracy", "tpr", "fpr"))]
         line += [_number(view.row(mimic, metric), 3) for mimic in mimics for metric in ("accuracy", "agreement")]
         lines.append(line)
