@@ -1,8 +1,10 @@
 """The cell store: what a run has finished, one small file per cell and detector, found by content key."""
 
+import io
 import json
 import zipfile
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -54,14 +56,14 @@ class CellStore:
 
     def measured(self, cell: Cell) -> Measured | None:
         """Return what was measured in a cell, or None when it is not finished."""
-        arrays = self._read(self._path(cell, "attack", cell.key))
+        arrays = self._read(self._path(cell, "attack", cell.key), Measured)
         if arrays is None:
             return None
         return Measured(arrays["snr_db"], arrays["is_noop"], float(arrays["attack_s"]))
 
     def scores(self, cell: Cell, subject: Subject) -> Scores | None:
         """Return a detector's scores in a cell, or None when they are not finished."""
-        arrays = self._read(self._path(cell, subject.name, subject.key(cell)))
+        arrays = self._read(self._path(cell, subject.name, subject.key(cell)), Scores)
         if arrays is None:
             return None
         return Scores(arrays["score"], arrays["bits"], float(arrays["threshold"]), float(arrays["detect_s"]))
@@ -93,15 +95,18 @@ class CellStore:
         return self._root / f"{cell.split}-{cell.id}" / f"failed.{cell.key[:24]}.json"
 
     @staticmethod
-    def _read(path: Path) -> dict[str, NDArray[Any]] | None:
+    def _read(path: Path, kind: type[Measured] | type[Scores]) -> dict[str, NDArray[Any]] | None:
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return dict(arrays)
+            content = path.read_bytes()
         except FileNotFoundError:
             return None
-        except (ValueError, EOFError, zipfile.BadZipFile):
+        try:
+            # From memory: whatever is raised below is about the content, and never about the disk.
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                return {field.name: arrays[field.name] for field in fields(kind)}
+        except (EOFError, KeyError, OSError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error):
             # Damaged from outside: worth no more than a cell that was never run.
-            path.unlink()
+            path.unlink(missing_ok=True)
             return None
 
     @staticmethod

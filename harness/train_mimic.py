@@ -207,7 +207,9 @@ def _fit(
     validation = _batches(dataset.root, files["validation"], recipe, None)
     n_steps = epochs * -(-len(files["train"]) // recipe.batch_size)
     callbacks.append(_progress_callback(n_steps, f"training {request.name}"))
-    history = model.fit(training, validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0)
+    history = model.fit(
+        training, validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0
+    )
     # Keras names the format by the extension, so the unfinished file keeps it.
     unfinished = model_path.with_name("unfinished.keras")
     model.save(unfinished)
