@@ -4,12 +4,17 @@ import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.files import write_atomically
+from sealproof.harness.truncation import promise_broken, promise_cut
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
 
 SAMPLE_RATE = 16_000
 """Sample rate of every clip, in Hz."""
@@ -50,22 +55,46 @@ _EXTENSIONS_BESIDE_FORMATS = {"AIF", "OGA", "OPUS", "SND"}
 
 
 def read_info(path: Path) -> AudioInfo:
-    """Read a file's header.
+    """Read a file's header, and see that the file keeps what it promises.
 
     Raises:
-        HarnessError: The file is no audio that libsndfile reads, or holds none.
+        HarnessError: The file is no audio that libsndfile reads, holds none, or ends early.
     """
     import soundfile
 
     try:
-        info = soundfile.info(path)
+        # Before libsndfile sees it: its MP3 decoder prints to standard error.
+        broken = promise_broken(path)
+        if broken is None:
+            with soundfile.SoundFile(path) as file:
+                broken = promise_cut(file.extra_info) or _lost_end(file)
+                info = AudioInfo(file.samplerate, file.frames)
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror}). Make it readable or remove it."
+        raise HarnessError(msg) from error
     except (soundfile.SoundFileError, TypeError) as error:
         msg = f"{path} is no audio that libsndfile reads ({_reason(error)}). Remove it or convert it to WAV or FLAC."
         raise HarnessError(msg) from error
-    if info.frames <= 0:
+    if broken is not None:
+        msg = f"{path} must be whole. It is truncated: {broken}. Remove it or fetch it again."
+        raise HarnessError(msg)
+    if info.n_frames <= 0:
         msg = f"{path} must hold audio. Its header says 0 frames: remove the file or fetch it again."
         raise HarnessError(msg)
-    return AudioInfo(info.samplerate, info.frames)
+    return info
+
+
+def _lost_end(file: "SoundFile") -> str | None:
+    """Say so when the last sample of a FLAC cannot be decoded; other formats show it in header or last page."""
+    import soundfile
+
+    if file.format != "FLAC" or file.frames <= 0:
+        return None
+    try:
+        file.seek(file.frames - 1)
+        return None if len(file.read(1)) == 1 else "its last sample is missing"
+    except soundfile.SoundFileError as error:
+        return f"its last sample cannot be decoded ({_reason(error)})"
 
 
 def read_clip(path: Path, start_s: float, n_samples: int) -> Audio:
@@ -89,7 +118,8 @@ def read_clip(path: Path, start_s: float, n_samples: int) -> Audio:
     try:
         with soundfile.SoundFile(path) as file:
             rate = file.samplerate
-            first = round(start_s * rate)
+            # Down, and the length up: so a clip that fits in seconds fits in frames too. The sum absorbs float error.
+            first = int(start_s * rate + 1e-3)
             margin = 0 if rate == SAMPLE_RATE else min(first, round(_RESAMPLING_MARGIN_S * rate))
             wanted = int(np.ceil(n_samples * rate / SAMPLE_RATE))
             file.seek(first - margin)
@@ -103,11 +133,10 @@ def read_clip(path: Path, start_s: float, n_samples: int) -> Audio:
             "it is truncated. Remove it or fetch it again."
         )
         raise HarnessError(msg)
-    mono = frames.mean(axis=1, dtype=np.float32)
-    if not np.isfinite(mono).all():
+    if not np.isfinite(frames).all():
         msg = f"{path} must hold finite samples. Got NaN or infinity near {start_s:g} s: remove or repair the file."
         raise HarnessError(msg)
-    return _to_sample_rate(mono, rate, margin)[:n_samples]
+    return _to_sample_rate(frames.mean(axis=1, dtype=np.float32), rate, margin)[:n_samples]
 
 
 def _to_sample_rate(mono: Audio, rate: int, margin: int) -> Audio:

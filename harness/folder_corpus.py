@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sealproof.harness.audio_files import is_audio_name, read_clip, read_info
+from sealproof.harness.audio_files import SAMPLE_RATE, AudioInfo, is_audio_name, read_clip, read_info
 from sealproof.harness.corpus import Clip, CorpusReport, clip_samples, interleave_groups, usable_pcm
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.progress import progress
@@ -65,7 +65,7 @@ class FolderCorpus:
     def clips(self, n_clips: int, *, clip_s: float, seed: int, report: CorpusReport) -> Iterator[Clip]:
         """Yield clips spread evenly over the groups; see `Corpus.clips`."""
         n_samples = clip_samples(clip_s)
-        candidates = self._candidates(clip_s, seed, report)
+        candidates = self._candidates(n_samples / SAMPLE_RATE, seed, report)
         if not candidates:
             msg = f"{self.root} must hold at least one audio file of {clip_s:g} s or more. Found none."
             raise HarnessError(msg)
@@ -92,19 +92,19 @@ class FolderCorpus:
         for path in progress(paths, "reading headers"):
             relative = path.relative_to(self.root).as_posix()
             try:
-                duration_s = read_info(path).duration_s
+                duration_s = _require_utf8(path).duration_s
             except HarnessError as error:
                 self._skip_or_raise(relative, error, report)
                 continue
             n_windows = int(duration_s / clip_s + 1e-9)
             if n_windows == 0:
                 continue
-            rest_s = duration_s - n_windows * clip_s
+            rest_s = max(0.0, duration_s - n_windows * clip_s)
             # To the millisecond, so that the offset reads well in ids and in the manifest.
             offset_s = np.floor(np.random.default_rng(derive_seed(seed, relative)).uniform(0, rest_s) * 1000) / 1000
             group = self._group(relative, group_of)
             candidates += [
-                _Candidate(path, relative, group, round(offset_s + window * clip_s, 6)) for window in range(n_windows)
+                _Candidate(path, relative, group, round(offset_s + window * clip_s, 7)) for window in range(n_windows)
             ]
         return candidates
 
@@ -120,13 +120,17 @@ class FolderCorpus:
         assert self.groups_csv is not None  # noqa: S101 - the caller's condition, for the type checker
         try:
             with self.groups_csv.open(newline="", encoding="utf-8-sig") as file:
-                rows = list(csv.DictReader(file))
-        except (OSError, UnicodeDecodeError) as error:
+                reader = csv.DictReader(file)
+                rows, columns = list(reader), list(reader.fieldnames or ())
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
             msg = f"{self.groups_csv} cannot be read as a CSV ({error})."
             raise HarnessError(msg) from error
-        columns = set(rows[0]) if rows else set()
-        if not {"path", self.group_column} <= columns:
-            msg = f"{self.groups_csv} must have the columns 'path' and {self.group_column!r}. Got {sorted(columns)}."
+        if not {"path", self.group_column} <= set(columns):
+            msg = f"{self.groups_csv} must have the columns 'path' and {self.group_column!r}. Got {columns}."
+            raise HarnessError(msg)
+        nameless = [row["path"] for row in rows if not row[self.group_column]]
+        if nameless:
+            msg = f"{self.groups_csv} must give every file a {self.group_column}. It is empty for {nameless[0]}."
             raise HarnessError(msg)
         return {row["path"]: row[self.group_column] for row in rows}
 
@@ -137,8 +141,18 @@ class FolderCorpus:
         report.bad_files[relative] = str(error)
 
 
+def _require_utf8(path: Path) -> AudioInfo:
+    """Read a file's header, but refuse a name that no manifest can hold."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        msg = f"The name of {str(path).encode(errors='backslashreplace').decode()} must be UTF-8: rename the file."
+        raise HarnessError(msg) from error
+    return read_info(path)
+
+
 def _clip_id(candidate: _Candidate) -> str:
     """Name a clip after its file and start; a hash keeps names apart that differ only in replaced characters."""
     readable = re.sub(r"[^A-Za-z0-9._-]+", "_", candidate.relative.rsplit(".", 1)[0].replace("/", "."))
-    digest = hashlib.sha256(candidate.relative.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    return f"{readable[-60:].lstrip('.-')}-{digest}-{round(candidate.start_s * 1000)}ms"
+    digest = hashlib.sha256(candidate.relative.encode()).hexdigest()[:8]
+    return f"{readable[-60:].lstrip('.-') or 'clip'}-{digest}-{round(candidate.start_s * 1000)}ms"
