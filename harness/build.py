@@ -70,9 +70,7 @@ def build_dataset(corpus: Corpus, request: BuildRequest, root: Path) -> tuple[Da
     asked = {**asdict(request), "scheme_version": scheme.version, "corpus": corpus.description()}
     if _is_finished(root, asked):
         return Dataset.open(root), None
-    reason = scheme.unavailable()
-    if reason is not None:
-        raise HarnessError(reason)
+    make_ready(scheme)
     write_json(root / REQUEST, asked)
     report = CorpusReport()
     rows = _watermark(corpus, scheme, request, root, report)
@@ -88,6 +86,19 @@ def build_dataset(corpus: Corpus, request: BuildRequest, root: Path) -> tuple[Da
     return Dataset.open(root), report
 
 
+def make_ready(scheme: Scheme) -> None:
+    """Fetch what a scheme needs and lacks, and refuse one that cannot run here.
+
+    Raises:
+        HarnessError: It cannot run here; the message says what to do.
+        sealproof.detectors.base.UnavailableError: Something could not be fetched.
+    """
+    scheme.prepare()
+    reason = scheme.unavailable()
+    if reason is not None:
+        raise HarnessError(reason)
+
+
 def _is_finished(root: Path, asked: dict[str, object]) -> bool:
     """Say whether exactly this dataset is there; refuse a folder that holds anything else."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
@@ -95,7 +106,11 @@ def _is_finished(root: Path, asked: dict[str, object]) -> bool:
     if not (root / REQUEST).is_file():
         msg = f"--out must be a new or empty folder, or an earlier build. {root} holds something else."
         raise HarnessError(msg)
-    there, wanted = read_json(root / REQUEST), json.loads(json.dumps(asked))
+    try:
+        there, wanted = read_json(root / REQUEST), json.loads(json.dumps(asked))
+    except (ValueError, TypeError) as error:
+        msg = f"{root / REQUEST} is damaged ({error}). Choose another --out, or delete the folder."
+        raise HarnessError(msg) from error
     changed = [key for key in wanted if there.get(key) != wanted[key]]
     if changed:
         msg = f"{root} holds a dataset with another {', '.join(changed)}. Choose another --out, or delete the folder."
@@ -205,6 +220,7 @@ def _facts(
         "median_watermark_snr_db": round(float(np.median(snrs)), 3) if snrs else None,
         "unmarked_pairs": len(rows) // 2 - len(snrs),
         "skipped_near_silent": report.near_silent,
+        "skipped_too_short": report.too_short,
         "skipped_bad_files": report.bad_files,
         "manifest_sha256": manifest_sha256,
         "packages": package_versions(),

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +17,13 @@ OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; bad input gets one line on standard error."""
-    options = _parser().parse_args(arguments)
+    try:
+        return _run_command(_parser().parse_args(arguments))
+    except KeyboardInterrupt:
+        return _fail("Stopped. What was finished stays; give the same command again to go on.", INTERRUPTED)
+
+
+def _run_command(options: argparse.Namespace) -> int:
     command: Callable[[argparse.Namespace], int] = options.command
     # Named by module, so that --help imports no numpy; every refusal of ours is one of these.
     from sealproof.attacks.base import AttackError
@@ -27,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(options)
     except (HarnessError, AttackError, DetectorError) as error:
         return _fail(str(error), BAD_INPUT)
+    except BrokenPipeError:
+        # Whoever read our output (`| head`) has gone; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except OSError as error:
         if error.errno == errno.ENOSPC:
             return _fail(
@@ -34,12 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 BAD_INPUT,
             )
         return _fail(f"{error}. What was finished stays.", BAD_INPUT)
-    except KeyboardInterrupt:
-        return _fail("Stopped. What was finished stays; give the same command again to go on.", INTERRUPTED)
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"sealproof: {message}", file=sys.stderr)
+    # One line, whatever a library's message or a file's name holds.
+    print("sealproof:", " ".join(message.splitlines()), file=sys.stderr)
     return code
 
 
@@ -118,6 +128,7 @@ def _build(options: argparse.Namespace) -> int:
     from sealproof.harness.session import DEMO_CLIPS
 
     corpus: Corpus
+    _refuse_out_within(options.corpus, options.out)
     if options.corpus == "demo":
         corpus, default_clips = DemoCorpus(), DEMO_CLIPS
     else:
@@ -143,6 +154,15 @@ def _build(options: argparse.Namespace) -> int:
     _describe(dataset.facts)
     print(f"Wrote {options.out}. Next: sealproof train {options.out}")
     return OK
+
+
+def _refuse_out_within(corpus: str, out: Path) -> None:
+    """Keep a dataset out of its own corpus: a resumed build would take its watermarked clips for clean ones."""
+    from sealproof.harness.errors import HarnessError
+
+    if corpus != "demo" and out.resolve().is_relative_to(Path(corpus).resolve()):
+        msg = f"--out must not lie in the corpus {corpus}. Got {out}: choose a folder beside it."
+        raise HarnessError(msg)
 
 
 def _describe(facts: dict[str, object]) -> None:

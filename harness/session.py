@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sealproof.attacks.base import Attack
 from sealproof.detectors import get_scheme
-from sealproof.harness.build import BuildRequest, build_dataset
+from sealproof.harness.build import BuildRequest, build_dataset, make_ready
 from sealproof.harness.config import load_attacks
 from sealproof.harness.corpus import interleave_groups
 from sealproof.harness.dataset import Dataset, Pair
@@ -52,9 +52,7 @@ def open_bench(dataset: Dataset, request: RunRequest) -> Bench:
         HarnessError: The scheme cannot run here.
     """
     scheme = get_scheme(dataset.scheme)
-    reason = scheme.unavailable()
-    if reason is not None:
-        raise HarnessError(reason)
+    make_ready(scheme)
     pairs = _selection(dataset.split("test"), request)
     return Bench(dataset, pairs, subjects_of(scheme, trained_mimics(dataset)), CellStore(dataset.root / "cells"))
 

@@ -1,0 +1,50 @@
+"""The README's examples are code that runs."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def example(marker: str) -> dict[str, Any]:
+    """Run the README's Python block that holds `marker`, and return what it defines."""
+    [block] = [code for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if marker in code]
+    names: dict[str, Any] = {"__name__": "readme_example"}
+    exec(compile(block, "README.md", "exec"), names)  # noqa: S102 - our own page
+    return names
+
+
+def test_the_attack_keeps_the_contract() -> None:
+    from sealproof.attacks.testing import check_attack
+
+    for attack in example("class Tremolo")["Tremolo"].standard():
+        check_attack(attack)
+
+
+def test_the_scheme_keeps_the_contract() -> None:
+    from sealproof.detectors.testing import check_scheme
+
+    check_scheme(example("class LastBit")["LastBit"]())
+
+
+def test_every_command_is_one() -> None:
+    from sealproof.harness.cli import main
+
+    commands = set(re.findall(r"^sealproof ([a-z]+) .*(?:#|--)", README, re.MULTILINE))
+    assert commands == {"build", "check", "train", "run", "list", "doctor"}
+    for command in sorted(commands):
+        with pytest.raises(SystemExit) as stop:
+            main([command, "--help"])
+        assert stop.value.code == 0
+
+
+def test_results_page_describes_every_column_and_metric() -> None:
+    from sealproof.harness.summary import SUMMARY_COLUMNS
+    from sealproof.harness.tables import CLIP_COLUMNS
+
+    page = (Path(__file__).parents[1] / "results" / "README.md").read_text(encoding="utf-8")
+    for name in (*SUMMARY_COLUMNS, *CLIP_COLUMNS):
+        assert f"`{name}`" in page, name
