@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from scipy import signal
 
 from sealproof.attacks.base import Attack, AttackError, Audio, parameter
 
@@ -56,6 +55,8 @@ class Highpass(Attack):
 def _filter(
     attack: Attack, kind: Literal["lowpass", "highpass"], cutoff_hz: float, clip: Audio, sample_rate: int
 ) -> Audio:
+    from scipy import signal
+
     if cutoff_hz >= sample_rate / 2:
         raise AttackError(
             f"The 'cutoff_hz' of {attack.name} must be below {sample_rate / 2:g} Hz, half the sample rate. "

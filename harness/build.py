@@ -15,7 +15,7 @@ from sealproof.harness.audio_files import SAMPLE_RATE, Pcm, from_pcm, to_pcm, wr
 from sealproof.harness.corpus import Clip, Corpus, CorpusReport, clip_samples
 from sealproof.harness.dataset import FACTS, MANIFEST, REQUEST, Dataset
 from sealproof.harness.errors import HarnessError
-from sealproof.harness.files import read_json, sha256_file, write_json, write_text
+from sealproof.harness.files import TEMPORARY, read_json, sha256_file, write_json, write_text
 from sealproof.harness.manifest import CLEAN, WATERMARKED, Row, to_csv
 from sealproof.harness.progress import progress
 from sealproof.harness.seeds import derive_seed
@@ -82,7 +82,8 @@ def build_dataset(corpus: Corpus, request: BuildRequest, root: Path) -> tuple[Da
     write_text(root / MANIFEST, to_csv(rows))
     # Last, for it is what makes the dataset finished.
     write_json(root / FACTS, _facts(rows, scheme, asked, request, report, sha256_file(root / MANIFEST)))
-    (root / _JOURNAL).unlink(missing_ok=True)
+    for leftover in (root / _JOURNAL, *root.rglob(f"*{TEMPORARY}")):
+        leftover.unlink(missing_ok=True)
     return Dataset.open(root), report
 
 

@@ -1,6 +1,7 @@
 """Which attacks a run is made of: a preset's name, or a TOML table with sweeps as lists."""
 
 import tomllib
+from difflib import get_close_matches
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
@@ -46,11 +47,15 @@ def load_attacks(spec: str) -> list[Attack]:
 
 
 def _read(spec: str) -> dict[str, Any]:
-    preset = files(__package__) / "presets" / f"{spec}.toml"
-    source = preset if preset.is_file() else Path(spec)
+    presets = list_presets()
+    source = files(__package__) / "presets" / f"{spec}.toml" if spec in presets else Path(spec)
     if not source.is_file():
-        presets = ", ".join(list_presets())
-        msg = f"--attacks must be one of the presets {presets}, or a TOML file. Got {spec!r}, which is neither."
+        near = get_close_matches(spec, presets, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        msg = (
+            f"--attacks must be one of the presets {', '.join(presets)}, or a TOML file. "
+            f"Got {spec!r}, which is neither.{hint}"
+        )
         raise HarnessError(msg)
     try:
         return tomllib.loads(source.read_text(encoding="utf-8"))

@@ -39,11 +39,14 @@ class CorpusReport:
 
     taken: int = 0
     near_silent: int = 0
+    too_short: int = 0
     bad_files: dict[str, str] = field(default_factory=dict)
 
     def sentence(self) -> str:
         """Tell the counts in one line."""
         parts = [f"{self.taken} clips taken", f"{self.near_silent} near-silent ones skipped"]
+        if self.too_short:
+            parts.append(f"{self.too_short} files shorter than a clip skipped")
         if self.bad_files:
             parts.append(f"{len(self.bad_files)} bad files skipped")
         return ", ".join(parts)

@@ -1,5 +1,6 @@
 """A watermarked dataset on disk: reading it and checking that it is what its manifest says."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,7 +74,7 @@ class Dataset:
         try:
             rows = tuple(read_manifest(root / MANIFEST))
             found = sha256_file(root / MANIFEST)
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
             msg = f"{root / MANIFEST} cannot be read ({error}): build the dataset again."
             raise HarnessError(msg) from error
         if found != expected:
@@ -158,6 +159,8 @@ def check_dataset(root: Path) -> list[str]:
     splits = [row.split for row in rows]
     for group, found in shared_groups([row.group for row in rows], splits).items():
         problems.append(f"group {group} is in {len(found)} splits: {', '.join(sorted(found))}.")
+    for clip_id, found in shared_groups([row.clip_id for row in rows], splits).items():
+        problems.append(f"clip {clip_id} is parted from its twin: {', '.join(sorted(found))}.")
     for row in progress(rows, "checking hashes"):
         path = root / row.path
         if not path.is_file():

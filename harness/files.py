@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+TEMPORARY = ".sealproof.tmp"
+"""How the name of a file ends while it is written; a killed process leaves one behind."""
+
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = True) -> None:
     """Write a file so that a reader, or a killed process, never sees half of it.
@@ -21,7 +24,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
         OSError: The disk is full or the folder cannot be written; an older file at `path` is left as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with temporary.open("wb") as file:
             write(file)

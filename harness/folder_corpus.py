@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sealproof.harness.audio_files import SAMPLE_RATE, AudioInfo, is_audio_name, read_clip, read_info
+from sealproof.harness.audio_files import SAMPLE_RATE, is_audio_name, read_clip, read_info
 from sealproof.harness.corpus import Clip, CorpusReport, clip_samples, interleave_groups, usable_pcm
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.progress import progress
@@ -92,12 +92,14 @@ class FolderCorpus:
         for path in progress(paths, "reading headers"):
             relative = path.relative_to(self.root).as_posix()
             try:
-                duration_s = _require_utf8(path).duration_s
+                _refuse_foreign_name(relative)
+                duration_s = read_info(path).duration_s
             except HarnessError as error:
                 self._skip_or_raise(relative, error, report)
                 continue
             n_windows = int(duration_s / clip_s + 1e-9)
             if n_windows == 0:
+                report.too_short += 1
                 continue
             rest_s = max(0.0, duration_s - n_windows * clip_s)
             # To the millisecond, so that the offset reads well in ids and in the manifest.
@@ -138,17 +140,18 @@ class FolderCorpus:
         if not self.skip_bad:
             msg = f"{error} (--skip-bad leaves such files out and counts them.)"
             raise HarnessError(msg) from error
-        report.bad_files[relative] = str(error)
+        report.bad_files[_printable(relative)] = str(error)
 
 
-def _require_utf8(path: Path) -> AudioInfo:
-    """Read a file's header, but refuse a name that no manifest can hold."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        msg = f"The name of {str(path).encode(errors='backslashreplace').decode()} must be UTF-8: rename the file."
-        raise HarnessError(msg) from error
-    return read_info(path)
+def _printable(name: str) -> str:
+    """Escape the bytes of a file's name that are no UTF-8."""
+    return name.encode(errors="backslashreplace").decode()
+
+
+def _refuse_foreign_name(relative: str) -> None:
+    if _printable(relative) != relative:
+        msg = f"The name of {_printable(relative)} must be UTF-8, for the manifest is. Rename the file."
+        raise HarnessError(msg)
 
 
 def _clip_id(candidate: _Candidate) -> str:

@@ -1,12 +1,12 @@
 """The manifest: one row per WAV of a dataset."""
 
 import csv
-import io
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 
 from sealproof.harness.errors import HarnessError
+from sealproof.harness.split import SPLIT_FRACTIONS
 
 CLEAN, WATERMARKED = "clean", "watermarked"
 
@@ -43,23 +43,31 @@ class Row:
 COLUMNS = tuple(field.name for field in fields(Row))
 
 
+class _Lines(list[str]):
+    """What a CSV writer wrote, with the line ends of Unix."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
+
+
 def to_csv(rows: Iterable[Row]) -> str:
     """Write rows as CSV text with a header."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    lines = _Lines()
+    # Only with this line end is a lone carriage return, which a file's name may hold, put into quotes.
+    writer = csv.DictWriter(lines, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
     for row in rows:
         record = asdict(row)
         record["snr_db"] = "" if row.snr_db is None else f"{row.snr_db:.3f}"
         writer.writerow(record)
-    return text.getvalue()
+    return "".join(lines)
 
 
 def read_manifest(path: Path) -> list[Row]:
     """Read and check a manifest.
 
     Raises:
-        HarnessError: A column is missing, a value is not of its kind, or a path leaves the dataset's folder.
+        HarnessError: A column is missing, a value or split is not of its kind, or a path leaves the dataset's folder.
     """
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
@@ -77,6 +85,9 @@ def _row(record: dict[str, str | None], where: str) -> Row:
     text = {name: str(value) for name, value in values.items()}
     if text["label"] not in (CLEAN, WATERMARKED):
         msg = f"{where}: the label must be {CLEAN} or {WATERMARKED}. Got {text['label']!r}."
+        raise HarnessError(msg)
+    if text["split"] not in SPLIT_FRACTIONS:
+        msg = f"{where}: the split must be one of {', '.join(SPLIT_FRACTIONS)}. Got {text['split']!r}."
         raise HarnessError(msg)
     _refuse_outside(text["path"], where)
     try:

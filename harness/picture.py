@@ -40,7 +40,7 @@ def write_picture(rows: Sequence[SummaryRow], title: str, path: Path) -> None:
     right.set_xlabel(f"agreement with {reference}")
     left.axvline(0.5, color="0.6", linestyle=":", linewidth=1)
     left.set_yticks(range(len(views)), [view.title for view in views], fontsize=9)
-    left.set_ylim(len(views) - 0.5, -0.5)
+    left.set_ylim(max(len(views), 1) - 0.5, -0.5)
     for axes in (left, right):
         axes.set_xlim(-0.02, 1.02)
         axes.grid(axis="x", color="0.9")

@@ -66,10 +66,20 @@ class _Robustness:
             self._session = RobustnessSession.from_text(given, self._config.rootpath)
         return self._session
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Refuse wrong options of the command line; once modules are collected it is too late for a usage error."""
+        if any(self._config.getoption(f"robustness_{name}") for name in _OPTIONS):
+            self.session.attack_ids()
+
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Make one test per cell out of each test that asks for `robustness_cell`."""
         if "robustness_cell" in metafunc.fixturenames:
-            ids = self.session.attack_ids()
+            try:
+                ids = self.session.attack_ids()
+            except pytest.UsageError as error:
+                # Of the ini file: suites without cells need not care, so it is an error of this module only.
+                raise pytest.Collector.CollectError(str(error)) from error
             metafunc.parametrize("robustness_cell", ids, ids=map(self.session.cell_id, ids), indirect=True)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

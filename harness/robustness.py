@@ -50,7 +50,7 @@ class RobustnessSession:
         """Read the options; paths are relative to pytest's root folder.
 
         Raises:
-            pytest.UsageError: An option is not of its kind, or the named dataset is none.
+            pytest.UsageError: An option is not of its kind, or the named dataset or scheme is none.
         """
         import pytest
 
@@ -60,9 +60,18 @@ class RobustnessSession:
         except ValueError as error:
             msg = f"--robustness-clips and --robustness-seed must be whole numbers ({error})."
             raise pytest.UsageError(msg) from error
+        if n_clips is not None and n_clips < 1:
+            msg = f"--robustness-clips must be at least 1. Got {n_clips}."
+            raise pytest.UsageError(msg)
         out = root / options["out"]
         if not options["dataset"]:
+            from sealproof.detectors import get_scheme
+
             scheme = options["scheme"]
+            try:
+                get_scheme(scheme)
+            except DetectorError as error:
+                raise pytest.UsageError(str(error)) from error
             folder = root / "data" / f"robustness-{scheme}-{n_clips or DEMO_CLIPS}"
             return cls(folder, True, scheme, options["attacks"], n_clips, seed, out)
         from sealproof.harness.dataset import Dataset
@@ -137,13 +146,16 @@ class RobustnessSession:
         """Write the tables of every cell of the matrix that is finished, and return the short one as text.
 
         Cells that were not selected this time but are finished are in the tables too: their numbers hold, as a cell's
-        key covers everything that can change them.
+        key covers everything that can change them. Without thresholds there are no tables, and the text says why.
         """
         from sealproof.harness.tables import write_tables
         from sealproof.harness.text_table import terminal_table
 
-        outcomes = [outcome for cell in self.cells.values() if (outcome := self._known(cell)) is not None]
-        tables = write_tables(self.bench, outcomes, self.seed, self.out)
+        try:
+            outcomes = [outcome for cell in self.cells.values() if (outcome := self._known(cell)) is not None]
+            tables = write_tables(self.bench, outcomes, self.seed, self.out)
+        except (HarnessError, DetectorError, OSError) as error:
+            return f"no tables were written: {error}\n"
         missing = len(self.cells) - len(outcomes)
         note = f"{missing} of {len(self.cells)} cells were never run and are in no table.\n" if missing else ""
         files = ", ".join(str(path) for path in tables.files)
@@ -178,10 +190,12 @@ class RobustnessCell:
         self.item.user_properties.append(("sealproof_cell", self.session.cell_id(self.attack_id)))
         try:
             outcome = self.session.bench.run(self.session.cells[self.attack_id])
+            rows = [] if outcome.error is not None else list(self.session.summariser.rows(outcome))
         except (HarnessError, DetectorError, AttackError) as error:
             pytest.fail(str(error), pytrace=False)
         if outcome.error is not None:
             pytest.fail(outcome.error, pytrace=False)
-        for row in self.session.summariser.rows(outcome):
-            name = ".".join(part for part in (row.detector, row.metric, row.threshold_rule) if part)
-            self.item.user_properties.append((name, row.value))
+        for row in rows:
+            if row.value is not None:
+                name = ".".join(part for part in (row.detector, row.metric, row.threshold_rule) if part)
+                self.item.user_properties.append((name, row.value))

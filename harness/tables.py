@@ -109,12 +109,13 @@ def _content_sha256(rows: Sequence[SummaryRow], outcomes: Sequence[Outcome], sub
 
 
 def _already_there(out: Path, content: str) -> bool:
-    if not (out / RUN).is_file():
+    try:
+        facts = read_json(out / RUN)
+        is_same, files = facts["content_sha256"] == content, facts["files"].items()
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+        # Not there, or damaged: to be written anew.
         return False
-    facts = read_json(out / RUN)
-    if facts.get("content_sha256") != content:
-        return False
-    return all((out / name).is_file() and sha256_file(out / name) == sha256 for name, sha256 in facts["files"].items())
+    return is_same and all((out / name).is_file() and sha256_file(out / name) == sha256 for name, sha256 in files)
 
 
 def _summary_csv(rows: Sequence[SummaryRow]) -> str:

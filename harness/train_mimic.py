@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,9 +93,13 @@ class TrainedMimic:
 
 
 def trained_mimics(dataset: Dataset) -> list[TrainedMimic]:
-    """Return the mimics that were trained on a dataset, by name."""
+    """Return the mimics that were trained on a dataset, by name.
+
+    Raises:
+        HarnessError: A card is damaged.
+    """
     folders = sorted(path.parent for path in (dataset.root / "mimics").glob("*/card.json"))
-    return [TrainedMimic(folder, read_json(folder / "card.json")) for folder in folders]
+    return [TrainedMimic(folder, _read_card(folder)) for folder in folders]
 
 
 def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False) -> tuple[TrainedMimic, bool]:
@@ -117,10 +122,9 @@ def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False)
     recipe = get_mimic_recipe(request.mimic)
     folder = dataset.root / "mimics" / request.name
     key = sha256_json([dataset.sha256, request.__dict__, _recipe_key(recipe)])
-    if not force and (folder / "card.json").is_file():
-        card = read_json(folder / "card.json")
-        if card["key"] == key and (folder / "model.keras").is_file():
-            return TrainedMimic(folder, card), False
+    done = None if force else _finished(folder, key)
+    if done is not None:
+        return done, False
     pairs = _leaky_files(dataset, request.seed) if request.split == "leaky" else _group_files(dataset)
     started = time.monotonic()
     shutil.rmtree(folder, ignore_errors=True)
@@ -147,6 +151,23 @@ def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False)
     }
     write_json(folder / "card.json", card)
     return TrainedMimic(folder, card), True
+
+
+def _read_card(folder: Path) -> dict[str, Any]:
+    try:
+        return read_json(folder / "card.json")
+    except (ValueError, TypeError) as error:
+        msg = f"{folder / 'card.json'} is damaged ({error}): run `sealproof train` again."
+        raise HarnessError(msg) from error
+
+
+def _finished(folder: Path, key: str) -> TrainedMimic | None:
+    """Return the mimic in a folder if it was trained just so."""
+    try:
+        card = _read_card(folder)
+    except (FileNotFoundError, HarnessError):
+        return None
+    return TrainedMimic(folder, card) if card.get("key") == key and (folder / "model.keras").is_file() else None
 
 
 def _recipe_key(recipe: MimicRecipe) -> list[str]:
@@ -212,7 +233,10 @@ def _fit(
     )
     # Keras names the format by the extension, so the unfinished file keeps it.
     unfinished = model_path.with_name("unfinished.keras")
-    model.save(unfinished)
+    with warnings.catch_warnings():
+        # tensorflow 2.21 beside numpy 2; it must not stop a suite whose warnings are errors.
+        warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
+        model.save(unfinished)
     os.replace(unfinished, model_path)
     return {name: [float(value) for value in values] for name, values in history.history.items()}
 

@@ -1,6 +1,7 @@
 """Our attacks against the same transforms of audiomentations and torchaudio: an independent second opinion."""
 
-import audiomentations
+from types import ModuleType
+
 import numpy as np
 import pytest
 
@@ -9,6 +10,14 @@ from sealproof.attacks.measure import snr_db
 from sealproof.attacks.testing import music_like
 
 SAMPLE_RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def audiomentations() -> ModuleType:
+    # Here, for it takes seconds to import, and naming the tests must not.
+    import audiomentations
+
+    return audiomentations
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +33,12 @@ def snr_between(first: Audio, second: Audio) -> float:
     return float(snr_db(first[None], second[None])[0])
 
 
-def test_gain_is_theirs(clip: Audio) -> None:
+def test_gain_is_theirs(clip: Audio, audiomentations: ModuleType) -> None:
     theirs = audiomentations.Gain(min_gain_db=-6, max_gain_db=-6, p=1.0)(clip, SAMPLE_RATE)
     np.testing.assert_allclose(ours("gain.-6db", clip), theirs, rtol=1e-5)
 
 
-def test_white_noise_is_as_strong_as_theirs(clip: Audio) -> None:
+def test_white_noise_is_as_strong_as_theirs(clip: Audio, audiomentations: ModuleType) -> None:
     np.random.seed(0)  # noqa: NPY002 - audiomentations draws from the global generator
     theirs = audiomentations.AddGaussianSNR(min_snr_db=20, max_snr_db=20, p=1.0)(clip, SAMPLE_RATE)
     assert snr_between(clip, theirs) == pytest.approx(20, abs=0.3)
@@ -47,7 +56,7 @@ def test_resampling_agrees_with_torchaudio(clip: Audio) -> None:
     assert snr_between(theirs, ours("resample.8khz", clip)) > snr_between(clip, theirs) + 6
 
 
-def test_mp3_damages_as_much_as_theirs(clip: Audio) -> None:
+def test_mp3_damages_as_much_as_theirs(clip: Audio, audiomentations: ModuleType) -> None:
     mp3 = audiomentations.Mp3Compression(min_bitrate=64, max_bitrate=64, p=1.0, preserve_delay=False)
     # The last 529 samples of theirs are zeros (fast-mp3-augment 0.2.0), so they are left out of the comparison.
     theirs = mp3(clip, SAMPLE_RATE)[: len(clip) - 600]
@@ -56,7 +65,7 @@ def test_mp3_damages_as_much_as_theirs(clip: Audio) -> None:
     assert snr_between(shorter, attacked) == pytest.approx(snr_between(shorter, theirs), abs=3)
 
 
-def test_lowpass_falls_where_theirs_does(clip: Audio) -> None:
+def test_lowpass_falls_where_theirs_does(clip: Audio, audiomentations: ModuleType) -> None:
     lowpass = audiomentations.LowPassFilter(
         min_cutoff_freq=2_000, max_cutoff_freq=2_000, min_rolloff=24, max_rolloff=24, zero_phase=True, p=1.0
     )

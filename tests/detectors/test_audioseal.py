@@ -5,7 +5,6 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
-import torch
 
 from sealproof.detectors import DetectorError, UnavailableError, get_scheme
 from sealproof.detectors.audioseal import DETECTOR, GENERATOR, HUB_REVISION, WEIGHTS_VARIABLE
@@ -37,6 +36,8 @@ def build(card):
 
 def as_published(state):
     """Names of before 0.2.0, and every convolution weight as a weight-normalised pair."""
+    import torch
+
     old = {}
     for name, tensor in state.items():
         if ".inner_conv.weight" in name:
@@ -51,6 +52,7 @@ def as_published(state):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with checkpoints of the published format and architecture, but random weights."""
+    import torch
     from omegaconf import OmegaConf
 
     folder = tmp_path_factory.mktemp("weights")
@@ -98,6 +100,7 @@ def test_scheme_with_random_weights_keeps_the_contract(scheme):
 
 
 def test_networks_are_those_of_the_packages_own_loader(scheme, folder, music):
+    import torch
     from audioseal import AudioSeal
 
     clips = music(2, samples=8000)
@@ -131,6 +134,8 @@ def test_names_of_a_new_model_stay():
 
 @pytest.mark.parametrize("names", NOTATIONS)
 def test_weight_norm_is_folded_as_torch_folds_it(names):
+    import torch
+
     torch.manual_seed(0)
     conv = torch.nn.utils.parametrizations.weight_norm(torch.nn.Conv1d(3, 4, 5))
     g, v = conv.parametrizations.weight.original0, conv.parametrizations.weight.original1
@@ -168,6 +173,8 @@ class Malicious:
 
 def test_code_in_a_checkpoint_does_not_run(tmp_path):
     """Even where the user vouches for the file by its hash."""
+    import torch
+
     bad = tmp_path / DETECTOR.file_name
     victim = tmp_path / "it_ran"
     torch.save({"model": {}, "xp.cfg": Malicious(str(victim))}, bad)

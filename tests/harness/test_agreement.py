@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, multivariate_normal, spearmanr
-from sklearn.metrics import cohen_kappa_score, matthews_corrcoef
 
 from sealproof.harness import agreement as ag
 from sealproof.harness import intervals as iv
@@ -27,6 +25,8 @@ def two_detectors(draw, n_min=1):
 @settings(max_examples=60)
 @given(two_detectors())
 def test_coefficients_equal_sklearns_where_they_are_defined(data):
+    from sklearn.metrics import cohen_kappa_score, matthews_corrcoef
+
     a, b = data
     constant = [len(set(x.tolist())) == 1 for x in (a, b)]
     assert ag.agreement(a, b) == pytest.approx((a == b).mean())
@@ -143,6 +143,8 @@ def test_the_condition_is_right_or_wrong():
 
 @given(st.integers(3, 60), st.integers(0, 10**6), st.booleans())
 def test_spearman_equals_scipys(n, seed, with_ties):
+    from scipy.stats import spearmanr
+
     rng = np.random.default_rng(seed)
     a = rng.normal(size=n)
     b = a + rng.normal(size=n)
@@ -158,6 +160,8 @@ def test_spearman_equals_scipys(n, seed, with_ties):
 @settings(max_examples=20)
 @given(st.integers(0, 10**6), st.booleans())
 def test_spearman_replicates_rank_every_resample_anew(seed, with_ties):
+    from scipy.stats import spearmanr
+
     rng = np.random.default_rng(seed)
     groups = rng.integers(0, 12, 50)
     a = rng.normal(size=50)
@@ -189,6 +193,8 @@ def test_spearman_of_a_constant_is_not_defined_and_of_a_copy_has_no_known_interv
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 5))
 def test_mcnemar_equals_the_sign_test(only_a, only_b, both):
+    from scipy.stats import binomtest
+
     a = np.repeat([True, False, True, False], [only_a, only_b, both, 3])
     b = np.repeat([False, True, True, False], [only_a, only_b, both, 3])
     expected = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
@@ -197,6 +203,8 @@ def test_mcnemar_equals_the_sign_test(only_a, only_b, both):
 
 
 def test_mcnemar_of_many_clips_does_not_overflow():
+    from scipy.stats import binomtest
+
     a = np.arange(9000) % 3 == 0
     assert ag.mcnemar_exact(a, ~a) == pytest.approx(binomtest(3000, 9000).pvalue, rel=1e-6)
 
@@ -233,6 +241,8 @@ def test_detectors_that_never_differed_are_not_known_to_be_one():
 
 
 def test_intervals_of_coefficients_cover_where_clips_of_a_group_are_alike():
+    from scipy.stats import multivariate_normal
+
     rng = np.random.default_rng(2)
     n_groups, correlation = 40, 0.8
     groups = np.repeat(np.arange(n_groups), 10)

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, recall_score, roc_auc_score
 
 from sealproof.harness import intervals as iv
 from sealproof.harness import metrics
@@ -29,6 +27,8 @@ def labelled_scores(draw, n_min=2):
 @settings(max_examples=40)
 @given(labelled_scores(), st.integers(-9, 9))
 def test_metrics_equal_sklearns(data, step):
+    from sklearn.metrics import accuracy_score, balanced_accuracy_score, recall_score, roc_auc_score
+
     scores, truth = data
     threshold = step / 4
     decisions = scores > threshold
@@ -286,6 +286,8 @@ def test_auc_interval_solves_its_polynomial(value, m, n):
 
 @pytest.mark.parametrize("likeness", [0.0, 0.5])
 def test_auc_and_balanced_accuracy_intervals_cover(likeness):
+    from scipy.stats import norm
+
     rng = np.random.default_rng(11)
     n_groups, shift = 40, 1.5
     truth = np.tile([True, False], n_groups * 5)

@@ -1,0 +1,57 @@
+"""What tests of several packages share: pytest's own test bed, and a small finished dataset."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sealproof.attacks.testing import music_like
+from sealproof.harness.audio_files import to_pcm
+from sealproof.harness.build import BuildRequest, build_dataset
+from sealproof.harness.corpus import Clip, CorpusReport
+from sealproof.harness.dataset import Dataset
+
+pytest_plugins = ["pytester"]
+
+N_GROUPS, CLIPS_PER_GROUP = 12, 4
+
+
+class BenchCorpus:
+    """Twelve made-up recordings of four clips each."""
+
+    name = "bench"
+
+    def description(self) -> dict[str, object]:
+        return {"kind": "bench"}
+
+    def clips(self, n_clips: int, *, clip_s: float, seed: int, report: CorpusReport) -> Iterator[Clip]:
+        n_samples = round(16_000 * clip_s)
+        for index, audio in enumerate(music_like(n_clips, n_samples, 16_000, seed=seed)):
+            group, window = divmod(index, CLIPS_PER_GROUP)
+            piece = f"piece{group:02d}"
+            report.taken += 1
+            yield Clip(f"{piece}-{window}", piece, piece, float(window), to_pcm(audio))
+
+
+@pytest.fixture(scope="session")
+def bench_corpus() -> BenchCorpus:
+    """Clean clips, four a group; as many groups as it takes."""
+    return BenchCorpus()
+
+
+@pytest.fixture(scope="session")
+def bench_dataset(tmp_path_factory: pytest.TempPathFactory, bench_corpus: BenchCorpus) -> Dataset:
+    """48 pairs of one second, marked by spread_spectrum, in 12 groups. Do not write into it: see `bench_copy`."""
+    request = BuildRequest(scheme="spread_spectrum", n_clips=N_GROUPS * CLIPS_PER_GROUP)
+    return build_dataset(bench_corpus, request, tmp_path_factory.mktemp("bench") / "bench")[0]
+
+
+@pytest.fixture
+def bench_copy(bench_dataset: Dataset, tmp_path: Path) -> Callable[[str], Dataset]:
+    """bench_copy(name): a dataset of one's own to train on and run with."""
+
+    def copy(name: str = "bench") -> Dataset:
+        return Dataset.open(shutil.copytree(bench_dataset.root, tmp_path / name))
+
+    return copy

@@ -1,0 +1,100 @@
+"""Which attacks a run is made of: presets, sweeps out of TOML, and what is refused."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sealproof.attacks import attack_class, list_attacks
+from sealproof.attacks.base import AttackError
+from sealproof.harness.config import list_presets, load_attacks
+from sealproof.harness.errors import HarnessError
+
+
+def load(tmp_path: Path, text: str) -> list[str]:
+    """The ids of the attacks that a TOML file of this text names."""
+    path = tmp_path / "attacks.toml"
+    path.write_text(text, encoding="utf-8")
+    return [attack.id for attack in load_attacks(str(path))]
+
+
+def test_every_preset_loads_with_identity_first():
+    assert list_presets() == ["fast", "standard"]
+    for preset in list_presets():
+        ids = [attack.id for attack in load_attacks(preset)]
+        assert ids[0] == "identity"
+        assert len(set(ids)) == len(ids) > 1
+
+
+def test_standard_is_every_attack_over_its_whole_sweep():
+    ids = {attack.id for attack in load_attacks("standard")}
+    assert ids == {attack.id for name in list_attacks() for attack in attack_class(name).standard()}
+
+
+def test_lists_are_combined_each_with_each(tmp_path: Path):
+    ids = load(
+        tmp_path, "[attacks]\nmp3 = { bitrate_kbps = [64, 32] }\necho = { delay_ms = [50, 100], gain = [0.3] }\n"
+    )
+    assert ids == ["identity", "mp3.64kbps", "mp3.32kbps", "echo.50ms.0.3x", "echo.100ms.0.3x"]
+
+
+def test_a_bare_number_is_a_sweep_of_one_and_equal_attacks_are_one(tmp_path: Path):
+    text = "[attacks]\nidentity = {}\nmp3 = { bitrate_kbps = 64 }\n[attacks.white_noise]\nsnr_db = [20, 20.0]\n"
+    assert load(tmp_path, text) == ["identity", "mp3.64kbps", "white_noise.20db"]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("attacks = [", "attacks.toml must be TOML ("),
+        ("", "must have one table, [attacks], with an entry per attack. Got nothing."),
+        ("[attacks]\n", "must have one table, [attacks], with an entry per attack. Got ['attacks']."),
+        ("attacks = 3\n", "must have one table, [attacks]"),
+        ("[attacks]\nidentity = {}\n[atacks]\n", "Got ['atacks', 'attacks']."),
+        ("[attacks]\nmp3 = [64]\n", "mp3 must be a table of lists, such as { bitrate_kbps = [64, 32] }. Got [64]."),
+        ("[attacks]\nmp3 = { bitrate_kbps = [] }\n", "every list of mp3 must hold at least one strength."),
+    ],
+)
+def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str, rule: str):
+    with pytest.raises(HarnessError, match=re.escape(rule)) as caught:
+        load(tmp_path, text)
+    assert "attacks.toml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("mp33 = { bitrate_kbps = [64] }", "There is no attack 'mp33'. Did you mean 'mp3'?"),
+        ("mp3 = { bitrate = [64] }", "mp3 has no parameter 'bitrate'. Its parameters: bitrate_kbps"),
+        ("mp3 = { bitrate_kbps = [65] }", "The 'bitrate_kbps' of mp3 must be one of"),
+        ("mp3 = {}", "mp3 needs the parameter bitrate_kbps"),
+        ("lowpass = { cutoff_hz = [-1] }", "The 'cutoff_hz' of lowpass must be"),
+        ("white_noise = { snr_db = [nan] }", "The 'snr_db' of white_noise must be"),
+        ("white_noise = { snr_db = ['loud'] }", "The 'snr_db' of white_noise must be"),
+        ("white_noise = { snr_db = [[20]] }", "The 'snr_db' of white_noise must be"),
+        ("white_noise = { snr_db = [true] }", "The 'snr_db' of white_noise must be"),
+    ],
+)
+def test_an_unknown_or_impossible_attack_is_refused(tmp_path: Path, text: str, rule: str):
+    with pytest.raises(AttackError, match=re.escape(rule)):
+        load(tmp_path, f"[attacks]\n{text}\n")
+
+
+@pytest.mark.parametrize("spec", ["fats", "no/such.toml", "", "../presets/fast", "."])
+def test_what_is_neither_preset_nor_file_is_refused(spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    rule = f"--attacks must be one of the presets fast, standard, or a TOML file. Got {spec!r}, which is neither."
+    with pytest.raises(HarnessError, match=re.escape(rule)):
+        load_attacks(spec)
+
+
+def test_a_misspelt_preset_gets_a_hint():
+    with pytest.raises(HarnessError, match="Did you mean 'standard'"):
+        load_attacks("standart")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path):
+    (tmp_path / "attacks.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(HarnessError, match="must be TOML"):
+        load_attacks(str(tmp_path / "attacks.toml"))
