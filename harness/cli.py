@@ -228,7 +228,7 @@ def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int |
     from sealproof.harness.progress import progress
     from sealproof.harness.session import RunRequest, cells_of, open_bench
     from sealproof.harness.summary import FIXED
-    from sealproof.harness.tables import write_tables
+    from sealproof.harness.tables import thresholds_of, write_tables
     from sealproof.harness.text_table import LEGEND, NOTE, terminal_table
 
     request = RunRequest(attacks=options.attacks, seed=options.seed, n_clips=n_clips)
@@ -236,7 +236,8 @@ def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int |
     cells = cells_of(bench, request)
     if len(bench.subjects) == 1:
         print(f"No mimic was trained on {dataset.root}: only the reference is scored. See `sealproof train`.")
-    bench.run(bench.calibration_cell(request.seed))
+    # First, for without thresholds there are no tables.
+    thresholds_of(bench, request.seed)
     outcomes = [bench.run(cell) for cell in progress(cells, "attacking and scoring")]
     tables = write_tables(bench, outcomes, request.seed, options.out)
     print(f"\n{terminal_table(tables.rows)}\nAccuracy and agreement {LEGEND[FIXED]}. {NOTE}\n")

@@ -1,6 +1,6 @@
 """Cells: scheme x attack, each with the key of everything that can change one of its numbers."""
 
-import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -107,9 +107,17 @@ def matrix(dataset: Dataset, attacks: Sequence[Attack], pairs: Sequence[Pair], *
 
 @cache
 def _code(cls: type) -> str:
-    """Hash the file that defines a class, so that changed code is never hidden by stored numbers."""
-    path = inspect.getsourcefile(cls)
-    return sha256_file(Path(path)) if path else f"{cls.__module__}.{cls.__qualname__}"
+    """Hash the code behind a class, so that changed code is never hidden by stored numbers.
+
+    That is every file of its package, as a class rests on the files beside its own; of a module outside any package it
+    is the one file.
+    """
+    module = sys.modules[cls.__module__]
+    if not module.__package__ or module.__file__ is None:
+        return sha256_file(Path(module.__file__)) if module.__file__ else f"{cls.__module__}.{cls.__qualname__}"
+    folders = [Path(folder) for folder in sys.modules[module.__package__].__path__]
+    files = sorted(path for folder in folders for path in folder.glob("*.py"))
+    return sha256_json([(path.name, sha256_file(path)) for path in files])
 
 
 @cache

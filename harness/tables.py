@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sealproof.harness import picture, summary, text_table
 from sealproof.harness.dataset import messages
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.files import read_json, sha256_file, sha256_json, write_json, write_text
@@ -105,7 +106,9 @@ def summariser_of(bench: Bench, seed: int) -> Summariser:
 
 def _content_sha256(rows: Sequence[SummaryRow], outcomes: Sequence[Outcome], subjects: Sequence[Subject]) -> str:
     keys = [(outcome.cell.key, [subject.key(outcome.cell) for subject in subjects]) for outcome in outcomes]
-    return sha256_json([keys, [as_record(row) for row in rows]])
+    # How the numbers are shown counts too: a new version of these files shows them anew.
+    code = [sha256_file(Path(str(module.__file__))) for module in (summary, text_table, picture)]
+    return sha256_json([keys, [as_record(row) for row in rows], sha256_file(Path(__file__)), code])
 
 
 def _already_there(out: Path, content: str) -> bool:

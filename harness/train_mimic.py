@@ -96,10 +96,15 @@ def trained_mimics(dataset: Dataset) -> list[TrainedMimic]:
     """Return the mimics that were trained on a dataset, by name.
 
     Raises:
-        HarnessError: A card is damaged.
+        HarnessError: A card is damaged, or the mimic was trained on another dataset.
     """
     folders = sorted(path.parent for path in (dataset.root / "mimics").glob("*/card.json"))
-    return [TrainedMimic(folder, _read_card(folder)) for folder in folders]
+    mimics = [TrainedMimic(folder, _read_card(folder)) for folder in folders]
+    for mimic in mimics:
+        if mimic.card.get("dataset_sha256") != dataset.sha256:
+            msg = f"The mimic {mimic.folder} must have been trained on this dataset. It was not: delete its folder."
+            raise HarnessError(msg)
+    return mimics
 
 
 def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False) -> tuple[TrainedMimic, bool]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sealproof.attacks.testing import music_like
 from sealproof.harness.audio_files import to_pcm
@@ -13,6 +14,10 @@ from sealproof.harness.corpus import Clip, CorpusReport
 from sealproof.harness.dataset import Dataset
 
 pytest_plugins = ["pytester"]
+
+# A busy machine is slow, not wrong: no example fails for the time it took.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 N_GROUPS, CLIPS_PER_GROUP = 12, 4
 

@@ -36,7 +36,8 @@ class SpectrogramCnn(MimicRecipe):
         x = ops.log(magnitude_spectrogram(waveform, frame=1024, step=256, fft=1024) + 1e-3)
         # Per clip, so that loudness, which no detector should go by, is not there to be learned.
         x = x - ops.mean(x, axis=(1, 2), keepdims=True)
-        x = x / (ops.std(x, axis=(1, 2), keepdims=True) + 1e-3)
+        # The term below the root keeps the gradient of a silent clip finite.
+        x = x / ops.sqrt(ops.mean(x * x, axis=(1, 2), keepdims=True) + 1e-6)
         x = convolution(x, 1)
         for _ in range(4):
             x = convolution(x, 5)

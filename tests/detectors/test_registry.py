@@ -78,5 +78,5 @@ def test_import_names_and_versions_load_no_framework():
         "    scheme = d.get_scheme(name); scheme.version; scheme.weights_sha256; scheme.unavailable()\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["[]", "[]"]

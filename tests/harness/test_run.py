@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -7,7 +8,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from sealproof.attacks import Attack, get_attack
@@ -301,12 +301,22 @@ def test_a_cells_key_knows_the_clips_and_not_the_folder(bench_dataset: Dataset, 
     assert cell(bench_dataset, attack).id == "spread_spectrum-gain.6db"
 
 
+def test_a_mimic_of_another_dataset_is_refused(bench_copy: Copy) -> None:
+    dataset = bench_copy("foreign")
+    folder = dataset.root / "mimics" / "cnn"
+    folder.mkdir(parents=True)
+    (folder / "card.json").write_text(json.dumps({"split": "group", "model_sha256": "0", "dataset_sha256": "1"}))
+    with pytest.raises(HarnessError, match="trained on this dataset"):
+        open_bench(dataset, RunRequest())
+
+
 def test_a_leaky_mimic_is_no_subject(bench_copy: Copy) -> None:
     dataset = bench_copy("leaky")
     for name, split in (("cnn", "group"), ("cnn-leaky", "leaky")):
         folder = dataset.root / "mimics" / name
         folder.mkdir(parents=True)
-        (folder / "card.json").write_text(f'{{"split": "{split}", "model_sha256": "0"}}')
+        card = {"split": split, "model_sha256": "0", "dataset_sha256": dataset.sha256}
+        (folder / "card.json").write_text(json.dumps(card))
     subjects = open_bench(dataset, RunRequest()).subjects
     assert [(subject.name, subject.role) for subject in subjects] == [
         ("spread_spectrum", "reference"),
@@ -385,6 +395,8 @@ def test_a_killed_run_goes_on_where_it_was(
 def test_failed_cells_are_rows_and_exit_code_1(
     bench_copy: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    import pandas as pd
+
     dataset = bench_copy("failing")
     toml = tmp_path / "attacks.toml"
     toml.write_text(

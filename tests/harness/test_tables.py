@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
@@ -90,6 +89,8 @@ def test_columns_are_fixed(out: Path) -> None:
 
 
 def test_clips_csv_is_what_was_measured(out: Path, bench: Bench, all_outcomes: list[Outcome]) -> None:
+    import pandas as pd
+
     table = pd.read_csv(out / "clips.csv")
     n_pairs = len(bench.pairs)
     assert len(table) == 3 * 2 * 2 * n_pairs
@@ -117,6 +118,8 @@ def test_clips_csv_is_what_was_measured(out: Path, bench: Bench, all_outcomes: l
 
 
 def test_summary_csv_can_be_worked_out_from_clips_csv(out: Path) -> None:
+    import pandas as pd
+
     clips, summary = pd.read_csv(out / "clips.csv"), pd.read_csv(out / "summary.csv")
     checked = 0
     for (attack, detector), part in clips.groupby(["attack", "detector"]):
@@ -136,6 +139,8 @@ def test_summary_csv_can_be_worked_out_from_clips_csv(out: Path) -> None:
 
 
 def test_a_failed_cell_is_a_row_in_every_table(out: Path) -> None:
+    import pandas as pd
+
     summary = pd.read_csv(out / "summary.csv")
     (row,) = summary[summary["attack"] == "resample"].to_dict("records")
     assert (row["status"], row["params"]) == ("failed", "via_hz=16000")
@@ -264,6 +269,8 @@ def test_a_damaged_run_json_is_written_again(content: str, write: Write, tmp_pat
 
 
 def test_fewer_cells_are_other_tables(write: Write, all_outcomes: list[Outcome], tmp_path: Path) -> None:
+    import pandas as pd
+
     write(all_outcomes[:2])
     assert sorted(pd.read_csv(tmp_path / "clips.csv")["attack"].unique()) == ["identity", "white_noise"]
     assert "resample" not in (tmp_path / "summary.md").read_text()
@@ -278,6 +285,8 @@ def test_a_new_version_of_a_mimic_is_told_even_if_no_number_changed(
 
 
 def test_where_every_cell_failed_there_are_tables_still(bench: Bench, tmp_path: Path) -> None:
+    import pandas as pd
+
     rows = write_tables(bench, outcomes(bench, BROKEN), 0, tmp_path).rows
     assert len(pd.read_csv(tmp_path / "clips.csv")) == 0
     assert pd.read_csv(tmp_path / "summary.csv")["status"].tolist() == ["failed"]
@@ -288,11 +297,15 @@ def test_where_every_cell_failed_there_are_tables_still(bench: Bench, tmp_path: 
 
 
 def test_no_cell_at_all(bench: Bench, tmp_path: Path) -> None:
+    import pandas as pd
+
     assert write_tables(bench, [], 0, tmp_path).rows == []
     assert len(pd.read_csv(tmp_path / "summary.csv")) == 0
 
 
 def test_a_reference_alone_has_tables(bench: Bench, subjects: list[Subject], tmp_path: Path) -> None:
+    import pandas as pd
+
     alone = Bench(bench.dataset, bench.pairs, subjects[:1], bench.store)
     write_tables(alone, outcomes(alone, *ATTACKS), 0, tmp_path)
     assert pd.read_csv(tmp_path / "summary.csv")["detector"].dropna().unique().tolist() == ["spread_spectrum"]

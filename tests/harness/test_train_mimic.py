@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from sealproof.detectors import Audio, Detector, DetectorError, Scheme, Watermarker
@@ -51,6 +50,8 @@ def trained(
 
 
 def test_model_history_and_card_are_under_the_dataset(trained: tuple[Dataset, TrainedMimic, TrainedMimic]) -> None:
+    import pandas as pd
+
     dataset, honest, _ = trained
     folder = dataset.root / "mimics" / "seed_cnn"
     assert honest.folder == folder
@@ -217,6 +218,8 @@ def test_an_unknown_mimic_is_refused_before_anything_is_touched(bench_dataset: D
 def test_a_run_scores_reference_and_mimics(
     trained: tuple[Dataset, TrainedMimic, TrainedMimic], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    import pandas as pd
+
     dataset, honest, _ = trained
     attacks = tmp_path / "attacks.toml"
     attacks.write_text("[attacks]\ngain = { gain_db = [6] }\n")

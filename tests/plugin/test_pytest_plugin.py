@@ -1,22 +1,32 @@
+import json
 import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
+from importlib import import_module
 
-# What the inner runs need of compiled modules is imported here first: pytester forgets what an inner run imported, and
-# numpy and its kin cannot be imported twice.
-import matplotlib.backends.backend_agg
-import matplotlib.figure
-import numpy.fft
-import pandas as pd
 import pytest
-import scipy.special
-import soxr
 
-import sealproof.attacks.noise
-import sealproof.attacks.resampling
 from sealproof.harness.dataset import Dataset
 
-IMPORTED_FIRST = (matplotlib, numpy, pd, scipy, soxr, sealproof)
+COMPILED = (
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "numpy.fft",
+    "pandas",
+    "scipy.special",
+    "soxr",
+    "sealproof.attacks.noise",
+    "sealproof.attacks.resampling",
+)
+"""What the inner runs need of compiled modules."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_modules() -> None:
+    """Import them first: pytester forgets what an inner run imported, and numpy cannot be imported twice."""
+    for name in COMPILED:
+        import_module(name)
+
 
 SUITE = """
 import pytest
@@ -52,6 +62,8 @@ def names(result: pytest.RunResult, word: str) -> list[str]:
 
 
 def test_a_cell_is_a_test(suite: pytest.Pytester) -> None:
+    import pandas as pd
+
     result = suite.runpytest("-v", "-m", "robustness", "--junitxml=junit.xml", "--robustness-out=tables")
     result.assert_outcomes(passed=4)
     assert names(result, "PASSED") == [f"spread_spectrum-{cell}" for cell in CELLS]
@@ -81,6 +93,8 @@ def test_a_cell_is_a_test(suite: pytest.Pytester) -> None:
 
 
 def test_cells_are_chosen_by_k_and_finished_ones_stay_in_the_tables(suite: pytest.Pytester) -> None:
+    import pandas as pd
+
     result = suite.runpytest("-v", "-k", "white_noise.5db")
     result.assert_outcomes(passed=1, deselected=3)
     assert names(result, "PASSED") == ["spread_spectrum-white_noise.5db"]
@@ -94,6 +108,8 @@ def test_cells_are_chosen_by_k_and_finished_ones_stay_in_the_tables(suite: pytes
 
 
 def test_lf_runs_the_failed_cells_again(suite: pytest.Pytester) -> None:
+    import pandas as pd
+
     first = suite.runpytest("-v", "--robustness-attacks=failing.toml")
     first.assert_outcomes(passed=2, failed=2)
     assert names(first, "FAILED") == ["spread_spectrum-resample.16khz", "spread_spectrum-quantise.16bits"]
@@ -195,6 +211,8 @@ def test_marker_and_options_are_told(pytester: pytest.Pytester) -> None:
 
 
 def test_options_come_before_the_ini_file(suite: pytest.Pytester) -> None:
+    import pandas as pd
+
     (suite.path / "one.toml").write_text("[attacks]\ngain = { gain_db = [-6] }\n")
     result = suite.runpytest("-v", "--robustness-attacks=one.toml", "--robustness-clips=3", "--robustness-seed=5")
     result.assert_outcomes(passed=2)
@@ -203,10 +221,13 @@ def test_options_come_before_the_ini_file(suite: pytest.Pytester) -> None:
     assert table["clip_id"].nunique() == 3
 
 
-def test_no_thresholds_fail_every_cell_without_an_internal_error(suite: pytest.Pytester) -> None:
+def test_no_thresholds_fail_every_cell_without_an_internal_error(
+    suite: pytest.Pytester, bench_dataset: Dataset
+) -> None:
     mimic = suite.path / "set/mimics/broken"
     mimic.mkdir(parents=True)
-    (mimic / "card.json").write_text('{"split": "group", "model_sha256": "0"}')
+    card = {"split": "group", "model_sha256": "0", "dataset_sha256": bench_dataset.sha256}
+    (mimic / "card.json").write_text(json.dumps(card))
     result = suite.runpytest("-v")
     result.assert_outcomes(failed=4)
     text = result.stdout.str() + result.stderr.str()
