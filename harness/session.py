@@ -74,9 +74,9 @@ def _selection(pairs: tuple[Pair, ...], request: RunRequest) -> tuple[Pair, ...]
     return tuple(pairs[index] for index in sorted(order[: request.n_clips]))
 
 
-def demo_dataset(scheme: str, n_clips: int, seed: int, root: Path, *, epochs: int | None = None) -> Dataset:
+def demo_dataset(scheme: str, n_clips: int, seed: int, root: Path) -> Dataset:
     """Build the demo dataset and train the demo's mimics, or return what is already there."""
     dataset, _ = build_dataset(DemoCorpus(), BuildRequest(scheme=scheme, n_clips=n_clips, seed=seed), root)
     for mimic in DEMO_MIMICS:
-        train_mimic(dataset, TrainRequest(mimic=mimic, seed=seed, epochs=epochs))
+        train_mimic(dataset, TrainRequest(mimic=mimic, seed=seed))
     return dataset
