@@ -99,8 +99,9 @@ def calibrate(outcome: Outcome) -> dict[str, Thresholds]:
 
 
 def params_text(params: Mapping[str, object]) -> str:
-    """Write parameters as `name=value` joined by `;`."""
-    return ";".join(f"{name}={value}" for name, value in params.items())
+    """Write parameters as `name=value` joined by `;`; a whole number has no decimals, as in ids."""
+    texts = {name: f"{value:.12g}" if isinstance(value, float) else str(value) for name, value in params.items()}
+    return ";".join(f"{name}={text}" for name, text in texts.items())
 
 
 class Summariser:

@@ -384,7 +384,7 @@ def test_a_killed_run_goes_on_where_it_was(
     now = mtimes(cells)
     assert written.items() <= now.items()
     assert len(now) == 14
-    assert "gain gain_db=6.0" in capsys.readouterr().out
+    assert "gain gain_db=6" in capsys.readouterr().out
 
     fresh = Dataset.open(bench_copy("fresh/killed").root)
     assert cli.main(["run", str(fresh.root), *command[2:-1], str(tmp_path / "fresh_out")]) == 0

@@ -98,7 +98,7 @@ def test_clips_csv_is_what_was_measured(out: Path, bench: Bench, all_outcomes: l
     noisy = all_outcomes[1]
     assert noisy.measured is not None
     part = table[(table["attack"] == "white_noise") & (table["detector"] == "spread_spectrum")]
-    assert (part["params"] == "snr_db=10.0").all()
+    assert (part["params"] == "snr_db=10").all()
     assert part["clip_id"].tolist() == [pair.clip_id for pair in bench.pairs] * 2
     assert part["group"].tolist() == [pair.group for pair in bench.pairs] * 2
     assert part["label"].tolist() == ["clean"] * n_pairs + ["watermarked"] * n_pairs
@@ -171,7 +171,7 @@ def test_markdown_has_a_dash_where_nothing_is_defined(out: Path) -> None:
         assert {len(line) for line in lines} == {len(header)}
         assert [line[:2] for line in lines] == [
             ["identity", "-"],
-            ["white_noise snr_db=10.0", "10.0"],
+            ["white_noise snr_db=10", "10.0"],
             ["offset offset_samples=100", "-"],
             ["resample via_hz=16000", "-"],
         ]

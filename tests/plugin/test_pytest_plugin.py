@@ -86,7 +86,7 @@ def test_a_cell_is_a_test(suite: pytest.Pytester) -> None:
     }
     noisy = properties["test_cell[spread_spectrum-white_noise.20db]"]
     assert noisy["sealproof_cell"] == "spread_spectrum-white_noise.20db"
-    row = table[(table["params"] == "snr_db=20.0") & (table["metric"] == "tpr") & (table["threshold_rule"] == "fixed")]
+    row = table[(table["params"] == "snr_db=20") & (table["metric"] == "tpr") & (table["threshold_rule"] == "fixed")]
     assert float(noisy["spread_spectrum.tpr.fixed"]) == pytest.approx(row["value"].item(), abs=1e-6)
     assert float(noisy["snr_db"]) == pytest.approx(20, abs=1e-3)
     assert "None" not in noisy.values()
@@ -99,7 +99,7 @@ def test_cells_are_chosen_by_k_and_finished_ones_stay_in_the_tables(suite: pytes
     result.assert_outcomes(passed=1, deselected=3)
     assert names(result, "PASSED") == ["spread_spectrum-white_noise.5db"]
     result.stdout.fnmatch_lines(["3 of 4 cells were never run and are in no table."])
-    assert pd.read_csv(suite.path / "results/summary.csv")["params"].dropna().unique().tolist() == ["snr_db=5.0"]
+    assert pd.read_csv(suite.path / "results/summary.csv")["params"].dropna().unique().tolist() == ["snr_db=5"]
     written = {path: path.stat().st_mtime_ns for path in suite.path.rglob("*.npz")}
     suite.runpytest("-k", "gain or identity").assert_outcomes(passed=2, deselected=2)
     table = pd.read_csv(suite.path / "results/summary.csv")
