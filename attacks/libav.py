@@ -4,7 +4,6 @@ import io
 from collections.abc import Mapping
 from fractions import Fraction
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +32,8 @@ def encode(
     Raises:
         AttackError: If FFmpeg lacks the encoder or refuses to encode.
     """
+    import av
+
     frame = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
     frame.sample_rate = sample_rate
     # Without a time stamp the mp4 writer leaves out the edit list, and the decoded audio starts 1,024 samples late.
@@ -66,6 +67,8 @@ def decode(data: bytes, *, decoder: str) -> tuple[Audio, int]:
     Raises:
         AttackError: If FFmpeg lacks the decoder, cannot read the file, or finds no audio in it.
     """
+    import av
+
     blocks: list[NDArray[np.generic]] = []
     sample_rate = 0
     try:
@@ -95,6 +98,8 @@ def payload_kbps(data: bytes) -> float:
     Raises:
         AttackError: If FFmpeg cannot read the file.
     """
+    import av
+
     try:
         with av.open(io.BytesIO(data)) as source:
             packets = [packet for packet in source.demux(audio=0) if packet.size]
