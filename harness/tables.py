@@ -31,7 +31,7 @@ from sealproof.harness.summary import (
     calibrate,
     params_text,
 )
-from sealproof.harness.text_table import markdown_table
+from sealproof.harness.text_table import markdown_table, thin_calibration_note
 from sealproof.harness.versions import package_versions
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def write_tables(bench: Bench, outcomes: Sequence[Outcome], seed: int, out: Path
     content = _content_sha256(rows, outcomes, bench.subjects)
     if not _already_there(out, content):
         write_text(out / SUMMARY, _summary_csv(rows))
-        write_text(out / MARKDOWN, markdown_table(rows))
+        write_text(out / MARKDOWN, "\n".join(filter(None, [markdown_table(rows), thin_calibration_note(thresholds)])))
         write_picture(rows, f"{bench.dataset.name}: {bench.dataset.scheme} and its mimics under attack", out / PICTURE)
         write_text(out / CLIPS, _clips_csv(bench, outcomes, thresholds))
         # Last: its hashes say that the others are whole.

@@ -1,9 +1,9 @@
 """The summary as a table for people: Markdown for files, aligned plain text for the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sealproof.harness.summary import CALIBRATED, FIXED, SummaryRow
+from sealproof.harness.summary import CALIBRATED, FIXED, SummaryRow, Thresholds
 
 LEGEND = {
     FIXED: "at each detector's own threshold (rule `fixed`)",
@@ -13,6 +13,17 @@ LEGEND = {
 """What accuracy, TPR, FPR, agreement and kappa are taken at, for each threshold rule."""
 
 NOTE = "Agreement and kappa are with the reference detector. Brackets: 95 % interval. A dash: not defined."
+
+
+def thin_calibration_note(thresholds: Mapping[str, Thresholds]) -> str:
+    """Say so when there are too few clean calibration clips for a 1 % threshold; empty when there are enough."""
+    n_negatives = min(found.n_negatives for found in thresholds.values())
+    if all(found.fpr_support for found in thresholds.values()):
+        return ""
+    return (
+        f"Mind: the calibration split has {n_negatives} clean clips, and 1 % false positives take 100: the thresholds of "
+        f"rule `{CALIBRATED}` are merely the highest scores seen.\n"
+    )
 
 
 @dataclass(frozen=True)
