@@ -229,7 +229,7 @@ def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int |
     from sealproof.harness.session import RunRequest, cells_of, open_bench
     from sealproof.harness.summary import FIXED
     from sealproof.harness.tables import thresholds_of, write_tables
-    from sealproof.harness.text_table import LEGEND, NOTE, terminal_table, thin_calibration_note
+    from sealproof.harness.text_table import LEGEND, terminal_table, thin_calibration_note
 
     request = RunRequest(attacks=options.attacks, seed=options.seed, n_clips=n_clips)
     bench = open_bench(dataset, request)
@@ -240,9 +240,8 @@ def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int |
     thresholds = thresholds_of(bench, request.seed)
     outcomes = [bench.run(cell) for cell in progress(cells, "attacking and scoring")]
     tables = write_tables(bench, outcomes, request.seed, options.out)
-    print(
-        f"\n{terminal_table(tables.rows)}\nAccuracy and agreement {LEGEND[FIXED]}. {NOTE}\n{thin_calibration_note(thresholds)}"
-    )
+    print(f"\n{terminal_table(tables.rows)}\nAccuracy and agreement {LEGEND[FIXED]}; agreement is with the reference.")
+    print(f"Intervals and the other threshold rule are in the files.\n{thin_calibration_note(thresholds)}")
     print("Wrote " + ", ".join(str(path) for path in tables.files))
     failed = sum(outcome.error is not None for outcome in outcomes)
     return _fail(f"{failed} of {len(outcomes)} cells failed; see the end of the table.", FAILED) if failed else OK

@@ -21,8 +21,8 @@ def thin_calibration_note(thresholds: Mapping[str, Thresholds]) -> str:
     if all(found.fpr_support for found in thresholds.values()):
         return ""
     return (
-        f"Mind: the calibration split has {n_negatives} clean clips, and 1 % false positives take 100: the thresholds of "
-        f"rule `{CALIBRATED}` are merely the highest scores seen.\n"
+        f"Mind: the calibration split has {n_negatives} clean clips, and 1 % false positives take 100: the thresholds "
+        f"of rule `{CALIBRATED}` are merely the highest scores seen.\n"
     )
 
 
