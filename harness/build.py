@@ -17,6 +17,7 @@ from sealproof.harness.dataset import FACTS, MANIFEST, REQUEST, Dataset
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.files import TEMPORARY, read_json, sha256_file, write_json, write_text
 from sealproof.harness.manifest import CLEAN, WATERMARKED, Row, to_csv
+from sealproof.harness.metrics import snr_db
 from sealproof.harness.progress import progress
 from sealproof.harness.seeds import derive_seed
 from sealproof.harness.split import split_by_group
@@ -174,10 +175,8 @@ def _write_pairs(clips: list[Clip], scheme: Scheme, seed: int, root: Path) -> li
     for clip, message, audio in zip(clips, messages, marked, strict=True):
         pcm = to_pcm(audio)
         bits = "".join(map(str, message))
-        snr_db = _snr_db(clip.pcm, pcm)
-        pairs.append(
-            [_write(clip, CLEAN, clip.pcm, "", None, root), _write(clip, WATERMARKED, pcm, bits, snr_db, root)]
-        )
+        snr = _snr_db(clip.pcm, pcm)
+        pairs.append([_write(clip, CLEAN, clip.pcm, "", None, root), _write(clip, WATERMARKED, pcm, bits, snr, root)])
     return pairs
 
 
@@ -193,11 +192,8 @@ def _message(clip_id: str, n_bits: int, seed: int) -> NDArray[np.uint8]:
 
 def _snr_db(clean: Pcm, marked: Pcm) -> float | None:
     """Power of the clip over power of the watermark, in dB; None where the watermark rounded to nothing."""
-    host = clean.astype(np.float64)
-    mark = marked.astype(np.float64) - host
-    if not mark.any():
-        return None
-    return round(float(10 * np.log10(np.sum(host**2) / np.sum(mark**2))), 3)
+    ratio = float(snr_db(clean[None], marked[None])[0])
+    return round(ratio, 3) if np.isfinite(ratio) else None
 
 
 def _facts(
