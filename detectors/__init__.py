@@ -34,6 +34,8 @@ ENTRY_POINT_GROUP = "sealproof.schemes"
 
 _BUILT_IN = {
     "audioseal": "sealproof.detectors.audioseal:AudioSealScheme",
+    "audioseal_custom": "sealproof.detectors.audioseal:AudioSealCustomScheme",
+    "audioseal_mini": "sealproof.detectors.audioseal_mini:AudioSealMiniScheme",
     "perth": "sealproof.detectors.perth:PerthScheme",
     "spread_spectrum": "sealproof.detectors.spread_spectrum:SpreadSpectrumScheme",
 }

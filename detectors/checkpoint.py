@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sealproof.detectors.base import DetectorError, UnavailableError
+from sealproof.detectors.files import atomic_file
 
 _CHUNK_BYTES = 1 << 20
 
@@ -90,30 +91,19 @@ def download(url: str, target: Path, expected_sha256: str, timeout_s: float = 30
         UnavailableError: The server cannot be reached, or the disk cannot be written.
         DetectorError: What came has another hash; it was thrown away.
     """
-    import os
-    import tempfile
+    from http.client import HTTPException
     from urllib.error import URLError
     from urllib.request import urlopen
 
     if not url.startswith("https://"):
         raise DetectorError(f"The address of a checkpoint must start with https://. Got {url}.")
     digest = hashlib.sha256()
-    partial: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # The partial file lies beside the target, because a rename is atomic only within one file system.
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            partial = Path(file.name)
-            with urlopen(url, timeout=timeout_s) as response:  # noqa: S310 - https is required above
-                while chunk := response.read(_CHUNK_BYTES):
-                    digest.update(chunk)
-                    file.write(chunk)
-        if digest.hexdigest() != expected_sha256.lower():
-            raise DetectorError(f"What {url} sent must have SHA-256 {expected_sha256}. Got {digest.hexdigest()}.")
-        os.replace(partial, target)
-        partial = None
-    except (URLError, TimeoutError, OSError) as error:
+        with atomic_file(target) as file, urlopen(url, timeout=timeout_s) as response:  # noqa: S310 - https, see above
+            while chunk := response.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                file.write(chunk)
+            if digest.hexdigest() != expected_sha256.lower():
+                raise DetectorError(f"What {url} sent must have SHA-256 {expected_sha256}. Got {digest.hexdigest()}.")
+    except (URLError, TimeoutError, OSError, HTTPException) as error:
         raise UnavailableError(f"{url} could not be downloaded to {target}: {error}.") from error
-    finally:
-        if partial is not None:
-            partial.unlink(missing_ok=True)

@@ -1,0 +1,70 @@
+"""audioseal_mini: a small pair of AudioSeal's architecture that ships with sealproof. It is not Meta's model."""
+
+from importlib.resources import as_file, files
+from importlib.util import find_spec
+from typing import ClassVar
+
+from sealproof.detectors.audioseal import NOT_INSTALLED, PACKAGE, package_version
+from sealproof.detectors.audioseal_models import AudioSealDetector, AudioSealWatermarker
+from sealproof.detectors.base import Detector, Scheme, Watermarker
+from sealproof.detectors.net_file import SUFFIX, Kind, Net, read_net
+
+SHA256: dict[Kind, str] = {
+    "generator": "0" * 64,
+    "detector": "0" * 64,
+}
+"""Hashes of the files in `detectors/weights/audioseal_mini`; nothing else is loaded."""
+
+_FOLDER = "sealproof.detectors.weights.audioseal_mini"
+_REVISION = 1
+
+
+class AudioSealMiniScheme(Scheme):
+    """A generator and detector of AudioSeal's architecture, small enough to ship, trained by `sealproof train-scheme`.
+
+    It stands in for AudioSeal where the published weights cannot be had: in tests, in CI, without a network. It is not
+    Meta's model, and its numbers are not AudioSeal's. Its card lies beside the weights.
+
+    Source of the architecture: San Roman et al., "Proactive detection of voice cloning with localized watermarking",
+    ICML 2024; https://github.com/facebookresearch/audioseal (MIT).
+    """
+
+    name: ClassVar[str] = "audioseal_mini"
+    summary: ClassVar[str] = "small pair of AudioSeal's architecture that ships with sealproof; not Meta's model"
+
+    @property
+    def version(self) -> str:
+        """Package version, first 12 digits of generator's and detector's hash, and revision of this adapter."""
+        return f"{PACKAGE}-{package_version()}-mini-{SHA256['generator'][:12]}-{SHA256['detector'][:12]}-r{_REVISION}"
+
+    @property
+    def weights_sha256(self) -> str:
+        """Hashes of generator and detector, joined by `+`."""
+        return "+".join(SHA256[kind] for kind in ("generator", "detector"))
+
+    def unavailable(self) -> str | None:
+        """Says whether the package is missing; the weights are part of sealproof."""
+        return NOT_INSTALLED if find_spec(PACKAGE) is None else None
+
+    def load_watermarker(self) -> Watermarker:
+        """Builds the generator."""
+        from sealproof.detectors.audioseal_nets import load_net
+
+        return AudioSealWatermarker(load_net(shipped_net("generator")), self.name)
+
+    def load_detector(self) -> Detector:
+        """Builds the detector."""
+        from sealproof.detectors.audioseal_nets import load_net
+
+        return AudioSealDetector(load_net(shipped_net("detector")), self.name)
+
+
+def shipped_net(kind: Kind) -> Net:
+    """Reads one of the two networks that ship with sealproof.
+
+    Raises:
+        DetectorError: The file is damaged.
+        UnavailableError: It cannot be read.
+    """
+    with as_file(files(_FOLDER).joinpath(f"{kind}{SUFFIX}")) as path:
+        return read_net(path, SHA256[kind], kind)

@@ -1,0 +1,107 @@
+"""AudioSeal-type networks as Watermarker and Detector: numpy in, numpy out."""
+
+from typing import Any
+
+import numpy as np
+
+from sealproof.detectors.audioseal_nets import uncompiled
+from sealproof.detectors.base import Audio, Bits, Detection, check_batch, check_messages
+
+SAMPLE_RATE = 16_000
+MIN_SAMPLES = 320
+"""20 ms, one step of the networks."""
+
+# Bounds the memory; on a CPU larger batches are no faster per clip (benchmarks/detectors.py).
+_BLOCK = 4
+
+
+class AudioSealDetector:
+    """A detector of AudioSeal's kind: the share of samples that it takes for watermarked.
+
+    The network gives P(watermarked) for every sample. The score is what `detect_watermark` of the package calls the
+    detection probability: the fraction of samples with P > 0.5. It is no probability, and it moves in steps of
+    1/samples; `frames` holds P itself, from which other rules (its mean, say) can be computed. The bits come from each
+    bit's logit, averaged over time.
+
+    Args:
+        net: An `audioseal.AudioSealDetector` in evaluation mode.
+        name: As in tables: the name of its scheme.
+    """
+
+    sample_rate = SAMPLE_RATE
+    threshold = 0.5
+
+    def __init__(self, net: Any, name: str) -> None:
+        self.name = name
+        self._net = net
+
+    def detect(self, batch: Audio) -> Detection:
+        """Scores clips of at least 320 samples (20 ms).
+
+        Args:
+            batch: Shape (n, samples), float32, finite, at 16 kHz.
+
+        Returns:
+            n scores in [0, 1]; frames (n, samples), P(watermarked) of each sample; the bits of the message.
+
+        Raises:
+            DetectorError: The batch breaks a rule, or the network returned something that is not a number.
+        """
+        import torch
+
+        check_batch(batch, self.name, MIN_SAMPLES)
+        frames = np.empty(batch.shape, np.float32)
+        bits = np.empty((len(batch), self._net.nbits), np.uint8)
+        with torch.inference_mode(), uncompiled():
+            for start in range(0, len(batch), _BLOCK):
+                block = slice(start, start + _BLOCK)
+                probabilities, bit_probabilities = self._net(torch.from_numpy(batch[block, None].copy()))
+                frames[block] = probabilities[:, 1].numpy()
+                bits[block] = (bit_probabilities > 0.5).numpy()
+        return Detection(
+            score=(frames > 0.5).mean(axis=1, dtype=np.float64).astype(np.float32), frames=frames, bits=bits
+        )
+
+
+class AudioSealWatermarker:
+    """A generator of AudioSeal's kind at the strength it was trained for (alpha 1).
+
+    The message is always passed: left out, the package draws one, keeps it for later calls and fails on the next batch
+    of another size.
+
+    Args:
+        net: An `audioseal.AudioSealWM` in evaluation mode.
+        name: Name of its scheme, for error messages.
+    """
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self, net: Any, name: str) -> None:
+        self.name = name
+        self.message_bits = int(net.msg_processor.nbits)
+        self._net = net
+
+    def embed(self, batch: Audio, messages: Bits) -> Audio:
+        """Marks clips of at least 320 samples (20 ms).
+
+        Args:
+            batch: Shape (n, samples), float32, finite, at 16 kHz.
+            messages: Shape (n, message_bits), uint8, 0 or 1.
+
+        Returns:
+            Same shape, float32, not clipped.
+
+        Raises:
+            DetectorError: The batch or the messages break a rule.
+        """
+        import torch
+
+        check_batch(batch, self.name, MIN_SAMPLES)
+        check_messages(messages, len(batch), self.message_bits, self.name)
+        marked = np.empty_like(batch)
+        with torch.inference_mode(), uncompiled():
+            for start in range(0, len(batch), _BLOCK):
+                block = slice(start, start + _BLOCK)
+                message = torch.from_numpy(messages[block].astype(np.int64))
+                marked[block] = self._net(torch.from_numpy(batch[block, None].copy()), message=message)[:, 0].numpy()
+        return marked

@@ -1,0 +1,1 @@
+"""Training a generator and a detector of AudioSeal's kind: the recipe of `audioseal_mini`."""

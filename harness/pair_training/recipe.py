@@ -1,0 +1,197 @@
+"""What a pair is trained to be: a table of settings, kept with the weights it led to."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from sealproof.harness.errors import HarnessError
+
+RECIPES = ("mini", "full")
+"""Recipes that come with sealproof."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetShape:
+    """Size of the two networks, in the words of the audioseal package."""
+
+    n_filters: int
+    dimension: int
+    ratios: tuple[int, ...]
+    generator_lstm: int
+    detector_lstm: int
+    message_bits: int = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strength:
+    """How loud the watermark may be.
+
+    Attributes:
+        start_snr_db: Signal-to-watermark ratio of the first step; it rises evenly to `snr_db`.
+        snr_db: Ratio that each clip shall reach; louder costs twice what more than 1.5 dB quieter costs.
+        margin_db: How far below its host the watermark shall stay in each cell of the spectrogram.
+        start_margin_db: The same at the first step.
+        ramp_steps: Steps over which both rise.
+        free_from: Step up to which each watermark is scaled to its ratio, so that only its shape is learned.
+        free_at: Step from which the generator must reach the level by itself; between the two the scaling fades out.
+    """
+
+    start_snr_db: float
+    snr_db: float
+    start_margin_db: float
+    margin_db: float
+    ramp_steps: int
+    free_from: int
+    free_at: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Weights of the parts of the loss: detection, message, masking, level."""
+
+    detection: float
+    message: float
+    masking: float
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shift:
+    """Cutting a clip at another place than where it was marked.
+
+    Attributes:
+        share: Share of the sub-batches that are cut 1 to 319 samples late, in the end.
+        start: Step from which on some are.
+        full_at: Step from which on that share is.
+        message_weight: Weight of the message in what was shifted, against 1 elsewhere.
+    """
+
+    share: float
+    start: int
+    full_at: int
+    message_weight: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that decides what comes out of a training, but for the clips.
+
+    Attributes:
+        name: Of the pair; letters, digits and `_`.
+        net: Size of the networks.
+        steps: Number of updates.
+        batch: Marked clips in a step; half as many clean ones are added.
+        window_s: Length of the clips in training, in seconds.
+        learning_rate: Of Adam, after 100 steps of warm-up; falls to 3 % along a half cosine.
+        seed: Decides initial weights, order of the clips, messages and perturbations.
+        demo_clips: Clips of built-in music to train on beside the corpus.
+        strength: How loud the watermark may be.
+        weights: Weights of the parts of the loss.
+        shift: Cutting at another place.
+        perturb_from: First step in which clips are perturbed.
+        perturbations: Weight of each perturbation, by its name in `augment.PERTURBATIONS`.
+    """
+
+    name: str
+    net: NetShape
+    steps: int
+    batch: int
+    window_s: float
+    learning_rate: float
+    seed: int
+    demo_clips: int
+    strength: Strength
+    weights: Weights
+    shift: Shift
+    perturb_from: int
+    perturbations: Mapping[str, float] = field(hash=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain tables, as in the TOML file."""
+        return asdict(self)
+
+    def net_config(self, kind: str) -> dict[str, Any]:
+        """Returns what the audioseal package builds the generator or the detector from."""
+        seanet = {
+            "activation": "ELU",
+            "activation_params": {"alpha": 1.0},
+            "causal": False,
+            "channels": 1,
+            "compress": 2,
+            "dilation_base": 2,
+            "dimension": self.net.dimension,
+            "disable_norm_outer_blocks": 0,
+            "kernel_size": 7,
+            "last_kernel_size": 7,
+            "lstm": self.net.generator_lstm if kind == "generator" else self.net.detector_lstm,
+            "n_filters": self.net.n_filters,
+            "n_residual_layers": 1,
+            "norm": "none",
+            "norm_params": {},
+            "pad_mode": "constant",
+            "ratios": list(self.net.ratios),
+            "residual_kernel_size": 3,
+            "true_skip": True,
+        }
+        decoder = {"final_activation": None, "final_activation_params": None, "trim_right_ratio": 1.0}
+        last = {"decoder": decoder} if kind == "generator" else {"detector": {"output_dim": 32}}
+        return {"nbits": self.net.message_bits, "seanet": seanet, **last}
+
+
+_PARTS: Mapping[str, type] = {"net": NetShape, "strength": Strength, "weights": Weights, "shift": Shift}
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """Reads a recipe that comes with sealproof, or a TOML file of the same form.
+
+    Raises:
+        HarnessError: There is none, or it is not of that form.
+    """
+    if name_or_path in RECIPES:
+        text = (
+            files("sealproof.harness.pair_training.recipes")
+            .joinpath(f"{name_or_path}.toml")
+            .read_text(encoding="utf-8")
+        )
+    else:
+        try:
+            text = Path(name_or_path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            msg = f"--recipe must be one of {', '.join(RECIPES)} or a TOML file. Got {name_or_path}: {error}."
+            raise HarnessError(msg) from error
+    try:
+        return recipe_from(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        msg = f"The recipe {name_or_path} must be TOML: {error}."
+        raise HarnessError(msg) from error
+
+
+def recipe_from(tables: Mapping[str, Any]) -> Recipe:
+    """Makes a recipe of plain tables.
+
+    Raises:
+        HarnessError: Something is missing, unknown or of the wrong type.
+    """
+    made = {name: _part(kind, tables.get(name, {}), name) for name, kind in _PARTS.items()}
+    recipe: Recipe = _part(Recipe, {**tables, **made}, "recipe")
+    if min(recipe.steps, recipe.batch) < 1 or recipe.batch % 4:
+        msg = f"A recipe must have 1 step or more and a batch of a multiple of 4. Got {recipe.steps}, {recipe.batch}."
+        raise HarnessError(msg)
+    return recipe
+
+
+def _part(kind: type, table: Mapping[str, Any], name: str) -> Any:
+    allowed = {item.name for item in fields(kind)}
+    unknown = sorted(set(table) - allowed)
+    if unknown:
+        msg = f"The table '{name}' of a recipe must hold {', '.join(sorted(allowed))}. Got {', '.join(unknown)}."
+        raise HarnessError(msg)
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        msg = f"The table '{name}' of a recipe is incomplete: {error}."
+        raise HarnessError(msg) from error
