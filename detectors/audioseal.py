@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from sealproof.detectors.audioseal_models import AudioSealDetector, AudioSealWatermarker
 from sealproof.detectors.audioseal_store import KINDS, PUBLISHED, CustomWeights, PublishedWeights, Record
-from sealproof.detectors.base import Detector, Scheme, UnavailableError, Watermarker
+from sealproof.detectors.base import Detector, DetectorError, Scheme, UnavailableError, Watermarker
 
 PACKAGE = "audioseal"
 _REVISION = 2
@@ -117,7 +117,7 @@ class AudioSealCustomScheme(Scheme):
             return NOT_INSTALLED
         try:
             self._records()
-        except UnavailableError as error:
+        except DetectorError as error:
             return str(error)
         return None
 

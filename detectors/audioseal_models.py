@@ -1,18 +1,21 @@
 """AudioSeal-type networks as Watermarker and Detector: numpy in, numpy out."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sealproof.detectors.audioseal_nets import uncompiled
 from sealproof.detectors.base import Audio, Bits, Detection, check_batch, check_messages
 
+if TYPE_CHECKING:
+    import torch
+
 SAMPLE_RATE = 16_000
 MIN_SAMPLES = 320
 """20 ms, one step of the networks."""
 
-# Bounds the memory; on a CPU larger batches are no faster per clip (benchmarks/detectors.py).
-_BLOCK = 4
+# The fastest of 1, 2, 4, 8 and 16 on two cores, for either size of network (benchmarks/detectors.py).
+_BLOCK = 8
 
 
 class AudioSealDetector:
@@ -33,7 +36,7 @@ class AudioSealDetector:
 
     def __init__(self, net: Any, name: str) -> None:
         self.name = name
-        self._net = net
+        self._net = _FoldedDetector(net)
 
     def detect(self, batch: Audio) -> Detection:
         """Scores clips of at least 320 samples (20 ms).
@@ -51,16 +54,58 @@ class AudioSealDetector:
 
         check_batch(batch, self.name, MIN_SAMPLES)
         frames = np.empty(batch.shape, np.float32)
-        bits = np.empty((len(batch), self._net.nbits), np.uint8)
+        bits = np.empty((len(batch), self._net.n_bits), np.uint8)
         with torch.inference_mode(), uncompiled():
             for start in range(0, len(batch), _BLOCK):
                 block = slice(start, start + _BLOCK)
-                probabilities, bit_probabilities = self._net(torch.from_numpy(batch[block, None].copy()))
-                frames[block] = probabilities[:, 1].numpy()
-                bits[block] = (bit_probabilities > 0.5).numpy()
+                probabilities, bit_logits = self._net(torch.from_numpy(batch[block, None].copy()))
+                frames[block] = probabilities.numpy()
+                bits[block] = (bit_logits > 0).numpy()
         return Detection(
             score=(frames > 0.5).mean(axis=1, dtype=np.float64).astype(np.float32), frames=frames, bits=bits
         )
+
+
+class _FoldedDetector:
+    """The same function as an `audioseal.AudioSealDetector`, within float rounding, at half the cost or less.
+
+    Behind the encoder the network is linear: hidden states, one for each step of 20 ms, are spread over the samples of
+    their step (`reverse_convolution`), and each sample is mapped to 2 + bits logits. Both maps are one matrix. Of the
+    first two logits only the difference counts, as softmax over two is the sigmoid of it; the others are only averaged
+    over time, so they are never needed sample by sample.
+    """
+
+    def __init__(self, net: Any) -> None:
+        import torch
+
+        encoder, last = net.detector[0], net.detector[1]
+        spread = encoder.reverse_convolution
+        with torch.no_grad():
+            # (outputs, position in the step, channels)
+            matrix = torch.einsum("csk,os->okc", spread.weight, last.weight[..., 0])
+            bias = last.bias + last.weight[..., 0] @ spread.bias
+            self._encoder = encoder.model
+            self._step = int(spread.stride[0])
+            self._mark = (matrix[1] - matrix[0]).contiguous()
+            self._mark_bias = bias[1] - bias[0]
+            self._bits = matrix[2:]
+            self._bit_sums = self._bits.sum(1)
+            self._bit_bias = bias[2:]
+        self.n_bits = int(net.nbits)
+
+    def __call__(self, audio: "torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor"]:
+        """Returns P(watermarked) of each sample, (n, samples), and the bits' logits averaged over time, (n, bits)."""
+        import torch
+
+        samples = audio.shape[-1]
+        hidden = self._encoder(audio)
+        marked = torch.matmul(self._mark, hidden).transpose(1, 2).flatten(1)[:, :samples] + self._mark_bias
+        # Where the length is no multiple of the step, only a part of the last step counts.
+        whole, rest = divmod(samples, self._step)
+        sums = hidden[..., :whole].sum(-1) @ self._bit_sums.T
+        if rest:
+            sums = sums + hidden[..., whole] @ self._bits[:, :rest].sum(1).T
+        return torch.sigmoid(marked), sums / samples + self._bit_bias
 
 
 class AudioSealWatermarker:

@@ -75,7 +75,15 @@ def build_net(kind: Kind, config: Mapping[str, Any]) -> Any:
         if kind == "generator":
             return builder.create_generator(AudioSeal.parse_config(dict(config), builder.AudioSealWMConfig))
         return builder.create_detector(AudioSeal.parse_config(dict(config), builder.AudioSealDetectorConfig))
-    except (AssertionError, AttributeError, KeyError, TypeError, ValueError, OmegaConfBaseException) as error:
+    except (
+        AssertionError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        OmegaConfBaseException,
+    ) as error:
         raise DetectorError(f"The configuration of an AudioSeal {kind} must be complete. Got: {error}") from error
 
 
@@ -89,7 +97,10 @@ def load_net(net: Net) -> Any:
     try:
         module.load_state_dict(dict(net.tensors))
     except RuntimeError as error:
-        raise DetectorError(f"The tensors of {net.source} must fit the {net.kind} they are for: {error}") from error
+        first = " ".join(str(error).split())[:300]
+        raise DetectorError(
+            f"The tensors of {net.source} must fit the {net.kind} they are for. Got: {first}"
+        ) from error
     return module.eval().requires_grad_(False)
 
 
@@ -145,6 +156,9 @@ def _read(path: Path, sha256: str) -> tuple[dict[str, Any], dict[str, Any]]:
         seanet = dict(own.get("seanet", {}))
         # The published run keeps the settings of the last layers inside `seanet`.
         last = {key: seanet.pop(key) for key in ("decoder", "detector") if key in seanet}
+        if own.get("normalizer"):
+            # In audioseal 0.2.0 the detector's normaliser returns nothing, so no such pair can have worked.
+            raise ValueError("it wants the package's normaliser, which does not work")
         fields = {key: own[key] for key in ("nbits", "decoder", "detector") if key in own}
         return tensors, {**fields, **last, **({"seanet": seanet} if seanet else {})}
     except (KeyError, RuntimeError, TypeError, ValueError, AttributeError, OmegaConfBaseException) as error:

@@ -78,15 +78,19 @@ class ConvertedWeights:
         """Returns where the tensors lie, or would."""
         return self.folder / f"{self._stems[kind]}{SUFFIX}"
 
+    def __contains__(self, kind: Kind) -> bool:
+        """Says whether weights and their record are there; neither is opened."""
+        return self.path(kind).is_file() and self._record_path(kind).is_file()
+
     def record(self, kind: Kind) -> Record | None:
         """Returns the record of weights that are there, or None.
 
         Raises:
             DetectorError: The record is damaged.
         """
-        path = self._record_path(kind)
-        if not (path.is_file() and self.path(kind).is_file()):
+        if kind not in self:
             return None
+        path = self._record_path(kind)
         try:
             return Record(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
@@ -139,9 +143,7 @@ class PublishedWeights:
 
     def find(self, kind: Kind) -> Path | None:
         """Returns the file that holds the weights, converted or as published, or None; it is not opened."""
-        if self.converted.record(kind) is not None:
-            return self.converted.path(kind)
-        return self.original(kind)
+        return self.converted.path(kind) if kind in self.converted else self.original(kind)
 
     def original(self, kind: Kind) -> Path | None:
         """Returns the checkpoint as it came, under the hub's name or the package's, or None."""
@@ -255,7 +257,8 @@ class CustomWeights(ConvertedWeights):
             Which file became which network.
 
         Raises:
-            DetectorError: A file holds neither, two hold the same, or it would need more than plain tensors.
+            DetectorError: A file holds neither, two hold the same, one of the two is missing, or a file would need more
+                than plain tensors.
             UnavailableError: A file cannot be read, or the folder cannot be written.
         """
         nets: dict[Kind, tuple[Net, Path, str]] = {}
@@ -264,6 +267,10 @@ class CustomWeights(ConvertedWeights):
             if net.kind in nets:
                 raise DetectorError(f"One {net.kind} must be given. Got {nets[net.kind][1]} and {path}.")
             nets[net.kind] = (net, path, sha256)
+        missing = [kind for kind in KINDS if kind not in nets]
+        if missing:
+            given = ", ".join(map(str, paths)) or "no file"
+            raise DetectorError(f"A pair must have a generator and a detector. Got {given}, without {missing[0]}.")
         for net, path, sha256 in nets.values():
             self.store(net, path, sha256)
         return {kind: path for kind, (_, path, _) in nets.items()}

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from sealproof.detectors.base import DetectorError, UnavailableError
 from sealproof.detectors.files import atomic_file
 
 _CHUNK_BYTES = 1 << 20
+_GLOBAL = re.compile(r"Unsupported (?:global|class|operand).*?([\w.]+\.\w+)", re.IGNORECASE)
 
 
 def sha256_of(path: Path) -> str:
@@ -70,9 +72,13 @@ def load_tensors(path: Path, expected_sha256: str, allow: Sequence[Callable[...,
     try:
         with torch.serialization.safe_globals(list(allow)):
             checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        first_line = str(error).strip().splitlines()[0]
-        raise DetectorError(f"The checkpoint {path} must load with weights_only=True. Got: {first_line}") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, TypeError, ValueError) as error:
+        # What torch says goes on to advise loading it unsafely.
+        reason = _GLOBAL.search(str(error))
+        raise DetectorError(
+            f"The checkpoint {path} must load with weights_only=True, as plain tensors. "
+            f"Got {f'the class {reason[1]}' if reason else f'damaged data ({type(error).__name__})'}."
+        ) from error
     if not isinstance(checkpoint, dict):
         raise DetectorError(f"The checkpoint {path} must hold a dictionary. Got {type(checkpoint).__name__}.")
     return checkpoint

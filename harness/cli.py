@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sealproof.harness.dataset import Dataset
 
+DEFAULT_SCHEME = "audioseal_mini"
+
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done; done, but cells or checks failed; refused; Ctrl-C."""
 
@@ -86,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--clips", type=int, metavar="N", help="at most N test pairs (default: all)")
 
     demo = _add(commands, "demo", _demo, "all of it on built-in music: build, train, run")
-    demo.add_argument("--scheme", default="perth", metavar="NAME", help="default perth")
+    demo.add_argument("--scheme", default=DEFAULT_SCHEME, metavar="NAME", help=f"default {DEFAULT_SCHEME}")
     demo.add_argument("--clips", type=int, default=1000, metavar="N", help="default 1000")
     demo.add_argument("--dataset", type=Path, metavar="DIR", help="default data/demo-SCHEME")
     _run_options(demo)
@@ -115,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     train_scheme.add_argument(
         "--split-seed", type=int, default=0, metavar="S", help="of the split, as in `build` (default 0)"
     )
+    train_scheme.add_argument("--data-licence", default="", metavar="TEXT", help="of the recordings, for the card")
     train_scheme.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's choice)")
 
     listing = _add(commands, "list", _list, "name the schemes, attacks or mimics")
@@ -325,9 +328,6 @@ def _train_scheme(options: argparse.Namespace) -> int:
 
     changes = {"steps": options.steps, "seed": options.seed}
     recipe = replace(load_recipe(options.recipe), **{key: value for key, value in changes.items() if value is not None})
-    if recipe.steps < 1:
-        msg = f"--steps must be at least 1. Got {recipe.steps}."
-        raise HarnessError(msg)
     if options.threads is not None:
         import torch
 
@@ -335,8 +335,13 @@ def _train_scheme(options: argparse.Namespace) -> int:
             msg = f"--threads must be at least 1. Got {options.threads}."
             raise HarnessError(msg)
         torch.set_num_threads(options.threads)
-    corpora = {Path(path).name: FolderCorpus(root=Path(path)) for path in options.corpus}
-    card = train_pair(TrainingRequest(recipe, dict(corpora), options.split_seed), options.out)
+    # Built-in music is always added, as much of it as the recipe says.
+    folders = [Path(path) for path in options.corpus if path != "demo"]
+    corpora = {folder.name: FolderCorpus(root=folder) for folder in folders}
+    if len(corpora) < len(folders):
+        msg = f"Each --corpus must have a folder name of its own. Got {', '.join(map(str, folders))}."
+        raise HarnessError(msg)
+    card = train_pair(TrainingRequest(recipe, dict(corpora), options.split_seed, options.data_licence), options.out)
     print(f"Wrote {card}")
     print(
         f"To use it: sealproof weights import {options.out} --trust, "

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _OPTIONS = {
     "dataset": ("", "a dataset that `sealproof build` wrote (default: demo music, built and trained when missing)"),
-    "scheme": ("spread_spectrum", "the scheme of the demo dataset, when no dataset is named"),
+    "scheme": ("audioseal_mini", "the scheme of the demo dataset, when no dataset is named"),
     "attacks": ("fast", "a preset's name or a TOML file"),
     "clips": ("", "at most this many test pairs of a named dataset; of the demo dataset, its number of clips"),
     "seed": ("0", "decides what random attacks draw"),

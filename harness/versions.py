@@ -4,8 +4,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 PACKAGES = (
-    "sealproof", "audioseal", "av", "keras", "librosa", "numpy", "pandas", "python-stretch", "resemble-perth", "scipy",
-    "soundfile", "soxr", "tensorflow", "torch", "torchaudio",
+    "sealproof", "audioseal", "av", "keras", "librosa", "numpy", "pandas", "python-stretch", "resemble-perth",
+    "safetensors", "scipy", "soundfile", "soxr", "tensorflow", "torch", "torchaudio",
 )  # fmt: skip
 """Distributions that appear in the facts of datasets and runs."""
 

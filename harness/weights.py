@@ -45,18 +45,19 @@ def import_published(paths: list[Path]) -> Iterator[str]:
         DetectorError: A file is not a published one, or a folder holds none.
     """
     weights = PublishedWeights()
+    known = []
     for path in paths:
-        found = [(file, published_kind(file)) for file in _files(path)]
-        known = [(file, kind) for file, kind in found if kind is not None]
-        if not known:
+        kinds = {file: published_kind(file) for file in _files(path)}
+        known += [(file, kind) for file, kind in kinds.items() if kind is not None]
+        if not any(kinds.values()):
             wanted = " or ".join(f"{PUBLISHED[kind].file_name} (SHA-256 {PUBLISHED[kind].sha256})" for kind in KINDS)
             raise DetectorError(
                 f"{path} must be or hold {wanted}. It does not. For a pair of your own say --trust: "
                 "it becomes the scheme audioseal_custom."
             )
-        for file, kind in known:
-            weights.take(file, kind)
-            yield f"{kind}: {weights.converted.path(kind)}, from {file}"
+    for file, kind in known:
+        weights.take(file, kind)
+        yield f"{kind}: {weights.converted.path(kind)}, from {file}"
 
 
 def import_own(paths: list[Path]) -> Iterator[str]:
@@ -66,7 +67,8 @@ def import_own(paths: list[Path]) -> Iterator[str]:
         DetectorError: A file holds neither network, or would need more than plain tensors.
     """
     custom = CustomWeights()
-    for kind, file in custom.take([file for path in paths for file in _files(path)]).items():
+    files = [file for path in paths for file in _own_files(path)]
+    for kind, file in custom.take(files).items():
         yield f"{kind}: {custom.path(kind)}, from {file}"
     yield "Its scheme is called audioseal_custom; its numbers are not those of the published AudioSeal."
 
@@ -91,6 +93,13 @@ def verify() -> Iterator[str]:
     for kind in KINDS:
         load_net(shipped_net(kind))
         yield f"audioseal_mini    {kind:10} as shipped"
+
+
+def _own_files(path: Path) -> list[Path]:
+    files = _files(path)
+    if not files:
+        raise DetectorError(f"{path} must hold checkpoints or safetensors files. Found none.")
+    return files
 
 
 def _files(path: Path) -> list[Path]:

@@ -34,7 +34,7 @@ def test_every_command_is_one() -> None:
     from sealproof.harness.cli import main
 
     commands = set(re.findall(r"^sealproof ([a-z]+) .*(?:#|--)", README, re.MULTILINE))
-    assert commands == {"build", "check", "train", "run", "list", "doctor"}
+    assert commands == {"build", "check", "train", "run", "list", "doctor", "weights"}
     for command in sorted(commands):
         with pytest.raises(SystemExit) as stop:
             main([command, "--help"])

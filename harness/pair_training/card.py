@@ -27,6 +27,7 @@ class TrainedPair:
         recipe: What it was trained by.
         nets: Generator and detector.
         corpora: What it was trained on, as each corpus describes itself, with the number of training clips.
+        data_licence: What the user says of the licence of the corpora, or nothing.
         hours: Duration of the training.
         log: Rows of the training curve.
         evaluations: What was measured, by the name of the corpus.
@@ -35,6 +36,7 @@ class TrainedPair:
     recipe: Recipe
     nets: tuple[Net, Net]
     corpora: Sequence[Mapping[str, object]]
+    data_licence: str
     hours: float
     log: Sequence[Mapping[str, float]]
     evaluations: Mapping[str, Evaluation]
@@ -52,6 +54,7 @@ def write_pair(pair: TrainedPair, folder: Path) -> Path:
         "sha256": hashes,
         "parameters": sizes,
         "corpora": list(pair.corpora),
+        "data_licence": pair.data_licence,
         "seed": pair.recipe.seed,
         "steps": pair.recipe.steps,
         "hours": round(pair.hours, 2),
@@ -112,9 +115,13 @@ def _card(pair: TrainedPair, facts: Mapping[str, Any]) -> str:
         "pair has 14,675,873 and 8,647,298.",
         "## Training",
         *(f"- {_corpus_line(corpus)}" for corpus in pair.corpora),
+        f"- Licence of the recordings: {pair.data_licence or 'not stated'}. Built-in music is sealproof's own (MIT).",
         f"- Recipe: `recipe.toml` beside this; {recipe.steps:,} steps, seed {recipe.seed}, {pair.hours:.2f} hours.",
         "- Curve: `training.csv`, drawn in `training.png`.",
         "- Packages: " + ", ".join(f"{name} {version}" for name, version in facts["packages"].items()) + ".",
+        "## What the mark looks like",
+        "Test clips, clean and marked, and the mark alone, on one scale:",
+        "![Spectrograms of clean and marked clips](watermark.png)",
         "## Measured",
         "On 1-s clips of recordings that were not trained on; the 1 % threshold is set on clean, unattacked clips of "
         "further recordings. 95 % intervals resample recordings. `metrics.csv` has all of it.",

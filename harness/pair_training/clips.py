@@ -35,7 +35,8 @@ def read_clips(corpus: Corpus, n_clips: int, seed: int) -> CorpusClips:
     Args:
         corpus: Where the clips come from.
         n_clips: How many to take at most.
-        seed: As of `sealproof build`: with the same corpus and seed no test clip of such a dataset is trained on.
+        seed: As of `sealproof build`. A dataset of all of the same corpus, in clips of a second and with the same seed,
+            has the same splits; one that was built with `--clips` or another length has others.
 
     Raises:
         HarnessError: The corpus is unusable or has too few groups.

@@ -18,17 +18,18 @@ def silence(n: int, n_samples: int, rng: np.random.Generator) -> Audio:
 
 
 def white_noise(n: int, n_samples: int, rng: np.random.Generator) -> Audio:
-    """White Gaussian noise from -60 to -10 dB re full scale; shape (n, n_samples)."""
-    return (rng.standard_normal((n, n_samples)) * 10 ** rng.uniform(-3, -0.5, (n, 1))).astype(np.float32)
+    """White Gaussian noise of -60 to -15 dB RMS re full scale, clipped at it; shape (n, n_samples)."""
+    clips = rng.standard_normal((n, n_samples)) * 10 ** rng.uniform(-3, -0.75, (n, 1))
+    return np.clip(clips, -1, 1).astype(np.float32)
 
 
 def pink_noise(n: int, n_samples: int, rng: np.random.Generator) -> Audio:
-    """Noise that falls by 3 dB an octave, from -60 to -10 dB re full scale; shape (n, n_samples)."""
+    """Noise that falls by 3 dB an octave, of -60 to -15 dB RMS re full scale, clipped at it; shape (n, n_samples)."""
     spectrum = np.fft.rfft(rng.standard_normal((n, n_samples)))
     spectrum /= np.sqrt(np.maximum(np.arange(spectrum.shape[1]), 1))
     clips = np.fft.irfft(spectrum, n_samples)
-    clips *= 10 ** rng.uniform(-3, -0.5, (n, 1)) / np.sqrt(np.mean(clips**2, axis=1, keepdims=True))
-    return clips.astype(np.float32)
+    clips *= 10 ** rng.uniform(-3, -0.75, (n, 1)) / np.sqrt(np.mean(clips**2, axis=1, keepdims=True))
+    return np.clip(clips, -1, 1).astype(np.float32)
 
 
 def speech_like(n: int, n_samples: int, rng: np.random.Generator) -> Audio:

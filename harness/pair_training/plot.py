@@ -1,10 +1,17 @@
-"""The training curve as a picture."""
+"""Pictures of a pair: its training curve, and what its mark looks like."""
 
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sealproof.harness.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _PANELS = (
     ("loss", {"loss": "weighted sum", "detection_loss": "detection", "message_loss": "message"}, None),
@@ -33,6 +40,46 @@ def plot_training(log: Sequence[Mapping[str, float]], path: Path) -> None:
         elif label == "loss":
             axes.set_yscale("log")
     axes.set_xlabel("step")
+    _write(figure, path)
+
+
+def plot_watermark(host: NDArray[np.float32], marked: NDArray[np.float32], path: Path) -> None:
+    """Draws spectrograms of clips, clean, marked and what was added, on one scale in dB.
+
+    Args:
+        host: Clean clips, shape (n, samples), at 16 kHz.
+        marked: The same with their mark.
+        path: Where the PNG goes.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 2.6 * len(host)), layout="constrained")
+    grid = figure.subplots(len(host), 3, sharex=True, sharey=True, squeeze=False)
+    for row, clean, loud in zip(grid, host, marked, strict=True):
+        for axes, title, audio in zip(
+            row, ("clean", "marked", "the mark alone"), (clean, loud, loud - clean), strict=True
+        ):
+            image = axes.imshow(
+                _level_db(audio),
+                origin="lower",
+                aspect="auto",
+                extent=(0, len(audio) / 16_000, 0, 8),
+                vmin=-100,
+                vmax=-20,
+            )
+            axes.set_title(title)
+            axes.set_ylabel("kHz")
+    figure.supxlabel("seconds")
+    figure.colorbar(image, ax=grid, label="dB")
+    _write(figure, path)
+
+
+def _level_db(audio: NDArray[np.float32]) -> NDArray[np.float64]:
+    frames = np.lib.stride_tricks.sliding_window_view(audio, 512)[::64] * np.hanning(512)
+    return 20 * np.log10(np.abs(np.fft.rfft(frames, axis=1)).T / 128 + 1e-6)
+
+
+def _write(figure: "Figure", path: Path) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110)
     write_atomically(path, lambda file: file.write(picture.getvalue()))

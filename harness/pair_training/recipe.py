@@ -2,12 +2,13 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from sealproof.harness.errors import HarnessError
+from sealproof.harness.pair_training.augment import PERTURBATIONS
 
 RECIPES = ("mini", "full")
 """Recipes that come with sealproof."""
@@ -22,7 +23,7 @@ class NetShape:
     ratios: tuple[int, ...]
     generator_lstm: int
     detector_lstm: int
-    message_bits: int = 16
+    message_bits: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +110,37 @@ class Recipe:
     perturb_from: int
     perturbations: Mapping[str, float] = field(hash=False)
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained by."""
+        strength, shift = self.strength, self.shift
+        weights = list(self.perturbations.values())
+        rules: list[tuple[bool, str, object]] = [
+            (self.steps >= 1, "steps must be at least 1", self.steps),
+            (self.batch >= 4 and self.batch % 4 == 0, "batch must be a multiple of 4", self.batch),
+            (self.seed >= 0, "seed must be 0 or more", self.seed),
+            (self.demo_clips >= 0, "demo_clips must be 0 or more", self.demo_clips),
+            (self.window_s >= 0.1, "window_s must be 0.1 or more", self.window_s),
+            (self.learning_rate > 0, "learning_rate must be above 0", self.learning_rate),
+            (strength.ramp_steps >= 1, "strength.ramp_steps must be at least 1", strength.ramp_steps),
+            (strength.free_at > strength.free_from, "strength.free_at must be above free_from", strength.free_at),
+            (shift.full_at > shift.start, "shift.full_at must be above start", shift.full_at),
+            (0 <= shift.share <= 1, "shift.share must be from 0 to 1", shift.share),
+            (
+                set(self.perturbations) <= set(PERTURBATIONS),
+                f"perturbations must be among {', '.join(PERTURBATIONS)}",
+                ", ".join(self.perturbations),
+            ),
+            (
+                all(weight >= 0 for weight in weights) and any(weights),
+                "weights of perturbations must be 0 or more, one above",
+                weights,
+            ),
+        ]
+        for kept, rule, value in rules:
+            if not kept:
+                msg = f"In the recipe '{self.name}', {rule}. Got {value}."
+                raise HarnessError(msg)
+
     def as_dict(self) -> dict[str, Any]:
         """Returns plain tables, as in the TOML file."""
         return asdict(self)
@@ -177,21 +209,33 @@ def recipe_from(tables: Mapping[str, Any]) -> Recipe:
     """
     made = {name: _part(kind, tables.get(name, {}), name) for name, kind in _PARTS.items()}
     recipe: Recipe = _part(Recipe, {**tables, **made}, "recipe")
-    if min(recipe.steps, recipe.batch) < 1 or recipe.batch % 4:
-        msg = f"A recipe must have 1 step or more and a batch of a multiple of 4. Got {recipe.steps}, {recipe.batch}."
-        raise HarnessError(msg)
     return recipe
 
 
-def _part(kind: type, table: Mapping[str, Any], name: str) -> Any:
-    allowed = {item.name for item in fields(kind)}
-    unknown = sorted(set(table) - allowed)
-    if unknown:
-        msg = f"The table '{name}' of a recipe must hold {', '.join(sorted(allowed))}. Got {', '.join(unknown)}."
+def _part(kind: type, table: object, name: str) -> Any:
+    if not isinstance(table, Mapping):
+        msg = f"'{name}' of a recipe must be a table. Got {table!r}."
         raise HarnessError(msg)
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-    try:
-        return kind(**values)
-    except TypeError as error:
-        msg = f"The table '{name}' of a recipe is incomplete: {error}."
-        raise HarnessError(msg) from error
+    types = get_type_hints(kind)
+    if set(table) != set(types):
+        unknown, missing = sorted(set(table) - set(types)), sorted(set(types) - set(table))
+        msg = f"The table '{name}' of a recipe must hold {', '.join(types)}. Unknown: {unknown}; missing: {missing}."
+        raise HarnessError(msg)
+    return kind(**{key: _typed(value, types[key], f"{name}.{key}") for key, value in table.items()})
+
+
+def _typed(value: Any, wanted: Any, name: str) -> Any:
+    if wanted == tuple[int, ...]:
+        right = (
+            isinstance(value, list | tuple) and bool(value) and all(type(item) is int and item > 0 for item in value)
+        )
+        value = tuple(value) if right else value
+    elif wanted == Mapping[str, float]:
+        right = isinstance(value, Mapping) and all(type(item) in (int, float) for item in value.values())
+    else:
+        # A whole number will do for a fraction, but not the other way round, and true is no 1.
+        right = type(value) is wanted or (wanted is float and type(value) is int)
+    if not right:
+        msg = f"'{name}' of a recipe must be of the kind {wanted}. Got {value!r}."
+        raise HarnessError(msg)
+    return value

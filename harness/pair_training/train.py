@@ -7,18 +7,24 @@ import numpy as np
 
 from sealproof.detectors.audioseal_models import AudioSealDetector, AudioSealWatermarker
 from sealproof.detectors.audioseal_nets import load_net
+from sealproof.harness.audio_files import from_pcm
 from sealproof.harness.build import ALL_CLIPS
 from sealproof.harness.corpus import Corpus
 from sealproof.harness.demo_corpus import DemoCorpus
+from sealproof.harness.errors import HarnessError
 from sealproof.harness.pair_training.card import TrainedPair, write_pair
 from sealproof.harness.pair_training.clips import CorpusClips, read_clips
 from sealproof.harness.pair_training.evaluate import evaluate
+from sealproof.harness.pair_training.plot import plot_watermark
 from sealproof.harness.pair_training.recipe import Recipe
-from sealproof.harness.pair_training.trainer import Trainer
+from sealproof.harness.pair_training.trainer import LOG_EVERY, Trainer
 from sealproof.harness.progress import progress
 from sealproof.harness.seeds import derive_seed
 
 DEMO = "demo"
+
+_SHOWN = 4
+"""Test clips whose spectrograms are drawn."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,14 @@ class TrainingRequest:
     Attributes:
         recipe: The settings.
         corpora: Where clips come from beside built-in music, by name.
-        split_seed: As of `sealproof build`, so that its test clips stay unheard.
+        split_seed: As of `sealproof build`, so that the test clips of a dataset of all of the corpus stay unheard.
+        data_licence: What the card says of the licence of the recordings.
     """
 
     recipe: Recipe
     corpora: dict[str, Corpus]
     split_seed: int = 0
+    data_licence: str = ""
 
 
 def train_pair(request: TrainingRequest, out: Path) -> Path:
@@ -43,9 +51,25 @@ def train_pair(request: TrainingRequest, out: Path) -> Path:
         The card.
 
     Raises:
-        HarnessError: A corpus is unusable, or `out` holds another training.
+        HarnessError: A corpus is unusable, or `out` holds another training, or one that is running.
     """
+    from filelock import FileLock, Timeout
+
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / ".lock")
+    try:
+        with lock.acquire(timeout=0):
+            return _train(request, out)
+    except Timeout as error:
+        msg = f"{out} is being trained in by another process. Wait for it, or choose another --out."
+        raise HarnessError(msg) from error
+
+
+def _train(request: TrainingRequest, out: Path) -> Path:
     recipe = request.recipe
+    if not request.corpora and not recipe.demo_clips:
+        msg = "A pair must have something to be trained on: name a --corpus, or set demo_clips in the recipe."
+        raise HarnessError(msg)
     read = {name: read_clips(corpus, ALL_CLIPS, request.split_seed) for name, corpus in request.corpora.items()}
     if recipe.demo_clips:
         # Music of its own: `sealproof demo` with its usual seed plays other pieces.
@@ -53,7 +77,7 @@ def train_pair(request: TrainingRequest, out: Path) -> Path:
     pcm = np.concatenate([clips.pcm["train"] for clips in read.values()])
     trainer = Trainer(recipe, pcm, out)
     first = trainer.step
-    steps = progress(trainer.run(), f"training {recipe.name}", total=(recipe.steps - first) // 50)
+    steps = progress(trainer.run(), f"training {recipe.name}", total=(recipe.steps - first) // LOG_EVERY)
     for step in steps:
         if step.step % 500 == 0:
             values = step.values
@@ -68,8 +92,22 @@ def train_pair(request: TrainingRequest, out: Path) -> Path:
     finder = AudioSealDetector(load_net(detector), recipe.name)
     evaluations = {name: evaluate(watermarker, finder, clips, recipe.seed) for name, clips in read.items()}
     corpora = [_described(clips) for clips in read.values()]
-    pair = TrainedPair(recipe, (generator, detector), corpora, trainer.seconds / 3600, trainer.log, evaluations)
-    return write_pair(pair, out)
+    first_corpus = from_pcm(next(iter(read.values())).pcm["test"])
+    shown = first_corpus[np.linspace(0, len(first_corpus) - 1, _SHOWN).astype(int)]
+    messages = np.random.default_rng(recipe.seed).integers(0, 2, (_SHOWN, watermarker.message_bits), dtype=np.uint8)
+    plot_watermark(shown, watermarker.embed(shown, messages), out / "watermark.png")
+    return write_pair(
+        TrainedPair(
+            recipe=recipe,
+            nets=(generator, detector),
+            corpora=corpora,
+            data_licence=request.data_licence,
+            hours=trainer.seconds / 3600,
+            log=trainer.log,
+            evaluations=evaluations,
+        ),
+        out,
+    )
 
 
 def _described(clips: CorpusClips) -> dict[str, object]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sealproof.detectors.audioseal_nets import build_net, uncompiled
 from sealproof.detectors.net_file import Net
+from sealproof.harness.audio_files import SAMPLE_RATE
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.files import sha256_json, write_atomically, write_text
 from sealproof.harness.pair_training.augment import PERTURBATIONS, draw
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 LOG_EVERY = 50
 SAVE_EVERY = 250
-_CHECKPOINT = "checkpoint.pt"
+_CHECKPOINT = "checkpoint.training"
 _LOG = "training.csv"
 
 _SUB_BATCH = 4
@@ -82,7 +83,12 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self._pcm = pcm
+        self._window = round(recipe.window_s * SAMPLE_RATE)
         self._folder = folder
+        if self._window + _MAX_SHIFT > pcm.shape[1]:
+            longest = (pcm.shape[1] - _MAX_SHIFT) / SAMPLE_RATE
+            msg = f"The window_s of a recipe must be at most {longest:g} for these clips. Got {recipe.window_s:g}."
+            raise HarnessError(msg)
         self._key = sha256_json([recipe.as_dict(), _digest(pcm)])
         self._log: list[dict[str, float]] = []
         self._rng = np.random.default_rng(recipe.seed)
@@ -102,18 +108,18 @@ class Trainer:
         Interrupted at any point, at most `SAVE_EVERY` steps are lost.
         """
         started = time.monotonic() - self.seconds
-        sums: dict[str, float] = {}
+        seen: dict[str, list[float]] = {}
         with uncompiled():
             while self.step < self.recipe.steps:
                 self.step += 1
                 for name, value in self._update().items():
-                    sums[name] = sums.get(name, 0.0) + value
+                    seen.setdefault(name, []).append(value)
                 self.seconds = time.monotonic() - started
                 if self.step % LOG_EVERY == 0 or self.step == self.recipe.steps:
-                    n = (self.step - 1) % LOG_EVERY + 1
-                    means = {name: total / n for name, total in sums.items()}
+                    # In a step in which no message was asked for, its accuracy is not a number.
+                    means = {name: _mean(values) for name, values in seen.items()}
                     self._log.append({"step": self.step, "seconds": round(self.seconds, 1), **means})
-                    sums.clear()
+                    seen.clear()
                     yield Step(self.step, self.seconds, means)
                 if self.step % SAVE_EVERY == 0 or self.step == self.recipe.steps:
                     self._save()
@@ -139,7 +145,7 @@ class Trainer:
         recipe, strength = self.recipe, self.recipe.strength
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate()
-        samples = round(recipe.window_s * 16_000)
+        samples = self._window
         host = torch.from_numpy(draw_batch(self._pcm, recipe.batch, samples + _MAX_SHIFT, self._rng))
         bits = recipe.net.message_bits
         message = torch.from_numpy(self._rng.integers(0, 2, (recipe.batch, bits)))
@@ -254,19 +260,20 @@ class Trainer:
         path = self._folder / _CHECKPOINT
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True)
-            key = state["key"]
-        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+            if state["key"] != self._key:
+                msg = f"{path} belongs to another recipe, seed or corpus. Choose another --out, or delete the folder."
+                raise HarnessError(msg)
+            for net, weights in zip((self.generator, self.detector, *self._average), state["nets"], strict=True):
+                net.load_state_dict(weights)
+            self._optimizer.load_state_dict(state["optimizer"])
+            self._rng.bit_generator.state = json.loads(state["numpy_rng"])
+            torch.set_rng_state(state["torch_rng"])
+            self.step, self.seconds, self._log = state["step"], state["seconds"], json.loads(state["log"])
+        except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, TypeError, ValueError) as error:
+            if isinstance(error, HarnessError):
+                raise
             msg = f"{path} must be a checkpoint of this command. Got {type(error).__name__}: delete it to start anew."
             raise HarnessError(msg) from error
-        if key != self._key:
-            msg = f"{path} belongs to another recipe, seed or corpus. Choose another --out, or delete the folder."
-            raise HarnessError(msg)
-        for net, weights in zip((self.generator, self.detector, *self._average), state["nets"], strict=True):
-            net.load_state_dict(weights)
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._rng.bit_generator.state = json.loads(state["numpy_rng"])
-        torch.set_rng_state(state["torch_rng"])
-        self.step, self.seconds, self._log = state["step"], state["seconds"], json.loads(state["log"])
 
 
 @dataclass(frozen=True)
@@ -340,6 +347,11 @@ def _snr_db(host: "torch.Tensor", watermark: "torch.Tensor") -> "torch.Tensor":
     powers = (audio.square().mean((1, 2)) for audio in (host, watermark))
     host_power, watermark_power = powers
     return 10 * torch.log10((host_power + 1e-8) / (watermark_power + 1e-14))
+
+
+def _mean(values: list[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def _digest(pcm: NDArray[np.int16]) -> str:

@@ -130,17 +130,24 @@ def test_outputs_are_bit_for_bit_those_of_the_packages_own_loader(published, mus
                     assert all(torch.equal(*pair) for pair in zip(ours(batch), detector(batch), strict=True))
 
 
-def test_detection_is_that_of_detect_watermark(scheme, published, music):
+@pytest.mark.parametrize("samples", [320, 3519, 16_000])
+def test_detection_is_that_of_the_package(scheme, published, music, samples):
+    """Ours takes another way through the last layers."""
     import torch
 
     from sealproof.detectors.audioseal_nets import uncompiled
 
-    clips = music(3, samples=8000)
+    clips = music(9, samples=samples)
+    detector = packages_own(published)[1]
     with torch.no_grad(), uncompiled():
-        score, bits = packages_own(published)[1].detect_watermark(torch.from_numpy(clips[:, None]))
+        score, _ = detector.detect_watermark(torch.from_numpy(clips[:, None]))
+        frames, bits = detector(torch.from_numpy(clips[:, None]))
     found = scheme.detector.detect(clips)
+    np.testing.assert_allclose(found.frames, frames[:, 1].numpy(), atol=1e-5)
     np.testing.assert_allclose(found.score, score.numpy(), atol=1e-3)
-    np.testing.assert_array_equal(found.bits, bits.numpy())
+    sure = (bits - 0.5).abs().numpy() > 1e-5
+    np.testing.assert_array_equal(found.bits[sure], (bits > 0.5).numpy()[sure])
+    assert sure.mean() > 0.9
 
 
 def test_names_of_a_new_model_stay():

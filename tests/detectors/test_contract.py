@@ -10,7 +10,7 @@ from sealproof.detectors.base import Scheme, check_batch, check_messages
 from sealproof.detectors.testing import check_scheme
 
 
-@pytest.mark.parametrize("name", ["spread_spectrum", "perth", "audioseal"])
+@pytest.mark.parametrize("name", ["spread_spectrum", "perth", "audioseal", "audioseal_mini"])
 def test_scheme_keeps_the_contract(name):
     scheme = get_scheme(name)
     if reason := scheme.unavailable():

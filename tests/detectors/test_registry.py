@@ -10,11 +10,11 @@ from sealproof.detectors.base import Scheme
 
 def test_built_in_schemes_are_listed_in_order():
     names = list_schemes()
-    assert {"audioseal", "perth", "spread_spectrum"} <= set(names)
+    assert {"audioseal", "audioseal_custom", "audioseal_mini", "perth", "spread_spectrum"} <= set(names)
     assert names == sorted(names)
 
 
-@pytest.mark.parametrize("name", ["audioseal", "perth", "spread_spectrum"])
+@pytest.mark.parametrize("name", ["audioseal", "audioseal_mini", "perth", "spread_spectrum"])
 def test_a_scheme_has_the_name_it_is_registered_under(name):
     assert get_scheme(name).name == name
 
@@ -74,7 +74,7 @@ def test_import_names_and_versions_load_no_framework():
         "import sys, sealproof.detectors as d\n"
         "heavy = {'torch', 'torchaudio', 'tensorflow', 'keras', 'librosa', 'scipy', 'audioseal', 'perth'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
-        "for name in ('audioseal', 'perth', 'spread_spectrum'):\n"
+        "for name in ('audioseal', 'audioseal_mini', 'perth', 'spread_spectrum'):\n"
         "    scheme = d.get_scheme(name); scheme.version; scheme.weights_sha256; scheme.unavailable()\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )

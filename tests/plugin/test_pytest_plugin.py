@@ -66,8 +66,8 @@ def test_a_cell_is_a_test(suite: pytest.Pytester) -> None:
 
     result = suite.runpytest("-v", "-m", "robustness", "--junitxml=junit.xml", "--robustness-out=tables")
     result.assert_outcomes(passed=4)
-    assert names(result, "PASSED") == [f"spread_spectrum-{cell}" for cell in CELLS]
-    result.stdout.fnmatch_lines(["*= robustness =*", "attack *spread_spectrum acc*", "wrote *summary.csv*"])
+    assert names(result, "PASSED") == [f"audioseal_mini-{cell}" for cell in CELLS]
+    result.stdout.fnmatch_lines(["*= robustness =*", "attack *audioseal_mini acc*", "wrote *summary.csv*"])
     table = pd.read_csv(suite.path / "tables/summary.csv")
     assert table["attack"].unique().tolist() == ["identity", "white_noise", "gain"]
     assert (table["status"] == "ok").all()
@@ -84,10 +84,10 @@ def test_a_cell_is_a_test(suite: pytest.Pytester) -> None:
         case.attrib["name"]: {item.attrib["name"]: item.attrib["value"] for item in case.iter("property")}
         for case in cases
     }
-    noisy = properties["test_cell[spread_spectrum-white_noise.20db]"]
-    assert noisy["sealproof_cell"] == "spread_spectrum-white_noise.20db"
+    noisy = properties["test_cell[audioseal_mini-white_noise.20db]"]
+    assert noisy["sealproof_cell"] == "audioseal_mini-white_noise.20db"
     row = table[(table["params"] == "snr_db=20") & (table["metric"] == "tpr") & (table["threshold_rule"] == "fixed")]
-    assert float(noisy["spread_spectrum.tpr.fixed"]) == pytest.approx(row["value"].item(), abs=1e-6)
+    assert float(noisy["audioseal_mini.tpr.fixed"]) == pytest.approx(row["value"].item(), abs=1e-6)
     assert float(noisy["snr_db"]) == pytest.approx(20, abs=1e-3)
     assert "None" not in noisy.values()
 
@@ -97,7 +97,7 @@ def test_cells_are_chosen_by_k_and_finished_ones_stay_in_the_tables(suite: pytes
 
     result = suite.runpytest("-v", "-k", "white_noise.5db")
     result.assert_outcomes(passed=1, deselected=3)
-    assert names(result, "PASSED") == ["spread_spectrum-white_noise.5db"]
+    assert names(result, "PASSED") == ["audioseal_mini-white_noise.5db"]
     result.stdout.fnmatch_lines(["3 of 4 cells were never run and are in no table."])
     assert pd.read_csv(suite.path / "results/summary.csv")["params"].dropna().unique().tolist() == ["snr_db=5"]
     written = {path: path.stat().st_mtime_ns for path in suite.path.rglob("*.npz")}
@@ -112,7 +112,7 @@ def test_lf_runs_the_failed_cells_again(suite: pytest.Pytester) -> None:
 
     first = suite.runpytest("-v", "--robustness-attacks=failing.toml")
     first.assert_outcomes(passed=2, failed=2)
-    assert names(first, "FAILED") == ["spread_spectrum-resample.16khz", "spread_spectrum-quantise.16bits"]
+    assert names(first, "FAILED") == ["audioseal_mini-resample.16khz", "audioseal_mini-quantise.16bits"]
     first.stdout.fnmatch_lines(
         ["AttackError: The 'via_hz' of resample*", "AttackError: The attack quantise.16bits must*", "Failed cells:"]
     )
@@ -134,7 +134,7 @@ def test_two_workers_write_what_one_process_writes(suite: pytest.Pytester) -> No
     result.stdout.fnmatch_lines(["*= robustness =*", "attack *", "Failed cells:", "wrote *"])
     for name in ("summary.csv", "clips.csv", "summary.md"):
         assert (suite.path / "two" / name).read_bytes() == (suite.path / "one" / name).read_bytes()
-    assert "spread_spectrum.auc" in (suite.path / "junit.xml").read_text()
+    assert "audioseal_mini.auc" in (suite.path / "junit.xml").read_text()
 
 
 def test_collecting_imports_nothing_heavy(suite: pytest.Pytester) -> None:
@@ -148,7 +148,7 @@ def test_collecting_imports_nothing_heavy(suite: pytest.Pytester) -> None:
     )
     result = suite.run(sys.executable, "-m", "pytest", "-s", "--collect-only", "-q")
     assert result.ret == 0
-    assert {"HEAVY []", "test_robust.py::test_cell[spread_spectrum-gain.6db]"} <= set(result.outlines)
+    assert {"HEAVY []", "test_robust.py::test_cell[audioseal_mini-gain.6db]"} <= set(result.outlines)
     assert not (suite.path / "results").exists()
     assert not (suite.path / "set/cells").exists()
 
@@ -216,7 +216,7 @@ def test_options_come_before_the_ini_file(suite: pytest.Pytester) -> None:
     (suite.path / "one.toml").write_text("[attacks]\ngain = { gain_db = [-6] }\n")
     result = suite.runpytest("-v", "--robustness-attacks=one.toml", "--robustness-clips=3", "--robustness-seed=5")
     result.assert_outcomes(passed=2)
-    assert "spread_spectrum-gain.-6db" in names(result, "PASSED")
+    assert "audioseal_mini-gain.-6db" in names(result, "PASSED")
     table = pd.read_csv(suite.path / "results/clips.csv")
     assert table["clip_id"].nunique() == 3
 

@@ -1,0 +1,1 @@
+"""Weights that ship with sealproof, each in a folder with its card."""

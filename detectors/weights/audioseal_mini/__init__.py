@@ -1,0 +1,1 @@
+"""The weights of audioseal_mini; README.md is their card."""
