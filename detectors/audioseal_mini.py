@@ -10,8 +10,8 @@ from sealproof.detectors.base import Detector, Scheme, Watermarker
 from sealproof.detectors.net_file import SUFFIX, Kind, Net, read_net
 
 SHA256: dict[Kind, str] = {
-    "generator": "0" * 64,
-    "detector": "0" * 64,
+    "generator": "c697f0f6073fb63cdc9eac9d1d32c031270202d8cc44d0e4f627650a48e788d3",
+    "detector": "65d720810a4fbc7c5997309bddf7021b8060fec325df5bced5a5d0701e16ccdd",
 }
 """Hashes of the files in `detectors/weights/audioseal_mini`; nothing else is loaded."""
 

@@ -47,9 +47,16 @@ def bench_corpus() -> BenchCorpus:
 
 @pytest.fixture(scope="session")
 def bench_dataset(tmp_path_factory: pytest.TempPathFactory, bench_corpus: BenchCorpus) -> Dataset:
-    """48 pairs of one second, marked by audioseal_mini, in 12 groups. Do not write into it: see `bench_copy`."""
-    request = BuildRequest(scheme="audioseal_mini", n_clips=N_GROUPS * CLIPS_PER_GROUP)
+    """48 pairs of one second, marked by spread_spectrum, in 12 groups. Do not write into it: see `bench_copy`."""
+    request = BuildRequest(scheme="spread_spectrum", n_clips=N_GROUPS * CLIPS_PER_GROUP)
     return build_dataset(bench_corpus, request, tmp_path_factory.mktemp("bench") / "bench")[0]
+
+
+@pytest.fixture(scope="session")
+def mini_dataset(tmp_path_factory: pytest.TempPathFactory, bench_corpus: BenchCorpus) -> Dataset:
+    """The same clips, marked by audioseal_mini: what the matrix as tests runs on by default."""
+    request = BuildRequest(scheme="audioseal_mini", n_clips=N_GROUPS * CLIPS_PER_GROUP)
+    return build_dataset(bench_corpus, request, tmp_path_factory.mktemp("mini") / "bench")[0]
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import json
 import os
-from importlib.resources import files
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ def test_the_card_names_the_files_that_are_loaded():
 def test_the_recipe_that_ships_is_the_one_it_was_trained_by():
     from sealproof.harness.pair_training.recipe import load_recipe
 
-    with FOLDER.joinpath("recipe.toml") as path:
+    with as_file(FOLDER.joinpath("recipe.toml")) as path:
         trained_by = load_recipe(str(path))
     recipe = load_recipe("mini")
     assert trained_by == recipe

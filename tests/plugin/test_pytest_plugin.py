@@ -42,9 +42,9 @@ FAILING = "[attacks]\ngain = { gain_db = [6] }\nresample = { via_hz = [16000] }\
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester, bench_dataset: Dataset) -> pytest.Pytester:
+def suite(pytester: pytest.Pytester, mini_dataset: Dataset) -> pytest.Pytester:
     """A project with one robustness test, a dataset and two files of attacks."""
-    shutil.copytree(bench_dataset.root, pytester.path / "set")
+    shutil.copytree(mini_dataset.root, pytester.path / "set")
     pytester.makepyfile(test_robust=SUITE)
     (pytester.path / "working.toml").write_text(WORKING)
     (pytester.path / "failing.toml").write_text(FAILING)
@@ -221,12 +221,10 @@ def test_options_come_before_the_ini_file(suite: pytest.Pytester) -> None:
     assert table["clip_id"].nunique() == 3
 
 
-def test_no_thresholds_fail_every_cell_without_an_internal_error(
-    suite: pytest.Pytester, bench_dataset: Dataset
-) -> None:
+def test_no_thresholds_fail_every_cell_without_an_internal_error(suite: pytest.Pytester, mini_dataset: Dataset) -> None:
     mimic = suite.path / "set/mimics/broken"
     mimic.mkdir(parents=True)
-    card = {"split": "group", "model_sha256": "0", "dataset_sha256": bench_dataset.sha256}
+    card = {"split": "group", "model_sha256": "0", "dataset_sha256": mini_dataset.sha256}
     (mimic / "card.json").write_text(json.dumps(card))
     result = suite.runpytest("-v")
     result.assert_outcomes(failed=4)
