@@ -1,20 +1,17 @@
 """AudioSeal: Meta's localised neural watermark, 16 bits, with the published weights and no others."""
 
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
-from sealproof.detectors.audioseal_models import AudioSealDetector, AudioSealWatermarker
+from sealproof.detectors.audioseal_scheme import PACKAGE, AudioSealTypeScheme, package_version
 from sealproof.detectors.audioseal_store import KINDS, PUBLISHED, CustomWeights, PublishedWeights, Record
-from sealproof.detectors.base import Detector, DetectorError, Scheme, UnavailableError, Watermarker
+from sealproof.detectors.base import DetectorError, UnavailableError
+from sealproof.detectors.net_file import Kind, Net
 
-PACKAGE = "audioseal"
 _REVISION = 2
-NOT_INSTALLED = f"The package {PACKAGE} is not installed. Run: pip install 'audioseal==0.2.*'"
 
 
-class AudioSealScheme(Scheme):
+class AudioSealScheme(AudioSealTypeScheme):
     """AudioSeal: a generator adds a learned mark, a detector finds it sample by sample and reads 16 bits.
 
     The weights are the two published checkpoints, which are opened only when their SHA-256 is the published one and
@@ -48,10 +45,8 @@ class AudioSealScheme(Scheme):
 
     def unavailable(self) -> str | None:
         """Says whether the package or a checkpoint is missing; looks at names only, hashes are checked on loading."""
-        if find_spec(PACKAGE) is None:
-            return NOT_INSTALLED
         missing = [kind for kind in KINDS if self._weights.find(kind) is None]
-        return self._weights.advice(missing) if missing else None
+        return super().unavailable() or (self._weights.advice(missing) if missing else None)
 
     def prepare(self) -> None:
         """Downloads the checkpoints that are missing from the hub into the folder.
@@ -64,20 +59,12 @@ class AudioSealScheme(Scheme):
             if self._weights.find(kind) is None:
                 self._weights.fetch(kind)
 
-    def load_watermarker(self) -> Watermarker:
-        """Builds the generator."""
-        from sealproof.detectors.audioseal_nets import load_net
-
-        return AudioSealWatermarker(load_net(self._weights.load("generator")), self.name)
-
-    def load_detector(self) -> Detector:
-        """Builds the detector."""
-        from sealproof.detectors.audioseal_nets import load_net
-
-        return AudioSealDetector(load_net(self._weights.load("detector")), self.name)
+    def net(self, kind: Kind) -> Net:
+        """Reads one of the published networks."""
+        return self._weights.load(kind)
 
 
-class AudioSealCustomScheme(Scheme):
+class AudioSealCustomScheme(AudioSealTypeScheme):
     """A pair of the user's own of AudioSeal's kind, imported by `sealproof weights import PATH --trust`.
 
     It has its own name, so that its results are never taken for those of the published weights.
@@ -113,31 +100,18 @@ class AudioSealCustomScheme(Scheme):
 
     def unavailable(self) -> str | None:
         """Says whether the package or a network is missing."""
-        if find_spec(PACKAGE) is None:
-            return NOT_INSTALLED
         try:
             self._records()
         except DetectorError as error:
-            return str(error)
-        return None
+            return super().unavailable() or str(error)
+        return super().unavailable()
 
-    def load_watermarker(self) -> Watermarker:
-        """Builds the generator."""
-        from sealproof.detectors.audioseal_nets import load_net
-
+    def net(self, kind: Kind) -> Net:
+        """Reads one of the imported networks."""
         self._records()
-        net = self._weights.load("generator")
+        net = self._weights.load(kind)
         assert net is not None  # noqa: S101 - it has a record
-        return AudioSealWatermarker(load_net(net), self.name)
-
-    def load_detector(self) -> Detector:
-        """Builds the detector."""
-        from sealproof.detectors.audioseal_nets import load_net
-
-        self._records()
-        net = self._weights.load("detector")
-        assert net is not None  # noqa: S101 - it has a record
-        return AudioSealDetector(load_net(net), self.name)
+        return net
 
     def _records(self) -> list[Record]:
         records = {kind: self._weights.record(kind) for kind in KINDS}
@@ -148,15 +122,3 @@ class AudioSealCustomScheme(Scheme):
                 "Run: sealproof weights import GENERATOR DETECTOR --trust"
             )
         return [record for record in records.values() if record is not None]
-
-
-def package_version() -> str:
-    """Returns the version of the audioseal package.
-
-    Raises:
-        UnavailableError: It is not installed.
-    """
-    try:
-        return version(PACKAGE)
-    except PackageNotFoundError as error:
-        raise UnavailableError(NOT_INSTALLED) from error

@@ -1,12 +1,9 @@
 """audioseal_mini: a small pair of AudioSeal's architecture that ships with sealproof. It is not Meta's model."""
 
 from importlib.resources import as_file, files
-from importlib.util import find_spec
 from typing import ClassVar
 
-from sealproof.detectors.audioseal import NOT_INSTALLED, PACKAGE, package_version
-from sealproof.detectors.audioseal_models import AudioSealDetector, AudioSealWatermarker
-from sealproof.detectors.base import Detector, Scheme, Watermarker
+from sealproof.detectors.audioseal_scheme import PACKAGE, AudioSealTypeScheme, package_version
 from sealproof.detectors.net_file import SUFFIX, Kind, Net, read_net
 
 SHA256: dict[Kind, str] = {
@@ -19,7 +16,7 @@ _FOLDER = "sealproof.detectors.weights.audioseal_mini"
 _REVISION = 1
 
 
-class AudioSealMiniScheme(Scheme):
+class AudioSealMiniScheme(AudioSealTypeScheme):
     """A generator and detector of AudioSeal's architecture, small enough to ship, trained by `sealproof train-scheme`.
 
     It stands in for AudioSeal where the published weights cannot be had: in tests, in CI, without a network. It is not
@@ -42,21 +39,9 @@ class AudioSealMiniScheme(Scheme):
         """Hashes of generator and detector, joined by `+`."""
         return "+".join(SHA256[kind] for kind in ("generator", "detector"))
 
-    def unavailable(self) -> str | None:
-        """Says whether the package is missing; the weights are part of sealproof."""
-        return NOT_INSTALLED if find_spec(PACKAGE) is None else None
-
-    def load_watermarker(self) -> Watermarker:
-        """Builds the generator."""
-        from sealproof.detectors.audioseal_nets import load_net
-
-        return AudioSealWatermarker(load_net(shipped_net("generator")), self.name)
-
-    def load_detector(self) -> Detector:
-        """Builds the detector."""
-        from sealproof.detectors.audioseal_nets import load_net
-
-        return AudioSealDetector(load_net(shipped_net("detector")), self.name)
+    def net(self, kind: Kind) -> Net:
+        """Reads one of the networks that ship with sealproof."""
+        return shipped_net(kind)
 
 
 def shipped_net(kind: Kind) -> Net:

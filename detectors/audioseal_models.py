@@ -14,7 +14,7 @@ SAMPLE_RATE = 16_000
 MIN_SAMPLES = 320
 """20 ms, one step of the networks."""
 
-# The fastest of 1, 2, 4, 8 and 16 on two cores, for either size of network (benchmarks/detectors.py).
+# In a trial on two cores the fastest of 1, 2, 4, 8 and 16, for either size of network.
 _BLOCK = 8
 
 
@@ -67,7 +67,7 @@ class AudioSealDetector:
 
 
 class _FoldedDetector:
-    """The same function as an `audioseal.AudioSealDetector`, within float rounding, at half the cost or less.
+    """The same function as an `audioseal.AudioSealDetector`, within float rounding, with less to compute.
 
     Behind the encoder the network is linear: hidden states, one for each step of 20 ms, are spread over the samples of
     their step (`reverse_convolution`), and each sample is mapped to 2 + bits logits. Both maps are one matrix. Of the

@@ -1,37 +1,35 @@
-"""Files that appear complete or not at all."""
+"""Files that are either whole or absent; the harness writes its own in the same way."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
+
+TEMPORARY = ".sealproof.tmp"
+"""How the name of a file ends while it is written; a killed process leaves one behind."""
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """Opens a file for writing that takes the place of `path` when the block ends well, and vanishes otherwise.
 
+    Args:
+        path: Where the file shall stand; its folder is made when missing.
+        durable: Wait until the disk has it.
+
     Raises:
-        OSError: It cannot be written; what was at `path` stays.
+        OSError: The disk is full or the folder cannot be written; an older file at `path` is left as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Beside the target, because a rename is atomic only within one file system.
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        partial = Path(file.name)
-        try:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-    # A temporary file is for its owner's eyes only; the finished one is as any other file.
-    umask = os.umask(0)
-    os.umask(umask)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
-        partial.chmod(0o666 & ~umask)
-        os.replace(partial, path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+        with temporary.open("wb") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-TEMPORARY = ".sealproof.tmp"
-"""How the name of a file ends while it is written; a killed process leaves one behind."""
+from sealproof.detectors.files import TEMPORARY, atomic_file
+
+__all__ = ["TEMPORARY", "read_json", "sha256_file", "sha256_json", "write_atomically", "write_json", "write_text"]
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = True) -> None:
@@ -23,17 +23,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable
     Raises:
         OSError: The disk is full or the folder cannot be written; an older file at `path` is left as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(path, durable=durable) as file:
+        write(file)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,11 +1,11 @@
 """Where training starts: a detector that is the matched filter of the generator.
 
-From random weights generator and detector must find each other by chance, and thousands of steps pass before a single
-bit gets through. Both are stacks of strided convolutions, though, and nearly linear while activations are small, since
-ELU has slope 1 around zero. So the pair is set up as an old-fashioned correlation receiver: the generator turns each
-bit into plus or minus a carrier of its own, and the detector, whose weights are the generator's decoder transposed,
-projects the audio back onto the same carriers. The first layers are a filter bank whose gain rises with frequency,
-because music falls with it. From there training improves a watermark that already works.
+From random weights generator and detector must find each other by chance, which takes long. Both are stacks of strided
+convolutions, though, and nearly linear while activations are small, since ELU has slope 1 around zero. So the pair is
+set up as an old-fashioned correlation receiver: the generator turns each bit into plus or minus a carrier of its own,
+and the detector, whose weights are the generator's decoder transposed, projects the audio back onto the same carriers.
+The first layers are a filter bank whose gain rises with frequency, because music falls with it. From there training
+improves a watermark that already works.
 
 Source: the matched filter is textbook (Cox et al., "Digital Watermarking and Steganography", 2nd ed., chapter 3); a
 detector initialised as the transposed decoder is this project's own.

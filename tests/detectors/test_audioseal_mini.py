@@ -98,9 +98,9 @@ def test_the_floors_of_its_card_hold_on_music_it_was_not_trained_on():
     threshold = metrics.threshold_at_fpr(scheme.detector.detect(calibration).score, 0.01)
     found, clean = scheme.detector.detect(marked), scheme.detector.detect(host)
     truth = np.repeat([True, False], len(host))
-    assert metrics.auc(np.concatenate([found.score, clean.score]), truth) >= 0.998
-    assert (found.score > threshold).mean() >= 0.98
+    assert metrics.auc(np.concatenate([found.score, clean.score]), truth) >= 0.999
+    assert (found.score > threshold).mean() >= 0.99
     assert (found.bits == messages).mean() >= 0.9
     for name in ("mp3.64kbps", "white_noise.30db", "resample.8khz", "gain.6db", "gain.-6db", "lowpass.4khz"):
         attacked = get_attack(name)(marked, 16_000, list(range(len(marked))))
-        assert (scheme.detector.detect(attacked).score > threshold).mean() >= 0.94, name
+        assert (scheme.detector.detect(attacked).score > threshold).mean() >= 0.95, name

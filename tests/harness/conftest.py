@@ -79,3 +79,14 @@ def small_dataset(small_original: Dataset, tmp_path: Path) -> Dataset:
     """A copy of the small dataset, at tmp_path/data, that a test may damage."""
     shutil.copytree(small_original.root, tmp_path / "data")
     return Dataset.open(tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def one_torch_thread() -> Iterator[None]:
+    """On a busy machine torch's threads wait for each other far longer than they compute."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

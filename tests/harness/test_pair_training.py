@@ -43,19 +43,10 @@ from sealproof.harness.split import SPLIT_FRACTIONS
 if TYPE_CHECKING:
     import torch
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 RATE = 16_000
 TINY_NET = NetShape(n_filters=2, dimension=20, ratios=(8, 5, 4, 2), generator_lstm=0, detector_lstm=1, message_bits=16)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_torch_thread() -> Iterator[None]:
-    """On a busy machine torch's threads wait for each other far longer than they compute."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def tensor(audio: NDArray[np.float32]) -> "torch.Tensor":

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from sealproof.harness import weights
 from sealproof.harness.cli import main
 from sealproof.harness.pair_training.recipe import NetShape, load_recipe
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 Refuse = Callable[..., str]
 Say = Callable[..., list[str]]
 
@@ -27,17 +29,6 @@ SMALL = replace(
     load_recipe("mini"),
     net=NetShape(n_filters=2, dimension=20, ratios=(8, 5, 4, 2), generator_lstm=0, detector_lstm=1, message_bits=16),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_torch_thread() -> Iterator[None]:
-    """On a busy machine torch's threads wait for each other far longer than they compute."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)
