@@ -283,6 +283,8 @@ def start_build(corpus: Path, out: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        # A shell's background job is started deaf to Ctrl-C, and so would be whatever runs these tests from one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     journal = out / "journal.jsonl"
     deadline = time.monotonic() + 60
