@@ -1,21 +1,39 @@
 """The attack template: a plug-in writes `apply`, everything around it is the same for every attack."""
 
 import re
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sealproof.attacks.claims import Claim
 from sealproof.attacks.errors import AttackError
+from sealproof.attacks.knowledge import Knowledge
 from sealproof.attacks.parameters import RULE, Rule, Value, parameter
 
-__all__ = ["Attack", "AttackError", "Audio", "parameter"]
+__all__ = ["Attack", "AttackError", "Attacked", "Audio", "Claim", "Facts", "parameter"]
 
 Audio = NDArray[np.float32]
 """Mono audio, float32, full scale at 1.0: one clip (samples,) or a batch (n, samples)."""
+
+Facts = Mapping[str, float]
+"""What an attack learnt about one clip while it attacked it, by quantity; e.g. `{"bitrate_kbps": 63.8}`."""
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What came out of an attack.
+
+    Attributes:
+        audio: (n, samples') float32.
+        facts: By quantity, what only the attack itself could measure, (n,) float64; e.g. the bitrate of a codec.
+    """
+
+    audio: Audio
+    facts: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,25 +41,33 @@ class Attack(ABC):
     """A perturbation of audio with fixed parameters: the fields of the dataclass.
 
     A subclass is a `@dataclass(frozen=True, kw_only=True)` that sets `name`, `family` and `sweep`, declares its fields
-    with `parameter` and writes `apply`. It holds no other state, so an attack can be shared by threads, compared,
-    hashed and rebuilt from its id. `sealproof.attacks.testing.check_attack` proves that it keeps the contract.
+    with `parameter`, writes `apply`, and states in `claims` what can be measured of it. It holds no other state, so an
+    attack can be shared by threads, compared, hashed and rebuilt from its id.
+    `sealproof.attacks.testing.check_attack` proves that it keeps the contract.
 
     Float audio is not clamped to [-1, 1]: only an attack that passes through integer PCM clips, and says so.
 
     Attributes:
         name: Lower-case name in the registry and first part of every id.
         family: Heading under which tables list the attack.
-        sweep: Parameter -> strengths of the standard grid, weakest first; empty if there is nothing to vary.
+        sweep: Parameter -> strengths of the standard grid, weakest first; empty if there is nothing to vary. Several
+            parameters are varied one at a time, the others at their defaults.
+        is_ordered: False if a later strength of the sweep need not do more damage (it has two directions, say).
         keeps_alignment: False if output sample i does not belong to input sample i; a sample-wise SNR then means
             nothing.
         is_random: True if the seed changes the result.
+        is_control: True if the attack may return its input as it was, to show that the path itself does no harm.
+        needs_knowledge: True if it must be told more than the clip: see `sealproof.attacks.knowledge`.
     """
 
     name: ClassVar[str]
     family: ClassVar[str]
-    sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {}
+    sweep: ClassVar[Mapping[str, tuple[Value, ...]]] = {}
+    is_ordered: ClassVar[bool] = True
     keeps_alignment: ClassVar[bool] = True
     is_random: ClassVar[bool] = False
+    is_control: ClassVar[bool] = False
+    needs_knowledge: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -81,9 +107,13 @@ class Attack(ABC):
             return [cls()]
         return [cls(**{name: value}) for name, values in cls.sweep.items() for value in values]
 
-    @abstractmethod
-    def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Attacks one clip; the only method that a plug-in must write.
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Why the attack cannot be done on this machine (an encoder or weights are missing), or None."""
+        return None
+
+    def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> "Audio | tuple[Audio, Facts]":
+        """Attacks one clip; the only method that a plug-in must write, unless it writes `apply_batch`.
 
         Args:
             clip: (samples,) float32, finite, at least one sample, read-only.
@@ -91,45 +121,135 @@ class Attack(ABC):
             rng: The only source of randomness.
 
         Returns:
-            (`output_length(samples, sample_rate)`,) float32, finite.
+            (`output_length(samples, sample_rate)`,) float32, finite; with facts about it where it has any, the same
+            quantities for every clip.
 
         Raises:
             AttackError: If the attack cannot be done; it never falls back to its input.
         """
+        raise NotImplementedError(f"{type(self).__name__} must write apply or apply_batch.")
+
+    def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
+        """Attacks a batch: clip by clip, unless the attack knows a faster way that gives the same bits.
+
+        Args:
+            batch: (n, samples) float32, finite, read-only; n may be 0.
+            sample_rate: Samples per second, in Hz.
+            rngs: One for each clip.
+
+        Returns:
+            (n, `output_length(samples, sample_rate)`) float32, finite.
+
+        Raises:
+            AttackError: If the attack cannot be done.
+        """
+        return self._joined(
+            [self.apply(clip, sample_rate, rng) for clip, rng in zip(batch, rngs, strict=True)], batch, sample_rate
+        )
+
+    def apply_knowing(
+        self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator], knowledge: Knowledge
+    ) -> Attacked:
+        """As `apply_batch`, for an attack with `needs_knowledge`."""
+        raise NotImplementedError(f"{type(self).__name__} must write apply_knowing, or not set needs_knowledge.")
 
     def output_length(self, n_samples: int, sample_rate: int) -> int:
-        """Number of samples that `apply` returns for `n_samples`; by default the same number."""
+        """Number of samples that come out of `n_samples`; by default the same number."""
         del sample_rate
         return n_samples
 
+    def claims(self, sample_rate: int) -> tuple[Claim, ...]:
+        """What can be measured of the attack at this strength, and within what; checked wherever it is run.
+
+        Quantities are those of `sealproof.attacks.verification`, of `evidence`, and of the facts that `apply` returns.
+        Length, alignment and that something changed are checked of every attack, and need not be claimed.
+        """
+        del sample_rate
+        return ()
+
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
+        """Measures what only this kind of attack claims, e.g. how much a filter left of its stop band.
+
+        Args:
+            before: (n, samples) float32.
+            after: (n, samples') float32.
+            sample_rate: Samples per second, in Hz.
+
+        Returns:
+            By quantity, (n,) float64; NaN where a clip does not allow the measurement.
+        """
+        del before, after, sample_rate
+        return {}
+
     @final
-    def __call__(self, batch: Audio, sample_rate: int, seeds: Sequence[int]) -> Audio:
+    def __call__(
+        self, batch: Audio, sample_rate: int, seeds: Sequence[int], knowledge: Knowledge | None = None
+    ) -> Audio:
+        """Attacks every clip of a batch on its own and returns the audio: see `perform`."""
+        return self.perform(batch, sample_rate, seeds, knowledge).audio
+
+    @final
+    def perform(
+        self, batch: Audio, sample_rate: int, seeds: Sequence[int], knowledge: Knowledge | None = None
+    ) -> Attacked:
         """Attacks every clip of a batch on its own.
 
-        The result for a clip depends on that clip and its seed alone, neither on the batch nor on the order, and
-        several threads may call the same attack at once.
+        The result for a clip depends on that clip and its seed alone (and on the knowledge, where an attack needs it),
+        neither on the batch nor on the order, and several threads may call the same attack at once.
 
         Args:
             batch: (n, samples) float32, finite. It is not modified.
             sample_rate: Samples per second, in Hz.
             seeds: One non-negative integer a clip.
+            knowledge: What a watermark-aware attack knows; other attacks do not look at it.
 
         Returns:
-            (n, `output_length(samples, sample_rate)`) float32, a new array.
+            (n, `output_length(samples, sample_rate)`) float32, a new array, with facts about it.
 
         Raises:
             AttackError: If the input breaks a rule above, or the attack breaks what it states about its output.
         """
         self._check_input(batch, sample_rate, seeds)
-        length = self.output_length(batch.shape[1], sample_rate)
-        attacked = np.empty((len(batch), length), dtype=np.float32)
-        for index, seed in enumerate(seeds):
-            clip = np.ascontiguousarray(batch[index])
-            clip.flags.writeable = False  # a view of its own: the caller's array stays writeable
-            output = self.apply(clip, sample_rate, np.random.default_rng(int(seed)))
-            self._check_output(output, length, index)
-            attacked[index] = output
+        seen = np.ascontiguousarray(batch).view()
+        seen.flags.writeable = False  # a view of its own: the caller's array stays writeable
+        rngs = [np.random.default_rng(int(seed)) for seed in seeds]
+        if self.needs_knowledge:
+            attacked = self.apply_knowing(seen, sample_rate, rngs, self._checked(knowledge, batch))
+        else:
+            attacked = self.apply_batch(seen, sample_rate, rngs)
+        self._check_output(attacked, (len(batch), self.output_length(batch.shape[1], sample_rate)))
+        if np.may_share_memory(attacked.audio, batch):
+            attacked = Attacked(attacked.audio.copy(), attacked.facts)
         return attacked
+
+    def _joined(self, applied: "Sequence[Audio | tuple[Audio, Facts]]", batch: Audio, sample_rate: int) -> Attacked:
+        """Joins what came out for each clip."""
+        pairs = [one if isinstance(one, tuple) else (one, {}) for one in applied]
+        length = self.output_length(batch.shape[1], sample_rate)
+        audio = np.empty((len(batch), length), dtype=np.float32)
+        for index, (clip, _) in enumerate(pairs):
+            self._check_clip(clip, length, index)
+            audio[index] = clip
+        quantities = pairs[0][1].keys() if pairs else ()
+        if any(facts.keys() != quantities for _, facts in pairs):
+            raise AttackError(f"{self.id} must return the same facts for every clip.")
+        return Attacked(audio, {name: np.array([facts[name] for _, facts in pairs], float) for name in quantities})
+
+    def _checked(self, knowledge: Knowledge | None, batch: Audio) -> Knowledge:
+        if knowledge is None:
+            raise AttackError(f"{self.id} needs to know more than the clips: pass knowledge.")
+        for what, clips in (("twins", knowledge.twins), ("clean", knowledge.clean), ("marked", knowledge.marked)):
+            if clips.dtype != np.float32 or clips.ndim != 2 or clips.shape[1] != batch.shape[1]:
+                raise AttackError(
+                    f"The '{what}' that {self.id} knows must be float32 (m, {batch.shape[1]}). "
+                    f"Got {clips.dtype} {clips.shape}."
+                )
+        if len(knowledge.twins) != len(batch) or len(knowledge.clean) != len(knowledge.marked):
+            raise AttackError(
+                f"{self.id} must know one twin for each of {len(batch)} clips, and as many marked clips as clean ones. "
+                f"Got {len(knowledge.twins)} twins, {len(knowledge.clean)} clean and {len(knowledge.marked)} marked."
+            )
+        return knowledge
 
     def _check_input(self, batch: Audio, sample_rate: int, seeds: Sequence[int]) -> None:
         if not isinstance(batch, np.ndarray) or batch.dtype != np.float32 or batch.ndim != 2:
@@ -153,14 +273,23 @@ class Attack(ABC):
                 f"{self.id} needs finite audio; remove the clips with NaN or infinity. Got some in {clips}."
             )
 
-    def _check_output(self, output: Audio, length: int, index: int) -> None:
+    def _check_clip(self, output: Audio, length: int, index: int) -> None:
         if not isinstance(output, np.ndarray) or output.dtype != np.float32 or output.shape != (length,):
             got = f"{output.dtype} {output.shape}" if isinstance(output, np.ndarray) else type(output).__name__
             raise AttackError(f"{self.id} must return float32 ({length},) for clip {index}. Its apply returned {got}.")
-        if not np.isfinite(output).all():
-            raise AttackError(
-                f"{self.id} must return finite audio. Its apply returned NaN or infinity for clip {index}."
-            )
+
+    def _check_output(self, attacked: Attacked, shape: tuple[int, int]) -> None:
+        audio = attacked.audio
+        if not isinstance(audio, np.ndarray) or audio.dtype != np.float32 or audio.shape != shape:
+            got = f"{audio.dtype} {audio.shape}" if isinstance(audio, np.ndarray) else type(audio).__name__
+            raise AttackError(f"{self.id} must return float32 {shape}. Its apply_batch returned {got}.")
+        finite = np.isfinite(audio).all(axis=1)
+        if not finite.all():
+            clips = np.flatnonzero(~finite)[:5].tolist()
+            raise AttackError(f"{self.id} must return finite audio. It returned NaN or infinity for the clips {clips}.")
+        for name, values in attacked.facts.items():
+            if np.shape(values) != (shape[0],):
+                raise AttackError(f"{self.id} must state '{name}' once a clip. Got {np.shape(values)}.")
 
 
 def _rule(attack: type[Attack], item: Field[Any]) -> Rule:

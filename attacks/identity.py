@@ -14,6 +14,7 @@ class Identity(Attack):
 
     name: ClassVar[str] = "identity"
     family: ClassVar[str] = "identity"
+    is_control: ClassVar[bool] = True
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
         """Returns the clip."""

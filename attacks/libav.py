@@ -1,7 +1,8 @@
-"""Encoded audio files in memory, through PyAV (FFmpeg's libraries): write one, read one, weigh one."""
+"""Encoded audio files in memory, through PyAV (FFmpeg's libraries): write one, and read and weigh it in one pass."""
 
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -10,13 +11,40 @@ from numpy.typing import NDArray
 from sealproof.attacks.base import AttackError, Audio
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """What an encoded file holds.
+
+    Attributes:
+        audio: (samples,) float32.
+        sample_rate: In Hz, as the decoder states it.
+        bitrate_kbps: Mean bitrate of the coded audio in kbit/s, the container not counted.
+    """
+
+    audio: Audio
+    sample_rate: int
+    bitrate_kbps: float
+
+
+def missing(encoder: str, decoder: str) -> str | None:
+    """Says which of the two this FFmpeg lacks, or returns None."""
+    import av
+
+    for mode, what, name in (("w", "encoder", encoder), ("r", "decoder", decoder)):
+        try:
+            av.Codec(name, mode)
+        except ValueError:
+            return f"PyAV {av.__version__} has no {what} '{name}': install a PyAV whose FFmpeg was built with it."
+    return None
+
+
 def encode(
     pcm: NDArray[np.int16],
     sample_rate: int,
     *,
     encoder: str,
     container: str,
-    bit_rate: int,
+    bit_rate: int | None,
     options: Mapping[str, str],
 ) -> bytes:
     """Encodes mono 16-bit PCM into a file.
@@ -26,7 +54,8 @@ def encode(
         sample_rate: Samples per second, in Hz.
         encoder: FFmpeg's name of the encoder, e.g. `libmp3lame`.
         container: FFmpeg's name of the file format, e.g. `mp4`.
-        bit_rate: In bit/s (not kbit/s: FFmpeg takes a small number without complaint and encodes at its lowest rate).
+        bit_rate: In bit/s (not kbit/s: FFmpeg takes a small number without complaint and encodes at its lowest rate);
+            None for an encoder that has but one, or whose options state it.
         options: Options of the encoder.
 
     Raises:
@@ -43,15 +72,17 @@ def encode(
     try:
         with av.open(file, "w", format=container) as output:
             stream = output.add_stream(encoder, rate=sample_rate, layout="mono", options=dict(options))
-            stream.bit_rate = bit_rate
+            if bit_rate is not None:
+                stream.bit_rate = bit_rate
             output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
     except (av.FFmpegError, ValueError) as error:
-        raise AttackError(f"{encoder} failed to encode {pcm.size} samples at {bit_rate} bit/s: {error}") from error
+        rate = "" if bit_rate is None else f" at {bit_rate} bit/s"
+        raise AttackError(f"{encoder} failed to encode {pcm.size} samples{rate}: {error}") from error
     return file.getvalue()
 
 
-def decode(data: bytes, *, decoder: str) -> tuple[Audio, int]:
+def decode(data: bytes, *, decoder: str, container: str) -> Decoded:
     """Decodes a mono file.
 
     Delay and padding are removed as far as the file states them (edit list, pre-skip, LAME tag).
@@ -60,9 +91,7 @@ def decode(data: bytes, *, decoder: str) -> tuple[Audio, int]:
         data: The file.
         decoder: FFmpeg's name of the decoder. It is named, not guessed: FFmpeg prefers its own Opus decoder, which
             goes astray on some SILK frames where libopus, the reference, does not.
-
-    Returns:
-        The audio (samples,) and its sample rate in Hz, which may differ from the one encoded.
+        container: FFmpeg's name of the file format; some (SBC) it does not recognise by itself.
 
     Raises:
         AttackError: If FFmpeg lacks the decoder, cannot read the file, or finds no audio in it.
@@ -70,40 +99,30 @@ def decode(data: bytes, *, decoder: str) -> tuple[Audio, int]:
     import av
 
     blocks: list[NDArray[np.generic]] = []
-    sample_rate = 0
+    sample_rate, bits, seconds = 0, 0, Fraction(0)
     try:
-        with av.open(io.BytesIO(data)) as source:
+        with av.open(io.BytesIO(data), format=container) as source:
             stream = source.streams.audio[0]
-            context = av.CodecContext.create(decoder, "r")
-            context.extradata = stream.codec_context.extradata
-            context.sample_rate = stream.codec_context.sample_rate
-            context.layout = "mono"
+            context = stream.codec_context
+            if context.codec.name != decoder:
+                context = av.CodecContext.create(decoder, "r")
+                context.extradata = stream.codec_context.extradata
+                context.sample_rate = stream.codec_context.sample_rate
+                context.layout = "mono"
+            context.thread_count = 1  # the harness runs threads of its own
             for packet in source.demux(stream):  # ends with an empty packet, which flushes the decoder
+                if packet.size:
+                    bits += 8 * packet.size
+                    # A packet that ends before it starts (the end of an Ogg file is trimmed) wraps around in FFmpeg.
+                    seconds += ((packet.duration + 2**31) % 2**32 - 2**31) * packet.time_base
                 for frame in context.decode(packet):
                     blocks.append(frame.to_ndarray().reshape(-1))
                     sample_rate = frame.sample_rate
     except (av.FFmpegError, ValueError, IndexError) as error:
         raise AttackError(f"{decoder} failed to decode {len(data)} bytes: {error}") from error
-    if not blocks:
+    if not blocks or seconds <= 0:
         raise AttackError(f"{decoder} decoded no audio from {len(data)} bytes.")
     audio = np.concatenate(blocks)
     if audio.dtype == np.int16:
-        return audio.astype(np.float32) / np.float32(32768), sample_rate
-    return audio.astype(np.float32, copy=False), sample_rate
-
-
-def payload_kbps(data: bytes) -> float:
-    """Mean bitrate of the coded audio of a file in kbit/s, the container not counted.
-
-    Raises:
-        AttackError: If FFmpeg cannot read the file.
-    """
-    import av
-
-    try:
-        with av.open(io.BytesIO(data)) as source:
-            packets = [packet for packet in source.demux(audio=0) if packet.size]
-            bits = 8 * sum(int(packet.size) for packet in packets)
-            return bits / 1000 / sum(float(packet.duration * packet.time_base) for packet in packets)
-    except av.FFmpegError as error:
-        raise AttackError(f"The bitrate of {len(data)} bytes cannot be measured: {error}") from error
+        audio = audio.astype(np.float32) / np.float32(32768)
+    return Decoded(audio.astype(np.float32, copy=False), sample_rate, float(bits / seconds) / 1000)

@@ -53,7 +53,7 @@ def level_change_db(before: Audio, after: Audio) -> Measured:
 
 
 def lag_samples(before: Audio, after: Audio, max_lag: int) -> Measured:
-    """Delay of the clip after, in samples: the lag of the highest normalised cross-correlation.
+    """Delay of the clip after, in samples: the lag of the highest normalised cross-correlation, of either sign.
 
     At each lag the correlation is divided by the energies of the two overlapping parts, so that a short overlap is not
     at a disadvantage. Of several lags with the same correlation (a periodic clip) the smallest in magnitude counts.
@@ -88,7 +88,7 @@ def lag_samples(before: Audio, after: Audio, max_lag: int) -> Measured:
     floor = 1e-9 * np.sqrt(heads_x[:, -1:] * heads_y[:, -1:])
     norm = np.sqrt(np.maximum(energy_x, 0) * np.maximum(energy_y, 0))
     silent = floor[:, 0] == 0
-    normalised = correlation / np.where(silent[:, None], 1.0, np.maximum(norm, floor))
+    normalised = np.abs(correlation) / np.where(silent[:, None], 1.0, np.maximum(norm, floor))
 
     tied = normalised >= normalised.max(axis=1, keepdims=True) - 1e-6
     best = np.where(tied, np.abs(lags), samples).argmin(axis=1)
@@ -113,6 +113,21 @@ def is_noop(before: Audio, after: Audio) -> NDArray[np.bool_]:
         return np.zeros(len(before), dtype=np.bool_)
     bits = [np.ascontiguousarray(batch, dtype=np.float32).view(np.uint32) for batch in (before, after)]
     return np.asarray((bits[0] == bits[1]).all(axis=1), dtype=np.bool_)
+
+
+def clipped_percent(after: Audio) -> Measured:
+    """Share of the samples that stand at the clip's own peak, in percent; one sample of an unclipped clip does.
+
+    Args:
+        after: (n, samples).
+
+    Returns:
+        (n,) float64; NaN where the clip is silent.
+    """
+    magnitude = np.abs(after)
+    peak = magnitude.max(axis=1, keepdims=True)
+    share = 100 * np.mean(magnitude >= peak * np.float32(1 - 1e-6), axis=1)
+    return np.where(peak[:, 0] == 0, np.nan, share)
 
 
 def _energy(batch: NDArray[np.floating]) -> Measured:

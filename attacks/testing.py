@@ -1,13 +1,17 @@
 """The contract that every attack passes, also one from outside: call `check_attack` in a test of your own."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import numpy as np
 
 from sealproof.attacks.base import Attack, AttackError, Audio
+from sealproof.attacks.chain import Chain
+from sealproof.attacks.knowledge import Knowledge, Watermarker
 from sealproof.attacks.measure import is_noop
+from sealproof.attacks.verification import verify
 
 SEEDS = (11, 12, 13)
 
@@ -17,6 +21,11 @@ def music_like(n_clips: int, n_samples: int, sample_rate: int, seed: int = 0) ->
 
     Tonal, broad-band and not periodic, so that no attack should leave it as it is.
     """
+    return _music_like(n_clips, n_samples, sample_rate, seed).copy()
+
+
+@lru_cache(maxsize=64)
+def _music_like(n_clips: int, n_samples: int, sample_rate: int, seed: int) -> Audio:
     rng = np.random.default_rng(seed)
     time = np.arange(n_samples) / sample_rate
     clips = np.empty((n_clips, n_samples), dtype=np.float32)
@@ -32,11 +41,35 @@ def music_like(n_clips: int, n_samples: int, sample_rate: int, seed: int = 0) ->
     return clips
 
 
-def check_attack(attack: Attack, sample_rate: int = 16_000) -> None:
-    """Checks that an attack keeps the contract of `sealproof.attacks.Attack`.
+def toy_knowledge(twins: Audio, seed: int = 0) -> Knowledge:
+    """Returns what a watermark-aware attack may know, of a toy scheme: faint noise, another one for each message.
 
-    Takes a fraction of a second for most attacks. It proves the form, not the physics: that a filter filters is for the
-    attack's own tests.
+    Args:
+        twins: (n, samples) float32, the clips before they are marked.
+        seed: Of the other recordings, of which there are twelve.
+    """
+
+    def mark(batch: Audio, seeds: Sequence[int]) -> Audio:
+        patterns = [np.random.default_rng([4, seed]).standard_normal(batch.shape[1]) for seed in seeds]
+        return batch + np.float32(0.01) * np.array(patterns, np.float32).reshape(batch.shape)
+
+    def other_scheme(first_message: int) -> Watermarker:
+        return lambda batch, seeds: mark(batch, [seed + first_message for seed in seeds])
+
+    others = music_like(12, twins.shape[1], 16_000, seed + 100)
+    return Knowledge(
+        twins,
+        others,
+        mark(others, range(12)),
+        {"same": mark, "spread_spectrum": other_scheme(1), "perth": other_scheme(2)},
+    )
+
+
+def check_attack(attack: Attack, sample_rate: int = 16_000) -> None:
+    """Checks that an attack keeps the contract of `sealproof.attacks.Attack`, and does what it claims.
+
+    Takes a fraction of a second for most attacks. It proves the form and the attack's own claims; what it does not
+    claim is for its own tests.
 
     Args:
         attack: The attack, at one strength.
@@ -53,9 +86,22 @@ def check_attack(attack: Attack, sample_rate: int = 16_000) -> None:
     _check_seed(attack, music[:1], sample_rate)
     _check_independence(attack, music, attacked, sample_rate)
     _check_threads(attack, music, attacked, sample_rate)
-    _check_effect(attack, music, attacked)
+    _check_effect(attack, sample_rate)
     _check_extremes(attack, sample_rate)
     _check_refusals(attack, sample_rate)
+
+
+def run_attack(attack: Attack, batch: Audio, sample_rate: int, seeds: Sequence[int]) -> Audio:
+    """Attacks a batch; where the attack must know more than the clips, it gets the knowledge of a toy scheme."""
+    if not attack.needs_knowledge:
+        return attack(batch, sample_rate, seeds)
+    return attack(batch, sample_rate, seeds, toy_knowledge(batch - np.float32(0.002) * _ripple(batch)))
+
+
+def _ripple(batch: Audio) -> Audio:
+    """A faint mark, so that a clip differs from its twin; silence stays silent."""
+    signs = np.where(np.arange(batch.shape[1]) % 3, 1, -1).astype(np.float32)
+    return np.where(np.abs(batch) > 1e-3, signs, np.float32(0))
 
 
 def _check_declaration(attack: Attack) -> None:
@@ -64,6 +110,7 @@ def _check_declaration(attack: Attack) -> None:
         f"{cls.__name__} must be decorated with @dataclass(frozen=True, kw_only=True)."
     )
     assert cls.__call__ is Attack.__call__, f"{cls.__name__} must not override __call__: write apply."
+    assert cls.perform is Attack.perform, f"{cls.__name__} must not override perform: write apply."
     assert re.fullmatch(r"[a-z][a-z0-9_]*", cls.name), (
         f"The name of {cls.__name__} must be lower-case letters, digits and '_'. Got '{cls.name}'."
     )
@@ -76,6 +123,11 @@ def _check_declaration(attack: Attack) -> None:
 
 def _check_round_trip(attack: Attack) -> None:
     cls = type(attack)
+    if isinstance(attack, Chain):
+        from sealproof.attacks import get_attack
+
+        assert get_attack(attack.id) == attack, f"{attack.id} must be rebuilt by its id."
+        return
     assert re.fullmatch(r"[A-Za-z0-9._-]+", attack.id), (
         f"An id must have only letters, digits and '. _ -'. Got '{attack.id}'."
     )
@@ -86,18 +138,18 @@ def _check_round_trip(attack: Attack) -> None:
 def _check_repeatable(attack: Attack, music: Audio, sample_rate: int) -> Audio:
     """Checks the form of the output, that the input survives and that equal seeds give equal bits."""
     original = music.copy()
-    attacked = attack(music, sample_rate, SEEDS)
+    attacked = run_attack(attack, music, sample_rate, SEEDS)
     assert np.array_equal(music, original), f"{attack.id} modified its input."
     assert not np.shares_memory(attacked, music), f"{attack.id} returned its input's memory."
     _check_form(attack, attacked, music, sample_rate, "music")
-    assert _same_bits(attack(music, sample_rate, SEEDS), attacked), (
+    assert _same_bits(run_attack(attack, music, sample_rate, SEEDS), attacked), (
         f"{attack.id} gave two results for the same seeds: draw from rng alone."
     )
     return attacked
 
 
 def _check_seed(attack: Attack, clip: Audio, sample_rate: int) -> None:
-    differs = not _same_bits(attack(clip, sample_rate, [1]), attack(clip, sample_rate, [2]))
+    differs = not _same_bits(run_attack(attack, clip, sample_rate, [1]), run_attack(attack, clip, sample_rate, [2]))
     assert differs == attack.is_random, (
         f"{attack.id} states is_random={attack.is_random}, but another seed gives "
         f"{'another' if differs else 'the same'} result."
@@ -106,18 +158,20 @@ def _check_seed(attack: Attack, clip: Audio, sample_rate: int) -> None:
 
 def _check_independence(attack: Attack, music: Audio, attacked: Audio, sample_rate: int) -> None:
     for index in reversed(range(len(music))):
-        single = attack(music[index : index + 1], sample_rate, [SEEDS[index]])
+        single = run_attack(attack, music[index : index + 1], sample_rate, [SEEDS[index]])
         assert _same_bits(single[0], attacked[index]), (
             f"{attack.id} gave clip {index} another result alone than in a batch: clips must not touch each other."
         )
-    backwards = attack(music[::-1], sample_rate, SEEDS[::-1])
+    backwards = run_attack(attack, music[::-1], sample_rate, SEEDS[::-1])
     assert _same_bits(backwards[::-1], attacked), f"The result of {attack.id} depends on the order of the batch."
-    assert attack(music[:0], sample_rate, []).shape == (0, attacked.shape[1]), f"{attack.id} must take an empty batch."
+    assert run_attack(attack, music[:0], sample_rate, []).shape == (0, attacked.shape[1]), (
+        f"{attack.id} must take an empty batch."
+    )
 
 
 def _check_threads(attack: Attack, music: Audio, attacked: Audio, sample_rate: int) -> None:
     def job(index: int) -> Audio:
-        return attack(music[index : index + 1], sample_rate, [SEEDS[index]])
+        return run_attack(attack, music[index : index + 1], sample_rate, [SEEDS[index]])
 
     order = [0, 1, 2, 2, 1, 0]
     with ThreadPoolExecutor(3) as pool:
@@ -127,12 +181,19 @@ def _check_threads(attack: Attack, music: Audio, attacked: Audio, sample_rate: i
             )
 
 
-def _check_effect(attack: Attack, music: Audio, attacked: Audio) -> None:
-    unchanged = is_noop(music, attacked)
+def _check_effect(attack: Attack, sample_rate: int) -> None:
+    """Checks on clips of a second that the attack does something, and what it claims."""
+    music = music_like(4, sample_rate, sample_rate, seed=5)
+    knowledge = toy_knowledge(music - np.float32(0.002) * _ripple(music)) if attack.needs_knowledge else None
+    attacked = attack.perform(music, sample_rate, range(4), knowledge)
+    unchanged = is_noop(music, attacked.audio)
     if attack.name == "identity":
         assert unchanged.all(), "identity must return its input bit for bit."
-    else:
+    elif not attack.is_control:
         assert not unchanged.any(), f"{attack.id} returned music unchanged: it did nothing."
+    verification = verify(attack, music, attacked, sample_rate)
+    broken = "; ".join(verdict.complaint for verdict in verification.broken)
+    assert not broken, f"{attack.id} does not do on music what it claims: {broken}"
 
 
 def _check_extremes(attack: Attack, sample_rate: int) -> None:
@@ -149,7 +210,7 @@ def _check_extremes(attack: Attack, sample_rate: int) -> None:
     }
     for what, clip in extremes.items():
         batch = clip[None].astype(np.float32)
-        _check_form(attack, attack(batch, sample_rate, [0]), batch, sample_rate, what)
+        _check_form(attack, run_attack(attack, batch, sample_rate, [0]), batch, sample_rate, what)
 
 
 def _check_form(attack: Attack, attacked: Audio, batch: Audio, sample_rate: int, what: str) -> None:
@@ -166,7 +227,7 @@ def _check_refusals(attack: Attack, sample_rate: int) -> None:
     _must_refuse(attack, "NaN", lambda: attack(holed, sample_rate, [0]))
     _must_refuse(attack, "float64", lambda: attack(clip.astype(np.float64), sample_rate, [0]))
     _must_refuse(attack, "a clip without batch axis", lambda: attack(clip[0], sample_rate, [0]))
-    _must_refuse(attack, "too few seeds", lambda: attack(clip, sample_rate, []))
+    _must_refuse(attack, "too few seeds", lambda: run_attack(attack, clip, sample_rate, []))
 
 
 def _must_refuse(attack: Attack, what: str, call: Callable[[], Audio]) -> None:

@@ -120,8 +120,21 @@ def _parser() -> argparse.ArgumentParser:
     train_scheme.add_argument("--data-licence", default="", metavar="TEXT", help="of the recordings, for the card")
     train_scheme.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's choice)")
 
-    listing = _add(commands, "list", _list, "name the schemes, attacks or mimics")
-    listing.add_argument("what", choices=["schemes", "attacks", "mimics"])
+    attacks = _add(commands, "attacks", _attacks, "show the catalogue of attacks, or verify what they claim")
+    about = attacks.add_subparsers(required=True, metavar="ACTION", dest="action")
+    catalogue = about.add_parser("list", help="name all attacks and their strengths")
+    catalogue.add_argument("--markdown", action="store_true", help="as the page docs/attacks.md")
+    verify = about.add_parser("verify", help="measure on real clips whether each attack does what it claims")
+    verify.add_argument("--attacks", default="full", metavar="PRESET|TOML|ID", help="default full: all there are")
+    verify.add_argument("--corpus", default="demo", metavar="PATH|demo", help="a folder of audio (default: demo music)")
+    verify.add_argument("--scheme", default=DEFAULT_SCHEME, metavar="NAME", help=f"default {DEFAULT_SCHEME}")
+    verify.add_argument("--clips", type=int, default=16, metavar="N", help="default 16")
+    verify.add_argument("--out", type=Path, metavar="DIR", help="write attacks.csv there")
+    verify.add_argument("--plot", action="store_true", help="draw each attack, too: DIR/index.html")
+    _seed(verify)
+
+    listing = _add(commands, "list", _list, "name the schemes or mimics")
+    listing.add_argument("what", choices=["schemes", "mimics"])
     _add(commands, "doctor", _doctor, "say what can run here, what cannot and why")
     return parser
 
@@ -143,7 +156,7 @@ def _seed(parser: argparse.ArgumentParser) -> None:
 
 def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--attacks", default="fast", metavar="PRESET|TOML", help="`fast` (default), `standard` or a file"
+        "--attacks", default="fast", metavar="PRESET|TOML", help="a preset (default `fast`), a file, or an id"
     )
     parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default results")
     _seed(parser)
@@ -265,6 +278,7 @@ def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int |
     cells = cells_of(bench, request)
     if len(bench.subjects) == 1:
         print(f"No mimic was trained on {dataset.root}: only the reference is scored. See `sealproof train`.")
+    _say_left_out(options.attacks)
     # First, for without thresholds there are no tables.
     thresholds = thresholds_of(bench, request.seed)
     outcomes = [bench.run(cell) for cell in progress(cells, "attacking and scoring")]
@@ -274,6 +288,13 @@ def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int |
     print("Wrote " + ", ".join(str(path) for path in tables.files))
     failed = sum(outcome.error is not None for outcome in outcomes)
     return _fail(f"{failed} of {len(outcomes)} cells failed; see the end of the table.", FAILED) if failed else OK
+
+
+def _say_left_out(attacks: str) -> None:
+    from sealproof.harness.config import left_out
+
+    for name, reason in left_out(attacks).items():
+        print(f"Left out of the preset {attacks}: {name}. {reason}")
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -292,18 +313,53 @@ def _list(options: argparse.Namespace) -> int:
 
         for name in list_schemes():
             print(f"{name:18} {get_scheme(name).summary}")
-    elif options.what == "mimics":
+    else:
         from sealproof.detectors.mimics import get_mimic_recipe, list_mimics
 
         for name in list_mimics():
             print(f"{name:18} {get_mimic_recipe(name).summary}")
-    else:
-        from sealproof.attacks import attack_class, list_attacks
-
-        for name in list_attacks():
-            first_line = (attack_class(name).__doc__ or "").strip().splitlines()[0]
-            print(f"{name:18} {first_line}\n{'':18} {'  '.join(attack.id for attack in attack_class(name).standard())}")
     return OK
+
+
+def _attacks(options: argparse.Namespace) -> int:
+    if options.action == "list":
+        from sealproof.harness import catalogue
+
+        print(catalogue.markdown() if options.markdown else "\n".join(catalogue.lines()).lstrip())
+        return OK
+    return _verify_attacks(options)
+
+
+def _verify_attacks(options: argparse.Namespace) -> int:
+    from sealproof.harness import attack_check
+    from sealproof.harness.config import load_attacks
+    from sealproof.harness.demo_corpus import DemoCorpus
+    from sealproof.harness.errors import HarnessError
+    from sealproof.harness.folder_corpus import FolderCorpus
+
+    if options.clips < 1:
+        msg = f"--clips must be at least 1. Got {options.clips}."
+        raise HarnessError(msg)
+    if options.plot and options.out is None:
+        msg = "--plot needs a folder to draw into: give --out DIR."
+        raise HarnessError(msg)
+    attacks = load_attacks(options.attacks)
+    _say_left_out(options.attacks)
+    corpus = DemoCorpus() if options.corpus == "demo" else FolderCorpus(root=Path(options.corpus))
+    clips = attack_check.read_clips(corpus, options.clips, options.scheme, options.seed)
+    checked = attack_check.check_all(attacks, clips, options.seed)
+    print("\n".join(attack_check.table(checked)))
+    if options.out is not None:
+        attack_check.write_csv(checked, options.out / attack_check.CSV)
+        print(f"Wrote {options.out / attack_check.CSV}")
+    if options.plot:
+        print(f"Wrote {attack_check.write_gallery(checked, clips, options.seed, options.out)}")
+    found = attack_check.problems(checked)
+    for problem in found:
+        print(problem)
+    n_types = len({one.attack.name for one in checked})
+    print(f"{len(checked)} configurations of {n_types} attacks on {options.clips} clips: {len(found)} problems.")
+    return FAILED if found else OK
 
 
 def _weights(options: argparse.Namespace) -> int:

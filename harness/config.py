@@ -1,4 +1,4 @@
-"""Which attacks a run is made of: a preset's name, or a TOML table with sweeps as lists."""
+"""Which attacks a run is made of: a preset's name, ids, or a TOML table with sweeps as lists."""
 
 import tomllib
 from difflib import get_close_matches
@@ -11,39 +11,57 @@ from sealproof.attacks import attack_class, get_attack, list_attacks
 from sealproof.attacks.base import Attack
 from sealproof.harness.errors import HarnessError
 
-STANDARD = "standard"
-"""The preset that is no file: every attack over its whole sweep."""
+FULL = "full"
+"""The preset that is no file: every attack that can be done here, over its whole sweep."""
 
 
 def list_presets() -> list[str]:
     """Return the names of the presets."""
     named = [entry.name.removesuffix(".toml") for entry in (files(__package__) / "presets").iterdir()]
-    return sorted([STANDARD, *named])
+    return sorted([FULL, *named])
 
 
 def load_attacks(spec: str) -> list[Attack]:
-    """Return the attacks of a preset or of a TOML file; `identity` is always the first.
+    """Return the attacks of a preset, of a TOML file or of ids; `identity` is always the first.
 
-    The file has one table, `attacks`, with an entry per attack and a list of strengths per parameter; several lists
-    are combined each with each:
+    The file has a table `attacks`, with an entry per attack and a list of strengths per parameter; several lists are
+    combined each with each, and a list of tables gives several such grids. `chains` lists ids joined by `+`:
+
+        chains = ["mp3.64kbps+lowpass.4khz"]
 
         [attacks]
         mp3 = { bitrate_kbps = [64, 32] }
-        echo = { delay_ms = [50, 100], gain = [0.3] }
+        echo = [{ delay_ms = [50, 100], gain = [0.3] }, { delay_ms = [300], gain = [0.5] }]
 
     Args:
-        spec: `fast`, `standard`, or the path of a TOML file.
+        spec: A preset's name, the path of a TOML file, or ids of attacks, joined by commas.
 
     Raises:
         HarnessError: There is no such preset or file, it is not TOML, or an entry is unknown.
         sealproof.attacks.base.AttackError: An attack or a parameter is unknown or out of range.
     """
-    if spec == STANDARD:
+    if spec == FULL:
         attacks = [attack for name in list_attacks() for attack in attack_class(name).standard()]
+    elif spec.split(".")[0] in list_attacks() and not Path(spec).is_file():
+        attacks = [get_attack(each) for each in spec.split(",")]
     else:
         attacks = _from_toml(_read(spec), spec)
+    if spec in list_presets():
+        attacks = [attack for attack in attacks if attack.unavailable() is None]
     by_id = {"identity": get_attack("identity"), **{attack.id: attack for attack in attacks}}
     return list(by_id.values())
+
+
+def left_out(spec: str) -> dict[str, str]:
+    """Return the attacks that `load_attacks` leaves out of a preset because they cannot be done here, and why.
+
+    An attack that a user's own file or an id asks for is never left out: its cells fail, and say why.
+    """
+    if spec not in list_presets():
+        return {}
+    names = list_attacks() if spec == FULL else sorted(_read(spec).get("attacks", {}))
+    reasons = {name: attack_class(name).unavailable() for name in names}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
 def _read(spec: str) -> dict[str, Any]:
@@ -53,8 +71,8 @@ def _read(spec: str) -> dict[str, Any]:
         near = get_close_matches(spec, presets, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         msg = (
-            f"--attacks must be one of the presets {', '.join(presets)}, or a TOML file. "
-            f"Got {spec!r}, which is neither.{hint}"
+            f"--attacks must be one of the presets {', '.join(presets)}, a TOML file, or ids of attacks. "
+            f"Got {spec!r}, which is none of these.{hint}"
         )
         raise HarnessError(msg)
     try:
@@ -65,12 +83,22 @@ def _read(spec: str) -> dict[str, Any]:
 
 
 def _from_toml(table: dict[str, Any], spec: str) -> list[Attack]:
-    unknown = sorted(set(table) - {"attacks"})
-    entries = table.get("attacks")
-    if unknown or not isinstance(entries, dict) or not entries:
-        msg = f"{spec} must have one table, [attacks], with an entry per attack. Got {sorted(table) or 'nothing'}."
+    unknown = sorted(set(table) - {"attacks", "chains"})
+    entries, chains = table.get("attacks", {}), table.get("chains", [])
+    if unknown or not isinstance(entries, dict) or not (entries or chains):
+        msg = (
+            f"{spec} must have a table [attacks] with an entry per attack, or a list `chains`, or both, and nothing "
+            f"else. Got {sorted(table) or 'nothing'}."
+        )
         raise HarnessError(msg)
-    return [attack for name, sweeps in entries.items() for attack in _grid(name, sweeps, spec)]
+    if not isinstance(chains, list) or not all(isinstance(chain, str) for chain in chains):
+        msg = f"{spec}: `chains` must be a list of ids joined by '+'. Got {chains!r}."
+        raise HarnessError(msg)
+    grids = [
+        (name, grid) for name, grids in entries.items() for grid in (grids if isinstance(grids, list) else [grids])
+    ]
+    attacks = [attack for name, sweeps in grids for attack in _grid(name, sweeps, spec)]
+    return [*attacks, *(get_attack(chain) for chain in chains)]
 
 
 def _grid(name: str, sweeps: object, spec: str) -> list[Attack]:

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from sealproof.attacks import attack_class, list_attacks
-from sealproof.attacks.base import AttackError
+from sealproof.attacks.base import AttackError, Audio
+from sealproof.attacks.knowledge import Knowledge
+from sealproof.attacks.testing import toy_knowledge
 from sealproof.detectors import get_scheme, list_schemes
 from sealproof.harness.versions import package_versions
 
@@ -28,15 +30,19 @@ def diagnose() -> Iterator[str]:
         state = f"ready, version {scheme.version}" if reason is None else f"NOT AVAILABLE: {reason}"
         yield f"scheme     {name}: {state}"
     clip = 0.1 * np.random.default_rng(0).standard_normal((1, 16_000)).astype(np.float32)
+    knowledge = toy_knowledge(np.zeros_like(clip))
     for name in list_attacks():
-        yield f"attack     {name}: {_try(name, clip)}"
+        yield f"attack     {name}: {_try(name, clip, knowledge)}"
 
 
-def _try(name: str, clip: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> str:
+def _try(name: str, clip: Audio, knowledge: Knowledge) -> str:
+    reason = attack_class(name).unavailable()
+    if reason is not None:
+        return f"NOT AVAILABLE: {reason}"
     attacks = attack_class(name).standard()
     try:
         for attack in attacks:
-            attack(clip, 16_000, [0])
+            attack(clip, 16_000, [0], knowledge)
     except (AttackError, ImportError, OSError) as error:
         return f"NOT AVAILABLE: {error}"
     return f"ready, {len(attacks)} strengths"

@@ -1,7 +1,7 @@
 """Cells: scheme x attack, each with the key of everything that can change one of its numbers."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -103,6 +103,12 @@ def matrix(dataset: Dataset, attacks: Sequence[Attack], pairs: Sequence[Pair], *
     """Return the cells of a run on the test split."""
     sha256 = clips_sha256(pairs)
     return [Cell(dataset.scheme, attack, seed, "test", ("clean", "watermarked"), sha256) for attack in attacks]
+
+
+def params_text(params: Mapping[str, object]) -> str:
+    """Write parameters as `name=value` joined by `;`; a whole number has no decimals, as in ids."""
+    texts = {name: f"{value:.12g}" if isinstance(value, float) else str(value) for name, value in params.items()}
+    return ";".join(f"{name}={text}" for name, text in texts.items())
 
 
 @cache

@@ -10,14 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.attacks import get_attack
-from sealproof.attacks.base import AttackError
+from sealproof.attacks.base import Attacked, AttackError
 from sealproof.attacks.measure import is_noop, snr_db
+from sealproof.attacks.verification import Verification, verify
 from sealproof.detectors.base import Audio, DetectorError
 from sealproof.harness.dataset import Dataset, Pair
+from sealproof.harness.knowledge import KnowledgeBase
 from sealproof.harness.manifest import CLEAN
 from sealproof.harness.matrix import Cell, Subject, clips_sha256
 from sealproof.harness.seeds import derive_seed
 from sealproof.harness.store import CellStore, Measured, Scores
+from sealproof.harness.verify import as_json, join_attacked
 
 _BLOCK = 128
 """Pairs in memory at a time: bounds memory whatever the dataset's size."""
@@ -26,6 +29,9 @@ _TASK = 16
 """Clips that one thread attacks at a time."""
 
 _N_THREADS = 2
+
+_VERIFIED = 32
+"""Pairs of a cell on which the attack's claims are verified."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class Bench:
         self.pairs = pairs
         self.subjects = subjects
         self.store = store
+        self._knowledge = KnowledgeBase(dataset)
 
     def finished(self, cell: Cell) -> Outcome | None:
         """Return a cell's outcome from the store, or None when something of it is still to be done."""
@@ -106,12 +113,6 @@ class Bench:
             # The audio has been scored: keeping it would hold every clip of the cell in memory.
             measured[-1] = attacked._replace(audio=attacked.audio[:0])
         measure = _join_measured(measured, len(cell.labels))
-        if cell.attack.name != "identity" and measure.is_noop.all():
-            msg = (
-                f"The attack {cell.attack.id} must change its input. "
-                f"It returned all {measure.is_noop.size} clips as they were."
-            )
-            raise AttackError(msg)
         for subject in missing:
             self.store.put_scores(cell, subject, _join_scores(detected[subject.name], len(cell.labels), subject))
         self.store.put_measured(cell, measure)
@@ -127,7 +128,8 @@ class Bench:
         with ThreadPoolExecutor(_N_THREADS) as workers, ThreadPoolExecutor(1) as ahead:
 
             def submit(start: int) -> "Future[_Attacked]":
-                return ahead.submit(self._attack_block, cell, pairs[start : start + _BLOCK], workers)
+                block = pairs[start : start + _BLOCK]
+                return ahead.submit(self._attack_block, cell, block, workers, first=start == 0)
 
             pending = submit(starts[0])
             for following in [*starts[1:], None]:
@@ -136,24 +138,48 @@ class Bench:
                     pending = submit(following)
                 yield block
 
-    def _attack_block(self, cell: Cell, pairs: Sequence[Pair], workers: ThreadPoolExecutor) -> "_Attacked":
+    def _attack_block(
+        self, cell: Cell, pairs: Sequence[Pair], workers: ThreadPoolExecutor, *, first: bool
+    ) -> "_Attacked":
         rows = [getattr(pair, label) for label in cell.labels for pair in pairs]
         before = self.dataset.audio(rows)
         # A clip and its twin get the same seed, so that the watermark stays the only difference between them.
         seeds = [derive_seed(cell.seed, row.clip_id, cell.attack.id) for row in rows]
+        knows = cell.attack.needs_knowledge
+        # Of a clip that carries no mark the twin is the clip itself.
+        twins = self.dataset.audio([pair.clean for _ in cell.labels for pair in pairs]) if knows else before
         started = time.perf_counter()
         tasks = [
             workers.submit(
-                cell.attack, before[at : at + _TASK], self.dataset.facts["sample_rate"], seeds[at : at + _TASK]
+                self._attack_task, cell, before[at : at + _TASK], twins[at : at + _TASK], seeds[at : at + _TASK]
             )
             for at in range(0, len(rows), _TASK)
         ]
-        after = np.concatenate([task.result() for task in tasks])
+        attacked = join_attacked([task.result() for task in tasks])
         seconds = time.perf_counter() - started
+        after = attacked.audio
         comparable = cell.attack.keeps_alignment and after.shape == before.shape
         snr = snr_db(before, after) if comparable else np.full(len(rows), np.nan)
         noop = is_noop(before, after) if after.shape == before.shape else np.zeros(len(rows), dtype=bool)
-        return _Attacked(after, snr, noop, seconds)
+        verification = self._verified(cell, before, attacked, len(pairs)) if first else None
+        return _Attacked(after, snr, noop, seconds, verification)
+
+    def _attack_task(self, cell: Cell, before: Audio, twins: Audio, seeds: Sequence[int]) -> Attacked:
+        knowledge = self._knowledge.about(twins) if cell.attack.needs_knowledge else None
+        return cell.attack.perform(before, self.dataset.facts["sample_rate"], seeds, knowledge)
+
+    def _verified(self, cell: Cell, before: Audio, attacked: Attacked, n_pairs: int) -> Verification:
+        """Hold the attack's claims against the first clips of either label."""
+        chosen = [
+            label * n_pairs + clip for label in range(len(cell.labels)) for clip in range(min(n_pairs, _VERIFIED))
+        ]
+        facts = {name: values[chosen] for name, values in attacked.facts.items()}
+        sample = Attacked(attacked.audio[chosen], facts)
+        verification = verify(cell.attack, before[chosen], sample, self.dataset.facts["sample_rate"])
+        if verification.broken:
+            complaints = " ".join(verdict.complaint for verdict in verification.broken)
+            raise AttackError(f"{cell.attack.id} does not do what it claims: {complaints}")
+        return verification
 
 
 class _Attacked(NamedTuple):
@@ -161,6 +187,7 @@ class _Attacked(NamedTuple):
     snr_db: NDArray[np.float64]
     is_noop: NDArray[np.bool_]
     seconds: float
+    verification: Verification | None
 
 
 class _Detected(NamedTuple):
@@ -187,9 +214,12 @@ def _by_label(blocks: Sequence[NDArray[_Scalar]], n_labels: int) -> NDArray[_Sca
 
 
 def _join_measured(blocks: list[_Attacked], n_labels: int) -> Measured:
+    verification = blocks[0].verification
+    assert verification is not None  # noqa: S101 - the first block is verified
     return Measured(
         _by_label([block.snr_db for block in blocks], n_labels),
         _by_label([block.is_noop for block in blocks], n_labels),
+        as_json(verification),
         sum(block.seconds for block in blocks),
     )
 

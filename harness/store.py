@@ -22,11 +22,13 @@ class Measured:
     Attributes:
         snr_db: Audio before against what the attack added; NaN where the attack moves the audio in time.
         is_noop: The attack returned the clip bit for bit.
+        verification: The attack's claims and what was measured, as JSON; see `harness.verify`.
         attack_s: Seconds the attack took, for all clips.
     """
 
     snr_db: NDArray[np.float64]
     is_noop: NDArray[np.bool_]
+    verification: str
     attack_s: float
 
 
@@ -59,7 +61,8 @@ class CellStore:
         arrays = self._read(self._path(cell, "attack", cell.key), Measured)
         if arrays is None:
             return None
-        return Measured(arrays["snr_db"], arrays["is_noop"], float(arrays["attack_s"]))
+        verification, attack_s = str(arrays["verification"]), float(arrays["attack_s"])
+        return Measured(arrays["snr_db"], arrays["is_noop"], verification, attack_s)
 
     def scores(self, cell: Cell, subject: Subject) -> Scores | None:
         """Return a detector's scores in a cell, or None when they are not finished."""

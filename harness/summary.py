@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sealproof.harness import agreement, metrics
 from sealproof.harness.dataset import Dataset, Pair, messages
 from sealproof.harness.intervals import Estimate, Floats, group_codes, group_weights
-from sealproof.harness.matrix import Subject
+from sealproof.harness.matrix import Subject, params_text
 from sealproof.harness.run import Outcome
 from sealproof.harness.seeds import derive_seed
 from sealproof.harness.store import Scores
@@ -96,12 +96,6 @@ def calibrate(outcome: Outcome) -> dict[str, Thresholds]:
         )
         for name, scores in outcome.scores.items()
     }
-
-
-def params_text(params: Mapping[str, object]) -> str:
-    """Write parameters as `name=value` joined by `;`; a whole number has no decimals, as in ids."""
-    texts = {name: f"{value:.12g}" if isinstance(value, float) else str(value) for name, value in params.items()}
-    return ";".join(f"{name}={text}" for name, text in texts.items())
 
 
 class Summariser:

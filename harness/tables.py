@@ -1,7 +1,8 @@
-"""The files of a run: clips.csv, summary.csv, summary.md, summary.png and run.json."""
+"""The files of a run: summary.csv, summary.md, summary.png, attacks.csv, clips.csv and run.json."""
 
 import csv
 import io
+import json
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.harness import picture, summary, text_table
+from sealproof.harness import picture, summary, text_table, verify
 from sealproof.harness.dataset import messages
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.files import read_json, sha256_file, sha256_json, write_json, write_text
-from sealproof.harness.matrix import Subject
+from sealproof.harness.matrix import Subject, params_text
 from sealproof.harness.metrics import bit_accuracy_per_clip
 from sealproof.harness.picture import write_picture
 from sealproof.harness.run import Bench, Outcome
@@ -29,15 +30,16 @@ from sealproof.harness.summary import (
     Thresholds,
     as_record,
     calibrate,
-    params_text,
 )
 from sealproof.harness.text_table import markdown_table, thin_calibration_note
+from sealproof.harness.verify import Checked
 from sealproof.harness.versions import package_versions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CLIPS, SUMMARY, MARKDOWN, PICTURE, RUN = "clips.csv", "summary.csv", "summary.md", "summary.png", "run.json"
+ATTACKS = "attacks.csv"
 
 CLIP_COLUMNS = (
     "dataset", "scheme", "attack", "params", "clip_id", "group", "label", "detector", "score", "decision_fixed",
@@ -74,12 +76,13 @@ def write_tables(bench: Bench, outcomes: Sequence[Outcome], seed: int, out: Path
     thresholds = thresholds_of(bench, seed)
     summariser = summariser_of(bench, seed)
     rows = [row for outcome in outcomes for row in summariser.rows(outcome)]
-    files = [out / name for name in (SUMMARY, MARKDOWN, PICTURE, CLIPS, RUN)]
+    files = [out / name for name in (SUMMARY, MARKDOWN, PICTURE, ATTACKS, CLIPS, RUN)]
     content = _content_sha256(rows, outcomes, bench.subjects)
     if not _already_there(out, content):
         write_text(out / SUMMARY, _summary_csv(rows))
         write_text(out / MARKDOWN, "\n".join(filter(None, [markdown_table(rows), thin_calibration_note(thresholds)])))
         write_picture(rows, f"{bench.dataset.name}: {bench.dataset.scheme} and its mimics under attack", out / PICTURE)
+        write_text(out / ATTACKS, attacks_csv([checked(outcome) for outcome in outcomes]))
         write_text(out / CLIPS, _clips_csv(bench, outcomes, thresholds))
         # Last: its hashes say that the others are whole.
         write_json(out / RUN, _run_facts(bench, outcomes, thresholds, seed, content, files[:-1]))
@@ -107,7 +110,7 @@ def summariser_of(bench: Bench, seed: int) -> Summariser:
 def _content_sha256(rows: Sequence[SummaryRow], outcomes: Sequence[Outcome], subjects: Sequence[Subject]) -> str:
     keys = [(outcome.cell.key, [subject.key(outcome.cell) for subject in subjects]) for outcome in outcomes]
     # How the numbers are shown counts too: a new version of these files shows them anew.
-    code = [sha256_file(Path(str(module.__file__))) for module in (summary, text_table, picture)]
+    code = [sha256_file(Path(str(module.__file__))) for module in (summary, text_table, picture, verify)]
     return sha256_json([keys, [as_record(row) for row in rows], sha256_file(Path(__file__)), code])
 
 
@@ -126,6 +129,22 @@ def _summary_csv(rows: Sequence[SummaryRow]) -> str:
     writer = csv.DictWriter(text, SUMMARY_COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(as_record(row) for row in rows)
+    return text.getvalue()
+
+
+def checked(outcome: Outcome) -> Checked:
+    """Return what the verification of a cell's attack came to."""
+    if outcome.measured is None:
+        return Checked(outcome.cell.attack, None, outcome.error)
+    return Checked(outcome.cell.attack, json.loads(outcome.measured.verification), None)
+
+
+def attacks_csv(done: Sequence[Checked]) -> str:
+    """Write what the attacks claim and what was measured of them, as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, verify.COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(verify.rows(done))
     return text.getvalue()
 
 

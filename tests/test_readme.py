@@ -1,6 +1,7 @@
 """The README's examples are code that runs."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,22 @@ def example(marker: str) -> dict[str, Any]:
 def test_the_attack_keeps_the_contract() -> None:
     from sealproof.attacks.testing import check_attack
 
-    for attack in example("class Tremolo")["Tremolo"].standard():
+    for attack in example("class PreEmphasis")["PreEmphasis"].standard():
         check_attack(attack)
+
+
+def test_an_attack_that_breaks_its_claim_does_not() -> None:
+    from sealproof.attacks.testing import check_attack
+
+    honest = example("class PreEmphasis")["PreEmphasis"]
+
+    @dataclass(frozen=True, kw_only=True)
+    class Louder(honest):  # type: ignore[misc, valid-type]
+        def apply(self, clip: Any, sample_rate: int, rng: Any) -> Any:
+            return 4 * super().apply(clip, sample_rate, rng)
+
+    with pytest.raises(AssertionError, match="does not do on music what it claims: level_change_db"):
+        check_attack(Louder(coefficient=0.5))
 
 
 def test_the_scheme_keeps_the_contract() -> None:
@@ -34,7 +49,7 @@ def test_every_command_is_one() -> None:
     from sealproof.harness.cli import main
 
     commands = set(re.findall(r"^sealproof ([a-z]+) .*(?:#|--)", README, re.MULTILINE))
-    assert commands == {"build", "check", "train", "run", "list", "doctor", "weights"}
+    assert commands == {"build", "check", "train", "run", "list", "doctor", "weights", "attacks"}
     for command in sorted(commands):
         with pytest.raises(SystemExit) as stop:
             main([command, "--help"])
@@ -44,7 +59,8 @@ def test_every_command_is_one() -> None:
 def test_results_page_describes_every_column_and_metric() -> None:
     from sealproof.harness.summary import SUMMARY_COLUMNS
     from sealproof.harness.tables import CLIP_COLUMNS
+    from sealproof.harness.verify import COLUMNS
 
     page = (Path(__file__).parents[1] / "results" / "README.md").read_text(encoding="utf-8")
-    for name in (*SUMMARY_COLUMNS, *CLIP_COLUMNS):
+    for name in (*SUMMARY_COLUMNS, *CLIP_COLUMNS, *COLUMNS):
         assert f"`{name}`" in page, name

@@ -66,6 +66,16 @@ def highpass(batch: "torch.Tensor", cutoff_hz: float) -> "torch.Tensor":
     return _filtered(batch, gain)
 
 
+def bandstop(batch: "torch.Tensor", centre_hz: float, octaves: float) -> "torch.Tensor":
+    """Removes a band of the given width around its centre."""
+
+    def gain(hz: "torch.Tensor") -> "torch.Tensor":
+        distance = (hz.clamp_min(1) / centre_hz).log2().abs() - octaves / 2
+        return (distance / 0.1).clamp(0, 1)
+
+    return _filtered(batch, gain)
+
+
 def noise(batch: "torch.Tensor", snr_db: float, slope: float, rng: np.random.Generator) -> "torch.Tensor":
     """Adds Gaussian noise whose power falls as 1/f^slope, at an SNR in dB."""
     import torch
@@ -176,6 +186,7 @@ PERTURBATIONS: Mapping[str, Perturbation] = {
     "lowpass": lambda batch, rng: lowpass(batch, _log_uniform(rng, 2000, 6200)),
     "resample": lambda batch, rng: lowpass(batch, float(rng.choice([3000, 3900, 3900, 5400]))),
     "highpass": lambda batch, rng: highpass(batch, _log_uniform(rng, 64, 1300)),
+    "bandstop": lambda batch, rng: bandstop(batch, _log_uniform(rng, 500, 4000), float(rng.uniform(0.5, 1.5))),
     "bandpass": lambda batch, rng: highpass(lowpass(batch, _log_uniform(rng, 2900, 7100)), _log_uniform(rng, 90, 720)),
     "equaliser": _equaliser,
     "gain": lambda batch, rng: batch * 10 ** (float(rng.uniform(-12, 8)) / 20),

@@ -1,17 +1,23 @@
-"""Where training starts: a detector that is the matched filter of the generator.
+"""Where training starts: a sender that hears its host and a receiver that is its matched filter.
 
-From random weights generator and detector must find each other by chance, which takes long. Both are stacks of strided
-convolutions, though, and nearly linear while activations are small, since ELU has slope 1 around zero. So the pair is
-set up as an old-fashioned correlation receiver: the generator turns each bit into plus or minus a carrier of its own,
-and the detector, whose weights are the generator's decoder transposed, projects the audio back onto the same carriers.
-The first layers are a filter bank whose gain rises with frequency, because music falls with it. From there training
-improves a watermark that already works.
+From random weights generator and detector must find each other by chance, which takes long, and what they find is a
+mark that is the same in every clip. So the pair is set up as an old-fashioned spread-spectrum system, in bands:
 
-Source: the matched filter is textbook (Cox et al., "Digital Watermarking and Steganography", 2nd ed., chapter 3); a
-detector initialised as the transposed decoder is this project's own.
+- The decoder's channels belong to bands. A bit is plus or minus a carrier of its own in each band.
+- ELU(x) is e^x - 1 below zero. So an encoder that hears the logarithm h of a band's level is a volume control: from
+  ELU(h +- m) follows a carrier of the amplitude e^h sinh(m), which rises and falls with its host.
+- The detector's weights are the decoder's, transposed: it projects the audio back onto the same carriers.
+
+All but the first layer of the decoder work at small amplitudes, where ELU is nearly linear. What the encoder hears is
+learnt by regression in a few hundred steps (`tune_in`); training improves a watermark that already works.
+
+Source: amplitude shaped by the host and the matched filter are textbook (Cox et al., "Digital Watermarking and
+Steganography", 2nd ed., chapters 3 and 8); ELU as volume control and a detector that starts as the transposed decoder
+are this project's own.
 """
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,45 +26,116 @@ if TYPE_CHECKING:
 RESIDUAL_GAIN = 0.1
 """Residual blocks start close to the identity, whose transpose is the identity."""
 
-MESSAGE_GAIN = 0.05
-"""Length of a bit's vector at the bottleneck: small, so that the decoder acts linearly on it."""
+MESSAGE_GAIN = 1.2
+"""How far a bit moves the argument of the volume control."""
 
-HOST_GAIN = 0.1
-"""How much of the host reaches the bottleneck at first, against the encoder's usual initialisation."""
+LOUDEST = 0.3
+"""RMS of a band, re full scale, at which the volume control stands at 1."""
 
-_GENERATOR_TILT = (0.3, 1.0)
+QUIETEST = -9.0
+"""Natural logarithm of the lowest setting of the volume control: 78 dB below `LOUDEST`."""
+
+_SEND_GAIN = 0.3
+"""Of the decoder's second layer: keeps what follows small, where ELU is linear."""
+
+_OUTPUT_GAIN = 0.1
+_HEARING_GAIN = 20.0
+"""Of the encoder's first layer: ELU must see large amplitudes to tell loud from soft."""
+
 _DETECTOR_TILT = (0.3, 4.0)
-"""Gain of the first and of the last filter of the bank."""
+"""Gain of the detector's lowest and highest band: music falls with frequency."""
+
+_CLOSED = -12.0
+"""Bias at which ELU gives -1 whatever comes in."""
 
 
 def initialise_matched(generator: Any, detector: Any) -> None:
-    """Sets a pair up as correlation sender and receiver, in place; draws from torch's global generator.
+    """Sets a pair up as sender and receiver, in place; draws from torch's global generator.
+
+    The encoder does not hear yet: see `tune_in`.
 
     Args:
-        generator: An `audioseal.AudioSealWM` with a message.
+        generator: An `audioseal.AudioSealWM` with a message, whose dimension exceeds its bits by at least the bands.
         detector: An `audioseal.AudioSealDetector` with the same ratios, filters and dimension.
     """
     import torch
 
     encoder, last = detector.detector[0], detector.detector[1]
-    bits, dimension = generator.msg_processor.nbits, encoder.dimension
+    bits, bands = generator.msg_processor.nbits, n_bands(generator)
     with torch.no_grad():
         for stack in (encoder.model, generator.encoder.model, generator.decoder.model):
             _calm(stack)
         receive, hear, send = (
             _main_convolutions(stack) for stack in (encoder.model, generator.encoder.model, generator.decoder.model)
         )
-        for layer in send[:-1]:
-            taps = 2 if isinstance(layer, torch.nn.ConvTranspose1d) else layer.kernel_size[0]
-            layer.weight.normal_(0, 1 / math.sqrt(layer.in_channels * taps))
-        bank = _filter_bank(send[-1].in_channels, send[-1].kernel_size[0], _GENERATOR_TILT)
-        send[-1].weight.copy_((bank / math.sqrt(len(bank))).flip(-1)[None])
-        for layer in (receive[0], hear[0]):
-            layer.weight.copy_(_filter_bank(layer.out_channels, layer.kernel_size[0], _DETECTOR_TILT)[:, None])
+        _set_volume_controls(send[0], bands, bits)
+        for layer in send[1:-1]:
+            layer.weight.copy_(_in_bands(layer, bands, is_last=layer is send[-2]))
+        _subtract_closed(send[1], bands)
+        send[1].weight.mul_(_SEND_GAIN)
+        _pass_through(send[-1], [_OUTPUT_GAIN] * send[-1].in_channels)
+        low, high = _DETECTOR_TILT
+        n = receive[0].out_channels
+        _pass_through(receive[0], [low + (high - low) * index / (n - 1) for index in range(n)])
         for layer, mirror in zip(receive[1:], reversed(send[:-1]), strict=True):
             _transpose(layer, mirror)
-        hear[-1].weight.mul_(HOST_GAIN)
-        _set_message(generator, encoder, last, bits, dimension)
+        hear[0].weight.mul_(_HEARING_GAIN)
+        hear[-1].weight[bands:] = 0
+        _set_message(generator, bands, bits)
+        _set_reading(encoder, last, bands, bits)
+
+
+def n_bands(generator: Any) -> int:
+    """Returns the number of bands: as many as the decoder's last upsampling layer can tell apart."""
+    send = _main_convolutions(generator.decoder.model)
+    return int(min(send[-1].in_channels, send[-2].stride[0]))
+
+
+def band_levels(host: "torch.Tensor", bands: int, hop: int) -> "torch.Tensor":
+    """Returns the settings of the volume controls: ln(RMS / LOUDEST) of each band around each step, from `QUIETEST` up.
+
+    Args:
+        host: Shape (n, 1, samples).
+        bands: Number of bands of equal width up to half the sample rate.
+        hop: Samples of a step; levels are taken under a Hann window of four steps.
+
+    Returns:
+        Shape (n, bands, steps).
+    """
+    import torch
+
+    window = torch.hann_window(4 * hop)
+    steps = -(-host.shape[-1] // hop)
+    padded = torch.nn.functional.pad(host.squeeze(1), (3 * hop // 2, 4 * hop))
+    cells = torch.stft(padded, len(window), hop, window=window, center=False, return_complex=True)
+    power = cells[:, : 2 * hop, :steps].abs().square().reshape(len(host), bands, -1, steps).sum(2)
+    rms = (2 * power / (len(window) * window.square().sum())).sqrt()
+    return (rms / LOUDEST).clamp_min(math.exp(QUIETEST)).log()
+
+
+def tune_in(generator: Any, hosts: Callable[[], "torch.Tensor"], steps: int) -> None:
+    """Teaches the encoder of an initialised generator to hear the level of its host in each band, in place.
+
+    Args:
+        generator: As `initialise_matched` left it.
+        hosts: Returns clips to learn from, shape (n, 1, samples).
+        steps: Number of updates; 500 take it to about 4 dB.
+    """
+    import torch
+
+    encoder, bands = generator.encoder, n_bands(generator)
+    hop = int(encoder.hop_length)
+    optimizer = torch.optim.Adam(encoder.parameters(), lr=1)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = 2e-3 * min(1.0, (step + 1) / 30) * (0.5 * (1 + math.cos(math.pi * step / steps)) + 0.03)
+        host = hosts()
+        wanted = band_levels(host, bands, hop)
+        loss = (encoder(host)[:, :bands, : wanted.shape[-1]] - wanted).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(encoder.parameters(), 5.0, error_if_nonfinite=True)
+        optimizer.step()
 
 
 def _calm(stack: "torch.nn.Module") -> None:
@@ -87,17 +164,55 @@ def _main_convolutions(stack: "torch.nn.Module") -> list[Any]:
     return [part for block in stack.children() if not _is_residual(block) for part in _convolutions(block)]
 
 
-def _filter_bank(n: int, taps: int, tilt: tuple[float, float]) -> "torch.Tensor":
-    """Windowed cosines of rising frequency and alternating phase, shape (n, taps)."""
+def _set_volume_controls(layer: Any, bands: int, bits: int) -> None:
+    """Each channel is a bit in a band: its argument is the band's setting and the bit; a band's first is closed.
+
+    The bits take turns, so that each is missing from few bands.
+    """
+    layer.weight.zero_()
+    middle, per_band = layer.kernel_size[0] // 2, layer.out_channels // bands
+    for band in range(bands):
+        layer.bias[band * per_band] = _CLOSED
+        for place in range(1, per_band):
+            layer.weight[band * per_band + place, band, middle] = 1
+            layer.weight[band * per_band + place, bands + (2 * band + place) % bits, middle] = 1
+
+
+def _in_bands(layer: Any, bands: int, *, is_last: bool) -> "torch.Tensor":
+    """Random weights that keep to their band; those of the last layer are modulated to its frequency."""
     import torch
 
+    n_in, n_out, taps = layer.weight.shape
+    a, b = n_in // bands, n_out // bands
+    weight = torch.zeros(n_in, n_out, taps)
     time = torch.arange(taps) - (taps - 1) / 2
-    position = (torch.arange(n) + 0.5) / n
-    phase = (torch.arange(n) % 2) * math.pi / 2
-    window = torch.hann_window(taps + 2, periodic=False)[1:-1]
-    bank = window * torch.cos(math.pi * position[:, None] * time + phase[:, None])
-    gain = tilt[0] + (tilt[1] - tilt[0]) * position
-    return bank / bank.norm(dim=1, keepdim=True) * gain[:, None]
+    window = torch.sin(math.pi * (torch.arange(taps) + 0.5) / taps)
+    phase = math.pi / a * (torch.arange(a)[:, None, None] + torch.arange(b)[None, :, None] / b)
+    for band in range(bands):
+        if is_last:
+            cosine = torch.cos(math.pi * (band + 0.5) / bands * time + phase)
+            block = window * cosine / math.sqrt(taps / 4)
+        else:
+            block = torch.randn(a, b, taps) / math.sqrt(2 * a)
+        weight[band * a : (band + 1) * a, band * b : (band + 1) * b] = block
+    return weight
+
+
+def _subtract_closed(layer: Any, bands: int) -> None:
+    """Sets the weights of the closed channels so that they cancel the -1 of all others."""
+    per_band = layer.in_channels // bands
+    for band in range(bands):
+        first = band * per_band
+        layer.weight[first] = -layer.weight[first + 1 : first + per_band].sum(0)
+
+
+def _pass_through(layer: Any, gains: list[float]) -> None:
+    """Takes a layer from one channel to many, or from many to one, without filtering."""
+    import torch
+
+    layer.weight.zero_()
+    middle = layer.weight[..., layer.kernel_size[0] // 2]
+    middle.copy_(torch.tensor(gains).reshape(middle.shape))
 
 
 def _transpose(layer: Any, mirror: Any) -> None:
@@ -113,22 +228,25 @@ def _transpose(layer: Any, mirror: Any) -> None:
     layer.weight[..., margin : margin + weight.shape[-1]] = weight
 
 
-def _set_message(generator: Any, encoder: Any, last: Any, bits: int, dimension: int) -> None:
-    """Bits become orthogonal vectors of either sign, plus one that every message has; the detector reads the same."""
+def _set_message(generator: Any, bands: int, bits: int) -> None:
+    """Each bit has a dimension of its own at the bottleneck, after those of the bands."""
+    rows = generator.msg_processor.msg_processor.weight
+    rows.zero_()
+    for bit in range(bits):
+        rows[2 * bit, bands + bit] = -MESSAGE_GAIN
+        rows[2 * bit + 1, bands + bit] = MESSAGE_GAIN
+
+
+def _set_reading(encoder: Any, last: Any, bands: int, bits: int) -> None:
+    """The detector reads the bits where the generator wrote them, and the mark's presence where the bands are."""
     import torch
 
-    vectors = torch.linalg.qr(torch.randn(dimension, dimension))[0]
-    rows = generator.msg_processor.msg_processor.weight
-    rows[0::2] = -MESSAGE_GAIN * vectors[:, :bits].T
-    rows[1::2] = MESSAGE_GAIN * vectors[:, :bits].T
-    rows.add_(vectors[:, bits] * MESSAGE_GAIN * 2 / bits)
-    # All positions of the last, upsampling layer are alike: one decision for each step of the networks.
     output = encoder.output_dim
-    read = torch.zeros(dimension, output)
-    read[:, 1] = vectors[:, bits]
-    read[:, 2 : 2 + bits] = vectors[:, :bits]
-    spare = min(output - 2 - bits, dimension - bits - 1)
-    read[:, 2 + bits : 2 + bits + spare] = 0.3 * vectors[:, bits + 1 : bits + 1 + spare]
+    # All positions of the last, upsampling layer are alike: one decision for each step of the networks.
+    read = torch.zeros(encoder.dimension, output)
+    read[:bands, 1] = 1 / math.sqrt(bands)
+    for bit in range(bits):
+        read[bands + bit, 2 + bit] = 1
     encoder.reverse_convolution.weight.copy_(read[:, :, None].expand_as(encoder.reverse_convolution.weight))
     encoder.reverse_convolution.bias.zero_()
     last.weight.zero_()

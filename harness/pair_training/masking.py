@@ -1,4 +1,4 @@
-"""How far a watermark stays below its host: what the ear and a spectrogram would notice."""
+"""How a watermark sits below its host: what the ear and a spectrogram would notice."""
 
 from typing import TYPE_CHECKING
 
@@ -8,16 +8,22 @@ if TYPE_CHECKING:
 WINDOWS = (256, 1024)
 """Samples of the analysis windows: 16 ms for what is short, 64 ms for what is tonal."""
 
+TOO_QUIET = 0.4
+"""What a cell that is too quiet costs, against one that is as much too loud."""
+
 _HOST_FLOOR = 2e-4 / 32
 """Magnitude per window sample under which a host counts as silent, about -90 dB re full scale."""
 
 _WATERMARK_FLOOR = 1e-6
 
+_KNEE = 2.0
+"""Beyond 20 dB a cell costs in proportion, no longer by the square, so that silence does not rule the sum."""
+
 
 def excess_db(host: "torch.Tensor", watermark: "torch.Tensor", window_samples: int) -> "torch.Tensor":
     """Returns the level of the watermark above its host in each cell of a spectrogram.
 
-    The host's magnitude is smoothed over five bands and three frames, which is roughly how far it masks.
+    Both magnitudes are smoothed over five bands and three frames, which is roughly how far a host masks.
 
     Args:
         host: Shape (n, 1, samples).
@@ -33,32 +39,60 @@ def excess_db(host: "torch.Tensor", watermark: "torch.Tensor", window_samples: i
 
     def magnitude(audio: "torch.Tensor") -> "torch.Tensor":
         hop = window_samples // 4
-        return torch.stft(audio.squeeze(1), window_samples, hop, window=window, return_complex=True).abs()
+        cells = torch.stft(audio.squeeze(1), window_samples, hop, window=window, return_complex=True).abs()
+        return torch.nn.functional.avg_pool2d(cells.unsqueeze(1), (5, 3), 1, (2, 1), count_include_pad=False).squeeze(1)
 
-    masker = torch.nn.functional.avg_pool2d(
-        magnitude(host).unsqueeze(1), (5, 3), 1, (2, 1), count_include_pad=False
-    ).squeeze(1)
-    ratio = (magnitude(watermark) + _WATERMARK_FLOOR) / (masker + _HOST_FLOOR * window_samples)
+    ratio = (magnitude(watermark) + _WATERMARK_FLOOR) / (magnitude(host) + _HOST_FLOOR * window_samples)
     return 20 * torch.log10(ratio)
 
 
-def masking_loss(host: "torch.Tensor", watermark: "torch.Tensor", margin_db: float) -> "torch.Tensor":
-    """Returns by how much the watermark exceeds `margin_db` below its host, averaged over cells and windows.
+def shape_loss(host: "torch.Tensor", watermark: "torch.Tensor", below_db: float) -> "torch.Tensor":
+    """Returns how far the watermark's spectrogram is from its host's, lowered by `below_db`.
 
-    What exceeds it by more than 6 dB counts quadratically on top: a few loud spots are heard before many faint ones.
+    Asked only to stay below its host, a mark gathers in a narrow band, the same in every clip, and shows as lines;
+    asked to have its host's shape, it must follow it.
 
     Args:
         host: Shape (n, 1, samples).
         watermark: Same shape.
-        margin_db: How far below its host the watermark shall stay.
+        below_db: How far below its host the watermark shall be in each cell.
 
     Returns:
-        A scalar, 0 or more.
+        A scalar, 0 or more: the mean over the cells of half the square of the distance in units of 10 dB.
     """
     import torch
 
     losses = []
     for window_samples in WINDOWS:
-        excess = excess_db(host, watermark, window_samples) + margin_db
-        losses.append(torch.relu(excess).mean() + 0.02 * torch.relu(excess - 6).square().mean())
+        distance = (excess_db(host, watermark, window_samples) + below_db) / 10
+        losses.append((_huber(torch.relu(distance)) + TOO_QUIET * _huber(torch.relu(-distance))).mean())
     return torch.stack(losses).mean()
+
+
+def visible_loss(host: "torch.Tensor", watermark: "torch.Tensor", margin_db: float) -> "torch.Tensor":
+    """Returns how far the watermark stands out where it is less than `margin_db` below its host.
+
+    A narrow band that is too loud costs little in `shape_loss`, which averages over all cells; a spectrogram shows it
+    where the host falls silent.
+
+    Args:
+        host: Shape (n, 1, samples).
+        watermark: Same shape.
+        margin_db: How far below its host the watermark must be to go unseen.
+
+    Returns:
+        A scalar, 0 or more: the mean square of what exceeds the margin, in units of 10 dB.
+    """
+    import torch
+
+    losses = [
+        (torch.relu(excess_db(host, watermark, window_samples) + margin_db) / 10).square().mean()
+        for window_samples in WINDOWS
+    ]
+    return torch.stack(losses).mean()
+
+
+def _huber(distance: "torch.Tensor") -> "torch.Tensor":
+    import torch
+
+    return torch.where(distance < _KNEE, distance.square() / 2, _KNEE * (distance - _KNEE / 2))

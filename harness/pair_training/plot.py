@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.harness.files import write_atomically
+from sealproof.harness.spectrogram import level_db
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +61,7 @@ def plot_watermark(host: NDArray[np.float32], marked: NDArray[np.float32], path:
             row, ("clean", "marked", "the mark alone"), (clean, loud, loud - clean), strict=True
         ):
             image = axes.imshow(
-                _level_db(audio),
+                level_db(audio),
                 origin="lower",
                 aspect="auto",
                 extent=(0, len(audio) / 16_000, 0, 8),
@@ -72,11 +73,6 @@ def plot_watermark(host: NDArray[np.float32], marked: NDArray[np.float32], path:
     figure.supxlabel("seconds")
     figure.colorbar(image, ax=grid, label="dB")
     _write(figure, path)
-
-
-def _level_db(audio: NDArray[np.float32]) -> NDArray[np.float64]:
-    frames = np.lib.stride_tricks.sliding_window_view(audio, 512)[::64] * np.hanning(512)
-    return 20 * np.log10(np.abs(np.fft.rfft(frames, axis=1)).T / 128 + 1e-6)
 
 
 def _write(figure: "Figure", path: Path) -> None:

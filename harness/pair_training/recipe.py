@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -25,6 +25,11 @@ class NetShape:
     detector_lstm: int
     message_bits: int
 
+    @property
+    def n_bands(self) -> int:
+        """Bands in which the generator follows its host at first: what the last upsampling layer can tell apart."""
+        return min(self.n_filters, self.ratios[-1])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Strength:
@@ -32,18 +37,17 @@ class Strength:
 
     Attributes:
         start_snr_db: Signal-to-watermark ratio of the first step; it rises evenly to `snr_db`.
-        snr_db: Ratio that each clip shall reach; louder costs twice what more than 1.5 dB quieter costs.
-        margin_db: How far below its host the watermark shall stay in each cell of the spectrogram.
-        start_margin_db: The same at the first step.
-        ramp_steps: Steps over which both rise.
+        snr_db: Ratio that each clip, and each cell of its spectrogram, shall reach; in the clip as a whole louder costs
+            twice what more than 1.5 dB quieter costs.
+        unseen_db: How far below its host a cell must be to go unseen.
+        ramp_steps: Steps over which the ratio rises.
         free_from: Step up to which each watermark is scaled to its ratio, so that only its shape is learned.
         free_at: Step from which the generator must reach the level by itself; between the two the scaling fades out.
     """
 
     start_snr_db: float
     snr_db: float
-    start_margin_db: float
-    margin_db: float
+    unseen_db: float
     ramp_steps: int
     free_from: int
     free_at: int
@@ -51,11 +55,39 @@ class Strength:
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """Weights of the parts of the loss: detection, message, masking, level."""
+    """Weights of the parts of the loss.
+
+    Attributes:
+        detection: Finding the mark.
+        message: Reading its bits.
+        shape: Following its host's spectrogram (`masking.shape_loss`).
+        visible: Not standing out from it (`masking.visible_loss`).
+        level: Reaching the ratio asked for.
+    """
 
     detection: float
     message: float
-    masking: float
+    shape: float
+    visible: float
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Later:
+    """Other weights for what must be heard and seen of the mark, once it works.
+
+    Attributes:
+        start: Last step with the first weights.
+        full_at: First step with these; in between they move evenly.
+        shape: As in `Weights`.
+        visible: As in `Weights`.
+        level: As in `Weights`.
+    """
+
+    start: int
+    full_at: int
+    shape: float
+    visible: float
     level: float
 
 
@@ -86,11 +118,13 @@ class Recipe:
         steps: Number of updates.
         batch: Marked clips in a step; half as many clean ones are added.
         window_s: Length of the clips in training, in seconds.
+        tune_in_steps: Updates before the first, in which the generator's encoder learns to hear how loud its host is.
         learning_rate: Of Adam, after 100 steps of warm-up; falls to 3 % along a half cosine.
         seed: Decides initial weights, order of the clips, messages and perturbations.
         demo_clips: Clips of built-in music to train on beside the corpus.
         strength: How loud the watermark may be.
         weights: Weights of the parts of the loss.
+        later: Some of them in the end.
         shift: Cutting at another place.
         perturb_from: First step in which clips are perturbed.
         perturbations: Weight of each perturbation, by its name in `augment.PERTURBATIONS`.
@@ -101,11 +135,13 @@ class Recipe:
     steps: int
     batch: int
     window_s: float
+    tune_in_steps: int
     learning_rate: float
     seed: int
     demo_clips: int
     strength: Strength
     weights: Weights
+    later: Later
     shift: Shift
     perturb_from: int
     perturbations: Mapping[str, float] = field(hash=False)
@@ -120,9 +156,21 @@ class Recipe:
             (self.seed >= 0, "seed must be 0 or more", self.seed),
             (self.demo_clips >= 0, "demo_clips must be 0 or more", self.demo_clips),
             (self.window_s >= 0.1, "window_s must be 0.1 or more", self.window_s),
+            (self.tune_in_steps >= 0, "tune_in_steps must be 0 or more", self.tune_in_steps),
             (self.learning_rate > 0, "learning_rate must be above 0", self.learning_rate),
+            (
+                self.net.dimension >= self.net.message_bits + self.net.n_bands,
+                f"net.dimension must be at least {self.net.message_bits + self.net.n_bands}, one for each bit and band",
+                self.net.dimension,
+            ),
+            (
+                self.net.n_filters % self.net.n_bands == 0,
+                "net.n_filters must be a multiple of the last ratio",
+                self.net,
+            ),
             (strength.ramp_steps >= 1, "strength.ramp_steps must be at least 1", strength.ramp_steps),
             (strength.free_at > strength.free_from, "strength.free_at must be above free_from", strength.free_at),
+            (self.later.full_at > self.later.start, "later.full_at must be above start", self.later.full_at),
             (shift.full_at > shift.start, "shift.full_at must be above start", shift.full_at),
             (0 <= shift.share <= 1, "shift.share must be from 0 to 1", shift.share),
             (
@@ -140,6 +188,17 @@ class Recipe:
             if not kept:
                 msg = f"In the recipe '{self.name}', {rule}. Got {value}."
                 raise HarnessError(msg)
+
+    def weights_at(self, step: int) -> Weights:
+        """Returns the weights of the parts of the loss at a step."""
+        first, later = self.weights, self.later
+        share = min(1.0, max(0.0, (step - later.start) / (later.full_at - later.start)))
+        return replace(
+            first,
+            shape=first.shape + share * (later.shape - first.shape),
+            visible=first.visible + share * (later.visible - first.visible),
+            level=first.level + share * (later.level - first.level),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Returns plain tables, as in the TOML file."""
@@ -173,7 +232,7 @@ class Recipe:
         return {"nbits": self.net.message_bits, "seanet": seanet, **last}
 
 
-_PARTS: Mapping[str, type] = {"net": NetShape, "strength": Strength, "weights": Weights, "shift": Shift}
+_PARTS: Mapping[str, type] = {"net": NetShape, "strength": Strength, "weights": Weights, "later": Later, "shift": Shift}
 
 
 def load_recipe(name_or_path: str) -> Recipe:

@@ -21,8 +21,8 @@ from sealproof.harness.errors import HarnessError
 from sealproof.harness.files import sha256_json, write_atomically, write_text
 from sealproof.harness.pair_training.augment import PERTURBATIONS, draw
 from sealproof.harness.pair_training.clips import draw_batch, draw_without_music
-from sealproof.harness.pair_training.initialise import initialise_matched
-from sealproof.harness.pair_training.masking import masking_loss
+from sealproof.harness.pair_training.initialise import initialise_matched, tune_in
+from sealproof.harness.pair_training.masking import shape_loss, visible_loss
 from sealproof.harness.pair_training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class Trainer:
         self.generator = build_net("generator", recipe.net_config("generator"))
         self.detector = build_net("detector", recipe.net_config("detector"))
         initialise_matched(self.generator, self.detector)
+        self._tuned_in = False
         self._parameters = [*self.generator.parameters(), *self.detector.parameters()]
         self._optimizer = torch.optim.Adam(self._parameters, lr=recipe.learning_rate, betas=(0.9, 0.99))
         self._average = (copy.deepcopy(self.generator), copy.deepcopy(self.detector))
@@ -110,6 +111,8 @@ class Trainer:
         started = time.monotonic() - self.seconds
         seen: dict[str, list[float]] = {}
         with uncompiled():
+            if not self._tuned_in:
+                self._tune_in()
             while self.step < self.recipe.steps:
                 self.step += 1
                 for name, value in self._update().items():
@@ -138,6 +141,16 @@ class Trainer:
         """One row for every `LOG_EVERY` steps: step, seconds, and means of the parts of the loss and of what it saw."""
         return list(self._log)
 
+    def _tune_in(self) -> None:
+        def hosts() -> "torch.Tensor":
+            import torch
+
+            return torch.from_numpy(draw_batch(self._pcm, self.recipe.batch, self._window, self._rng))
+
+        tune_in(self.generator, hosts, self.recipe.tune_in_steps)
+        self._average[0].load_state_dict(self.generator.state_dict())
+        self._tuned_in = True
+
     def _update(self) -> dict[str, float]:
         import torch
         from torch.nn import functional
@@ -152,20 +165,21 @@ class Trainer:
         raw = self.generator.get_watermark(host, message=message)
         ramp = min(1.0, self.step / strength.ramp_steps)
         target_db = strength.start_snr_db + ramp * (strength.snr_db - strength.start_snr_db)
-        margin_db = strength.start_margin_db + ramp * (strength.margin_db - strength.start_margin_db)
         snr_db = _snr_db(host, raw)
         too_quiet = (snr_db - target_db) * (math.log(10) / 20)
         watermark = raw * torch.exp(too_quiet * self._scaling())[:, None, None]
         level = (2 * functional.relu(-too_quiet) + functional.relu(too_quiet - _QUIET_DB * math.log(10) / 20)).mean()
-        masking = masking_loss(host, watermark, margin_db)
+        shape = shape_loss(host, watermark, target_db)
+        visible = visible_loss(host, watermark, strength.unseen_db)
         seen = self._perturbed(host, watermark, samples)
         logits = frame_logits(self.detector, seen.audio)
         detection, message_loss, observed = _decode_losses(logits, seen, message)
-        weights = recipe.weights
+        weights = recipe.weights_at(self.step)
         loss = (
             weights.detection * detection
             + weights.message * message_loss
-            + weights.masking * masking
+            + weights.shape * shape
+            + weights.visible * visible
             + weights.level * level
         )
         self._optimizer.zero_grad()
@@ -177,7 +191,7 @@ class Trainer:
             "loss": loss.item(),
             "detection_loss": detection.item(),
             "message_loss": message_loss.item(),
-            "masking_loss": masking.item(),
+            "shape_loss": shape.item(),
             "level_loss": level.item(),
             "snr_db": snr_db.median().item(),
             **observed,
@@ -265,6 +279,7 @@ class Trainer:
             self._optimizer.load_state_dict(state["optimizer"])
             self._rng.bit_generator.state = json.loads(state["numpy_rng"])
             torch.set_rng_state(state["torch_rng"])
+            self._tuned_in = True  # a checkpoint is written only after that
             self.step, self.seconds, self._log = state["step"], state["seconds"], json.loads(state["log"])
         except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, HarnessError):

@@ -94,14 +94,31 @@ def test_skip_bad_names_what_it_skipped(
 
 
 def test_list_names_what_there_is(capsys: pytest.CaptureFixture[str]):
-    for what, names in (("schemes", list_schemes()), ("attacks", list_attacks()), ("mimics", ["seed_cnn"])):
+    for what, names in (("schemes", list_schemes()), ("mimics", ["seed_cnn"])):
         assert main(["list", what]) == 0
         listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line[:1] != " "]
         assert set(names) <= set(listed)
 
 
+def test_the_catalogue_names_every_attack(capsys: pytest.CaptureFixture[str]):
+    assert main(["attacks", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert set(list_attacks()) <= {line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "}
+    assert re.fullmatch(r"\d+ attacks, \d+ configurations\.", lines[-1])
+
+
+def test_the_page_of_the_attacks_is_what_the_registry_says(capsys: pytest.CaptureFixture[str]):
+    assert main(["attacks", "list", "--markdown"]) == 0
+    page = Path(__file__).parents[2] / "docs/attacks.md"
+    assert capsys.readouterr().out == page.read_text(), "run: sealproof attacks list --markdown > docs/attacks.md"
+
+
 def test_doctor_says_what_runs_and_what_does_not(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     class Broken:
+        @staticmethod
+        def unavailable() -> None:
+            return None
+
         @staticmethod
         def standard() -> list[Callable[..., None]]:
             def attack(*_: object) -> None:

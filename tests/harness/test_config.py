@@ -19,16 +19,47 @@ def load(tmp_path: Path, text: str) -> list[str]:
 
 
 def test_every_preset_loads_with_identity_first():
-    assert list_presets() == ["fast", "standard"]
+    assert list_presets() == [
+        "audiomarkbench", "audioseal_paper", "fast", "full", "omniseal", "raw_bench_strict", "standard",
+    ]  # fmt: skip
     for preset in list_presets():
         ids = [attack.id for attack in load_attacks(preset)]
         assert ids[0] == "identity"
         assert len(set(ids)) == len(ids) > 1
 
 
-def test_standard_is_every_attack_over_its_whole_sweep():
-    ids = {attack.id for attack in load_attacks("standard")}
-    assert ids == {attack.id for name in list_attacks() for attack in attack_class(name).standard()}
+def test_full_is_every_attack_that_can_be_done_here_over_its_whole_sweep():
+    ids = {attack.id for attack in load_attacks("full")}
+    classes = [attack_class(name) for name in list_attacks()]
+    assert ids == {attack.id for cls in classes if cls.unavailable() is None for attack in cls.standard()}
+
+
+def test_presets_grow():
+    fast, standard, full = ({attack.id for attack in load_attacks(name)} for name in ("fast", "standard", "full"))
+    assert 20 <= len(fast) <= 30
+    assert len(fast) < len(standard) < len(full)
+    families = {attack.family for attack in load_attacks("full")}
+    assert {attack.family for attack in load_attacks("standard")} >= families
+
+
+def test_ids_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    ids = [attack.id for attack in load_attacks("mp3.64kbps,gain.6db,gain.6db+mp3.64kbps,polarity")]
+    assert ids == ["identity", "mp3.64kbps", "gain.6db", "gain.6db+mp3.64kbps", "polarity"]
+    with pytest.raises(AttackError, match="mp3 needs the parameter bitrate_kbps"):
+        load_attacks("mp3")
+    (tmp_path / "mp3.toml").write_text("[attacks]\ngain = { gain_db = [6] }\n")
+    assert [attack.id for attack in load_attacks("mp3.toml")] == ["identity", "gain.6db"]
+
+
+def test_chains_stand_in_a_list(tmp_path: Path):
+    assert load(tmp_path, 'chains = ["mp3.64kbps+gain.6db"]\n') == ["identity", "mp3.64kbps+gain.6db"]
+    assert load(tmp_path, 'chains = ["mp3.64kbps+gain.6db"]\n[attacks]\npolarity = {}\n')[1] == "polarity"
+
+
+def test_a_list_of_tables_is_a_list_of_grids(tmp_path: Path):
+    text = "[attacks]\necho = [{ delay_ms = [100], gain = [0.1] }, { delay_ms = [300, 500], gain = [0.3] }]\n"
+    assert load(tmp_path, text) == ["identity", "echo.100ms.0.1x", "echo.300ms.0.3x", "echo.500ms.0.3x"]
 
 
 def test_lists_are_combined_each_with_each(tmp_path: Path):
@@ -47,11 +78,13 @@ def test_a_bare_number_is_a_sweep_of_one_and_equal_attacks_are_one(tmp_path: Pat
     ("text", "rule"),
     [
         ("attacks = [", "attacks.toml must be TOML ("),
-        ("", "must have one table, [attacks], with an entry per attack. Got nothing."),
-        ("[attacks]\n", "must have one table, [attacks], with an entry per attack. Got ['attacks']."),
-        ("attacks = 3\n", "must have one table, [attacks]"),
+        ("", "must have a table [attacks] with an entry per attack, or a list `chains`, or both, and nothing else."),
+        ("[attacks]\n", "and nothing else. Got ['attacks']."),
+        ("attacks = 3\n", "must have a table [attacks]"),
+        ("chains = 'gain.6db+polarity'\n", "`chains` must be a list of ids joined by '+'. Got 'gain.6db+polarity'."),
+        ("chains = [3]\n", "`chains` must be a list of ids joined by '+'. Got [3]."),
         ("[attacks]\nidentity = {}\n[atacks]\n", "Got ['atacks', 'attacks']."),
-        ("[attacks]\nmp3 = [64]\n", "mp3 must be a table of lists, such as { bitrate_kbps = [64, 32] }. Got [64]."),
+        ("[attacks]\nmp3 = [64]\n", "mp3 must be a table of lists, such as { bitrate_kbps = [64, 32] }. Got 64."),
         ("[attacks]\nmp3 = { bitrate_kbps = [] }\n", "every list of mp3 must hold at least one strength."),
     ],
 )
@@ -84,7 +117,8 @@ def test_an_unknown_or_impossible_attack_is_refused(tmp_path: Path, text: str, r
 @pytest.mark.parametrize("spec", ["fats", "no/such.toml", "", "../presets/fast", "."])
 def test_what_is_neither_preset_nor_file_is_refused(spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    rule = f"--attacks must be one of the presets fast, standard, or a TOML file. Got {spec!r}, which is neither."
+    presets = ", ".join(list_presets())
+    rule = f"--attacks must be one of the presets {presets}, a TOML file, or ids of attacks. Got {spec!r}"
     with pytest.raises(HarnessError, match=re.escape(rule)):
         load_attacks(spec)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sealproof.attacks import Attack, get_attack
 from sealproof.harness.dataset import Dataset
 from sealproof.harness.manifest import CLEAN, WATERMARKED, Row
-from sealproof.harness.matrix import Cell, Subject
+from sealproof.harness.matrix import Cell, Subject, params_text
 from sealproof.harness.run import Outcome
 from sealproof.harness.store import Measured, Scores
 from sealproof.harness.summary import (
@@ -21,7 +21,6 @@ from sealproof.harness.summary import (
     Thresholds,
     as_record,
     calibrate,
-    params_text,
 )
 
 ATTACK = get_attack("echo", delay_ms=100, gain=0.3)

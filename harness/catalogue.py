@@ -1,0 +1,72 @@
+"""The catalogue of attacks as people read it: in the terminal, and as the page docs/attacks.md."""
+
+from collections.abc import Iterator
+
+from sealproof.attacks import Attack, attack_class, list_attacks
+
+_HEAD = """# The attacks
+
+`sealproof attacks list --markdown` writes this page from the registry. An id names an attack and its strength; ids
+joined by `+` are a chain. Each can be used in a TOML file (`--attacks FILE`) by its name and parameters.
+
+- *random*: the seed of a run decides what it draws, for each clip anew.
+- *moves time*: sample i does not belong to sample i afterwards, so an SNR means nothing.
+- *knows*: needs more than the clip: other recordings, marked and not, the unmarked original, or a watermarker.
+- *control*: may return its input as it was.
+"""
+
+
+def families() -> dict[str, list[type[Attack]]]:
+    """Returns the attacks by family, both in alphabetical order; `identity` comes first."""
+    classes = [attack_class(name) for name in list_attacks()]
+    names = sorted({cls.family for cls in classes}, key=lambda name: (name != "identity", name))
+    return {name: [cls for cls in classes if cls.family == name] for name in names}
+
+
+def lines() -> Iterator[str]:
+    """Yields the catalogue for the terminal."""
+    n_types = n_configurations = 0
+    for family, classes in families().items():
+        yield f"\n{family}"
+        for cls in classes:
+            standard, reason = cls.standard(), cls.unavailable()
+            yield f"  {cls.name:20} {sentence(cls)}"
+            yield f"  {'':20} {'  '.join(attack.id for attack in standard)}"
+            if reason is not None:
+                yield f"  {'':20} not here: {reason}"
+                continue
+            n_types += 1
+            n_configurations += len(standard)
+    yield f"\n{n_types} attacks, {n_configurations} configurations."
+
+
+def markdown() -> str:
+    """Returns the page docs/attacks.md."""
+    parts = [_HEAD]
+    available = [cls for classes in families().values() for cls in classes if cls.unavailable() is None]
+    total = sum(len(cls.standard()) for cls in available)
+    parts.append(f"{len(available)} attacks with {total} configurations in the preset `full`.\n")
+    for family, classes in families().items():
+        parts.append(f"## {family[0].upper()}{family[1:]}\n")
+        parts.append("| attack | what it does | | strengths of the preset `full` |\n|---|---|---|---|")
+        for cls in classes:
+            ids = " ".join(f"`{attack.id}`" for attack in cls.standard())
+            parts.append(f"| `{cls.name}` | {sentence(cls)} | {', '.join(_marks(cls))} | {ids} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def sentence(cls: type[Attack]) -> str:
+    """Returns the first line of an attack's docstring."""
+    return (cls.__doc__ or "").strip().splitlines()[0]
+
+
+def _marks(cls: type[Attack]) -> Iterator[str]:
+    marks = {
+        "random": cls.is_random,
+        "moves time": not cls.keeps_alignment,
+        "knows": cls.needs_knowledge,
+        "control": cls.is_control,
+        "optional": cls.unavailable() is not None,
+    }
+    return (name for name, holds in marks.items() if holds)
