@@ -57,6 +57,7 @@ class Attack(ABC):
             nothing.
         is_random: True if the seed changes the result.
         is_control: True if the attack may return its input as it was, to show that the path itself does no harm.
+        is_optional: True if it needs a package or weights that sealproof does not bring: see `unavailable`.
         needs_knowledge: True if it must be told more than the clip: see `sealproof.attacks.knowledge`.
     """
 
@@ -67,6 +68,7 @@ class Attack(ABC):
     keeps_alignment: ClassVar[bool] = True
     is_random: ClassVar[bool] = False
     is_control: ClassVar[bool] = False
+    is_optional: ClassVar[bool] = False
     needs_knowledge: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

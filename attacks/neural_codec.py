@@ -49,6 +49,7 @@ class NeuralCodec(Attack):
     """
 
     family: ClassVar[str] = "codec"
+    is_optional: ClassVar[bool] = True
     package: ClassVar[str]
     install: ClassVar[str]
     weights_variable: ClassVar[str]

@@ -118,8 +118,8 @@ class ResampleLinear(Detour):
         """Interpolates at the sampling times of the detour, then back at those of the clip."""
         del rng
         self._check(sample_rate)
-        places = np.arange(clip.size)
-        detour = np.arange(clip.size * self.via_hz // sample_rate + 2)
+        places = np.arange(clip.size, dtype=np.float64)
+        detour = np.arange(clip.size * self.via_hz // sample_rate + 2, dtype=np.float64)
         # The products are divided last, so that times common to both rates are exactly equal.
         low = np.interp(detour * sample_rate / self.via_hz, places, clip)
         return np.interp(places * self.via_hz / sample_rate, detour, low).astype(np.float32)

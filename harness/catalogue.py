@@ -13,6 +13,7 @@ joined by `+` are a chain. Each can be used in a TOML file (`--attacks FILE`) by
 - *moves time*: sample i does not belong to sample i afterwards, so an SNR means nothing.
 - *knows*: needs more than the clip: other recordings, marked and not, the unmarked original, or a watermarker.
 - *control*: may return its input as it was.
+- *optional*: needs a package and weights that sealproof does not bring; without them the preset leaves it out.
 """
 
 
@@ -43,9 +44,9 @@ def lines() -> Iterator[str]:
 def markdown() -> str:
     """Returns the page docs/attacks.md."""
     parts = [_HEAD]
-    available = [cls for classes in families().values() for cls in classes if cls.unavailable() is None]
-    total = sum(len(cls.standard()) for cls in available)
-    parts.append(f"{len(available)} attacks with {total} configurations in the preset `full`.\n")
+    brought = [cls for classes in families().values() for cls in classes if not cls.is_optional]
+    total = sum(len(cls.standard()) for cls in brought)
+    parts.append(f"{len(brought)} attacks with {total} configurations in the preset `full`, and optional ones.\n")
     for family, classes in families().items():
         parts.append(f"## {family[0].upper()}{family[1:]}\n")
         parts.append("| attack | what it does | | strengths of the preset `full` |\n|---|---|---|---|")
@@ -67,6 +68,6 @@ def _marks(cls: type[Attack]) -> Iterator[str]:
         "moves time": not cls.keeps_alignment,
         "knows": cls.needs_knowledge,
         "control": cls.is_control,
-        "optional": cls.unavailable() is not None,
+        "optional": cls.is_optional,
     }
     return (name for name, holds in marks.items() if holds)

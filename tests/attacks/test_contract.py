@@ -1,6 +1,7 @@
 """One contract for every registered attack at every strength of its standard grid."""
 
 import json
+import re
 from dataclasses import fields
 from itertools import pairwise
 
@@ -82,6 +83,7 @@ def test_any_strength_comes_back_from_its_id_and_from_json(cls, data):
         attack = cls(**drawn)
     except AttackError:
         return  # two strengths that each are right may not go together; what refuses them has its own test
+    assert re.fullmatch(r"[A-Za-z0-9._-]+", attack.id)
     assert get_attack(attack.id) == attack
     assert get_attack(cls.name, **json.loads(json.dumps(attack.params))) == attack
 

@@ -15,7 +15,7 @@ from sealproof.attacks.cutting import (
     RepeatPart,
     TrimStart,
 )
-from sealproof.attacks.testing import check_attack, music_like
+from sealproof.attacks.testing import music_like
 from sealproof.attacks.verification import verify
 
 CLASSES = [Crop, TrimStart, CutSamples, InsertSilence, FlipSamples, BlockShuffle, BlockReverse, RepeatPart]
@@ -32,11 +32,6 @@ def broken_claims(attack, music, after):
 def count():
     """One second whose samples are numbered from 1."""
     return np.arange(1, 16_001, dtype=np.float32)[None]
-
-
-@pytest.mark.parametrize("attack", STANDARD, ids=lambda attack: attack.id)
-def test_contract(attack):
-    check_attack(attack)
 
 
 def test_no_two_strengths_do_the_same(run, music):
