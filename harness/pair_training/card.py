@@ -56,7 +56,7 @@ def write_pair(pair: TrainedPair, folder: Path) -> Path:
         "corpora": list(pair.corpora),
         "data_licence": pair.data_licence,
         "seed": pair.recipe.seed,
-        "steps": pair.recipe.steps,
+        "steps": pair.recipe.all_steps,
         "hours": round(pair.hours, 2),
         "packages": package_versions(),
     }
@@ -116,7 +116,8 @@ def _card(pair: TrainedPair, facts: Mapping[str, Any]) -> str:
         "## Training",
         *(f"- {_corpus_line(corpus)}" for corpus in pair.corpora),
         f"- Licence of the recordings: {pair.data_licence or 'not stated'}. Built-in music is sealproof's own (MIT).",
-        f"- Recipe: `recipe.toml` beside this; {recipe.steps:,} steps, seed {recipe.seed}, {pair.hours:.2f} hours.",
+        f"- Recipe: `recipe.toml` beside this; {recipe.steps:,} steps and {recipe.listening.steps:,} of the detector "
+        f"alone, seed {recipe.seed}, {pair.hours:.2f} hours.",
         "- Curve: `training.csv`, drawn in `training.png`.",
         "- Packages: " + ", ".join(f"{name} {version}" for name, version in facts["packages"].items()) + ".",
         "## What the mark looks like",

@@ -76,6 +76,34 @@ def draw_batch(pcm: NDArray[np.int16], n: int, n_samples: int, rng: np.random.Ge
     return np.clip(windows * (gain / 32768)[:, None], -1, 1).astype(np.float32)[:, None]
 
 
+def draw_varied(
+    pcm: NDArray[np.int16], n: int, n_samples: int, fastest: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Draws windows as `draw_batch`, played faster or slower, half of them mixed with another one.
+
+    Args:
+        pcm: Shape (clips, samples).
+        n: How many to draw.
+        n_samples: Length of a window; at most that of a clip.
+        fastest: Largest speed, where the clips are long enough for it; the smallest is its inverse.
+        rng: Draws everything.
+
+    Returns:
+        Shape (n, 1, n_samples), float32 in [-1, 1].
+    """
+    fastest = min(fastest, (pcm.shape[1] - 1) / n_samples)
+    windows = draw_batch(pcm, 2 * n, int(n_samples * fastest) + 1, rng)[:, 0]
+    speeds = fastest ** rng.uniform(-1, 1, 2 * n)
+    played = np.stack(
+        [
+            np.interp(np.arange(n_samples) * speed, np.arange(window.size), window)
+            for window, speed in zip(windows, speeds, strict=True)
+        ]
+    )
+    gain = np.where(rng.random(n) < 0.5, 0, 10 ** (rng.uniform(-12, 0, n) / 20))
+    return np.clip(played[:n] + gain[:, None] * played[n:], -1, 1).astype(np.float32)[:, None]
+
+
 def draw_without_music(n_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """Draws what is neither music nor marked: silence, white noise or a steady tone, shape (1, n_samples)."""
     kind = rng.integers(3)

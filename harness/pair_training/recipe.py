@@ -109,13 +109,28 @@ class Shift:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Listening:
+    """What comes last: the generator is finished, and the detector alone learns to tell its mark from all else.
+
+    Attributes:
+        steps: Number of updates, after the others.
+        learning_rate: At first; falls to 3 % along a half cosine.
+        fastest: Hosts are played up to this much faster, or as much slower, and half of them mixed with another.
+    """
+
+    steps: int
+    learning_rate: float
+    fastest: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """All that decides what comes out of a training, but for the clips.
 
     Attributes:
         name: Of the pair; letters, digits and `_`.
         net: Size of the networks.
-        steps: Number of updates.
+        steps: Number of updates of generator and detector together.
         batch: Marked clips in a step; half as many clean ones are added.
         window_s: Length of the clips in training, in seconds.
         tune_in_steps: Updates before the first, in which the generator's encoder learns to hear how loud its host is.
@@ -126,6 +141,7 @@ class Recipe:
         weights: Weights of the parts of the loss.
         later: Some of them in the end.
         shift: Cutting at another place.
+        listening: What comes last.
         perturb_from: First step in which clips are perturbed.
         perturbations: Weight of each perturbation, by its name in `augment.PERTURBATIONS`.
     """
@@ -143,6 +159,7 @@ class Recipe:
     weights: Weights
     later: Later
     shift: Shift
+    listening: Listening
     perturb_from: int
     perturbations: Mapping[str, float] = field(hash=False)
 
@@ -153,6 +170,8 @@ class Recipe:
         rules: list[tuple[bool, str, object]] = [
             (self.steps >= 1, "steps must be at least 1", self.steps),
             (self.batch >= 4 and self.batch % 4 == 0, "batch must be a multiple of 4", self.batch),
+            (self.listening.steps >= 0, "listening.steps must be 0 or more", self.listening.steps),
+            (self.listening.fastest >= 1, "listening.fastest must be 1 or more", self.listening.fastest),
             (self.seed >= 0, "seed must be 0 or more", self.seed),
             (self.demo_clips >= 0, "demo_clips must be 0 or more", self.demo_clips),
             (self.window_s >= 0.1, "window_s must be 0.1 or more", self.window_s),
@@ -188,6 +207,11 @@ class Recipe:
             if not kept:
                 msg = f"In the recipe '{self.name}', {rule}. Got {value}."
                 raise HarnessError(msg)
+
+    @property
+    def all_steps(self) -> int:
+        """Number of updates, those of the detector alone among them."""
+        return self.steps + self.listening.steps
 
     def weights_at(self, step: int) -> Weights:
         """Returns the weights of the parts of the loss at a step."""
@@ -232,7 +256,14 @@ class Recipe:
         return {"nbits": self.net.message_bits, "seanet": seanet, **last}
 
 
-_PARTS: Mapping[str, type] = {"net": NetShape, "strength": Strength, "weights": Weights, "later": Later, "shift": Shift}
+_PARTS: Mapping[str, type] = {
+    "net": NetShape,
+    "strength": Strength,
+    "weights": Weights,
+    "later": Later,
+    "shift": Shift,
+    "listening": Listening,
+}
 
 
 def load_recipe(name_or_path: str) -> Recipe:

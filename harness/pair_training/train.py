@@ -77,7 +77,7 @@ def _train(request: TrainingRequest, out: Path) -> Path:
     pcm = np.concatenate([clips.pcm["train"] for clips in read.values()])
     trainer = Trainer(recipe, pcm, out)
     first = trainer.step
-    steps = progress(trainer.run(), f"training {recipe.name}", total=(recipe.steps - first) // LOG_EVERY)
+    steps = progress(trainer.run(), f"training {recipe.name}", total=(recipe.all_steps - first) // LOG_EVERY)
     for step in steps:
         if step.step % 500 == 0:
             values = step.values

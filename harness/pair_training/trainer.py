@@ -6,7 +6,7 @@ import io
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from sealproof.harness.audio_files import SAMPLE_RATE
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.files import sha256_json, write_atomically, write_text
 from sealproof.harness.pair_training.augment import PERTURBATIONS, draw
-from sealproof.harness.pair_training.clips import draw_batch, draw_without_music
+from sealproof.harness.pair_training.clips import draw_batch, draw_varied, draw_without_music
 from sealproof.harness.pair_training.initialise import initialise_matched, tune_in
 from sealproof.harness.pair_training.masking import shape_loss, visible_loss
 from sealproof.harness.pair_training.recipe import Recipe
@@ -113,18 +113,19 @@ class Trainer:
         with uncompiled():
             if not self._tuned_in:
                 self._tune_in()
-            while self.step < self.recipe.steps:
+            while self.step < self.recipe.all_steps:
                 self.step += 1
-                for name, value in self._update().items():
+                update = self._update if self.step <= self.recipe.steps else self._listen
+                for name, value in update().items():
                     seen.setdefault(name, []).append(value)
                 self.seconds = time.monotonic() - started
-                if self.step % LOG_EVERY == 0 or self.step == self.recipe.steps:
+                if self.step % LOG_EVERY == 0 or self.step == self.recipe.all_steps:
                     # In a step in which no message was asked for, its accuracy is not a number.
                     means = {name: _mean(values) for name, values in seen.items()}
                     self._log.append({"step": self.step, "seconds": round(self.seconds, 1), **means})
                     seen.clear()
                     yield Step(self.step, self.seconds, means)
-                if self.step % SAVE_EVERY == 0 or self.step == self.recipe.steps:
+                if self.step % SAVE_EVERY == 0 or self.step == self.recipe.all_steps:
                     self._save()
 
     def nets(self) -> tuple[Net, Net]:
@@ -171,7 +172,7 @@ class Trainer:
         level = (2 * functional.relu(-too_quiet) + functional.relu(too_quiet - _QUIET_DB * math.log(10) / 20)).mean()
         shape = shape_loss(host, watermark, target_db)
         visible = visible_loss(host, watermark, strength.unseen_db)
-        seen = self._perturbed(host, watermark, samples)
+        seen = self._perturbed(host, watermark, samples, n_clean=_SUB_BATCH // 2)
         logits = frame_logits(self.detector, seen.audio)
         detection, message_loss, observed = _decode_losses(logits, seen, message)
         weights = recipe.weights_at(self.step)
@@ -186,7 +187,7 @@ class Trainer:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._parameters, _MAX_GRADIENT, error_if_nonfinite=True)
         self._optimizer.step()
-        self._update_average()
+        self._update_average([0, 1])
         return {
             "loss": loss.item(),
             "detection_loss": detection.item(),
@@ -194,6 +195,37 @@ class Trainer:
             "shape_loss": shape.item(),
             "level_loss": level.item(),
             "snr_db": snr_db.median().item(),
+            **observed,
+        }
+
+    def _listen(self) -> dict[str, float]:
+        """Updates the detector alone, on the finished generator's marks in varied hosts, with as many clean clips."""
+        import torch
+
+        recipe, listening = self.recipe, self.recipe.listening
+        passed = (self.step - recipe.steps) / listening.steps
+        for group in self._optimizer.param_groups:
+            group["lr"] = listening.learning_rate * (0.97 * 0.5 * (1 + math.cos(math.pi * passed)) + 0.03)
+        drawn = draw_varied(self._pcm, recipe.batch, self._window + _MAX_SHIFT, listening.fastest, self._rng)
+        host = torch.from_numpy(drawn)
+        message = torch.from_numpy(self._rng.integers(0, 2, (recipe.batch, recipe.net.message_bits)))
+        with torch.no_grad():
+            watermark = self._average[0].get_watermark(host, message=message)
+            seen = self._perturbed(host, watermark, self._window, n_clean=_SUB_BATCH)
+        detection, message_loss, observed = _decode_losses(frame_logits(self.detector, seen.audio), seen, message)
+        loss = recipe.weights.detection * detection + recipe.weights.message * message_loss
+        self._optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.detector.parameters(), _MAX_GRADIENT, error_if_nonfinite=True)
+        self._optimizer.step()
+        self._update_average([1])
+        return {
+            "loss": loss.item(),
+            "detection_loss": detection.item(),
+            "message_loss": message_loss.item(),
+            "shape_loss": math.nan,
+            "level_loss": math.nan,
+            "snr_db": _snr_db(host, watermark).median().item(),
             **observed,
         }
 
@@ -206,8 +238,11 @@ class Trainer:
         strength = self.recipe.strength
         return 1 - min(1.0, max(0.0, (self.step - strength.free_from) / (strength.free_at - strength.free_from)))
 
-    def _perturbed(self, host: "torch.Tensor", watermark: "torch.Tensor", samples: int) -> "_Seen":
-        """Marks the clips, one in four of them only outside a gap, cuts and perturbs them beside clean ones."""
+    def _perturbed(self, host: "torch.Tensor", watermark: "torch.Tensor", samples: int, n_clean: int) -> "_Seen":
+        """Marks the clips, one in four of them only outside a gap, cuts and perturbs them beside clean ones.
+
+        There are `n_clean` of these to each `_SUB_BATCH` of marked ones.
+        """
         import torch
 
         recipe, rng = self.recipe, self._rng
@@ -225,7 +260,7 @@ class Trainer:
             name = draw(recipe.perturbations, rng) if self.step > recipe.perturb_from else "none"
             late = int(rng.integers(1, _MAX_SHIFT)) if rng.random() < shift_share else 0
             cut = slice(late, late + samples)
-            both = torch.cat([marked[part], host[start : start + _SUB_BATCH // 2]])[..., cut]
+            both = torch.cat([marked[part], host[start : start + n_clean]])[..., cut]
             heard = PERTURBATIONS[name](both, rng)
             audio[0].append(heard[:_SUB_BATCH])
             audio[1].append(heard[_SUB_BATCH:])
@@ -238,14 +273,16 @@ class Trainer:
             clean[int(rng.integers(len(clean)))] = torch.from_numpy(draw_without_music(samples, rng))
         return _Seen(torch.cat([*audio[0], clean]), torch.cat(where), torch.tensor(message_weight, dtype=torch.float32))
 
-    def _update_average(self) -> None:
+    def _update_average(self, which: Sequence[int]) -> None:
+        """Moves the kept weights of the generator (0) and the detector (1) towards those of now."""
         import torch
 
         share = 1 - min(_AVERAGE, self.step / (self.step + 10))
-        kept = [parameter for net in self._average for parameter in net.parameters()]
+        nets = (self.generator, self.detector)
         with torch.no_grad():
-            for mean, now in zip(kept, self._parameters, strict=True):
-                mean.lerp_(now, share)
+            for index in which:
+                for mean, now in zip(self._average[index].parameters(), nets[index].parameters(), strict=True):
+                    mean.lerp_(now, share)
 
     def _save(self) -> None:
         import torch
@@ -377,5 +414,5 @@ def _as_csv(rows: list[dict[str, float]]) -> str:
     writer = csv.DictWriter(text, list(rows[0]) if rows else ["step"], lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+        writer.writerow({name: "" if math.isnan(value) else f"{value:.6g}" for name, value in row.items()})
     return text.getvalue()

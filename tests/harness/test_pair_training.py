@@ -31,7 +31,14 @@ from sealproof.harness.errors import HarnessError
 from sealproof.harness.pair_training import augment, evaluate, masking, trainer
 from sealproof.harness.pair_training.augment import PERTURBATIONS, draw, highpass, lowpass, noise
 from sealproof.harness.pair_training.card import NOT_METAS, recipe_toml
-from sealproof.harness.pair_training.clips import CLIP_S, CorpusClips, draw_batch, draw_without_music, read_clips
+from sealproof.harness.pair_training.clips import (
+    CLIP_S,
+    CorpusClips,
+    draw_batch,
+    draw_varied,
+    draw_without_music,
+    read_clips,
+)
 from sealproof.harness.pair_training.foreign_sounds import FOREIGN_SOUNDS
 from sealproof.harness.pair_training.initialise import (
     LOUDEST,
@@ -86,6 +93,7 @@ def tiny() -> Recipe:
         window_s=0.1,
         demo_clips=0,
         tune_in_steps=3,
+        listening=replace(mini.listening, steps=2),
         perturb_from=1,
         shift=replace(mini.shift, start=0, full_at=1, message_weight=0.5),
         perturbations={**mini.perturbations, "polarity": 0.0, "speed": 0.0},
@@ -708,7 +716,7 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(tiny: Recipe, pcm:
 
 @pytest.fixture
 def trained(every_step: None, tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path) -> Trainer:
-    """Two steps, in the folder `trained`."""
+    """Two steps of both and two of the detector alone, in the folder `trained`."""
     pair = Trainer(replace(tiny, steps=2), pcm, tmp_path / "trained")
     list(pair.run())
     return pair
@@ -766,10 +774,12 @@ def test_the_checkpoint_is_plain_data(trained: Trainer, tmp_path: Path):
 def test_the_curve_is_a_csv(trained: Trainer, tmp_path: Path):
     with (tmp_path / "trained" / "training.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["step"] for row in rows] == ["1", "2"]
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
+    assert [row["shape_loss"] == "" for row in rows] == [False, False, True, True], "the generator is finished"
     assert list(rows[0]) == list(trained.log[0])
     for row, logged in zip(rows, trained.log, strict=True):
-        np.testing.assert_allclose([float(value) for value in row.values()], list(logged.values()), rtol=1e-5)
+        values = [float(value or "nan") for value in row.values()]
+        np.testing.assert_allclose(values, list(logged.values()), rtol=1e-5)
 
 
 def test_logged_values_are_means_since_the_last_row(
@@ -778,7 +788,7 @@ def test_logged_values_are_means_since_the_last_row(
     logs = []
     for every in (1, 3):
         monkeypatch.setattr(trainer, "LOG_EVERY", every)
-        pair = Trainer(replace(tiny, steps=5), pcm, tmp_path / str(every))
+        pair = Trainer(replace(tiny, steps=5, listening=replace(tiny.listening, steps=0)), pcm, tmp_path / str(every))
         list(pair.run())
         logs.append(pair.log)
     each, means = logs
@@ -866,6 +876,51 @@ def test_some_clean_clips_are_no_music(tiny: Recipe, tmp_path: Path, monkeypatch
     assert (host == 2).all()
 
 
+def test_at_last_only_the_detector_learns(tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path):
+    both = Trainer(replace(tiny, listening=replace(tiny.listening, steps=0)), pcm, tmp_path / "both")
+    list(both.run())
+    alone = Trainer(tiny, pcm, tmp_path / "alone")
+    *_, last = alone.run()
+    assert last.step == tiny.steps + 2
+    (generator, detector), (same, other) = both.nets(), alone.nets()
+    import torch
+
+    assert all(torch.equal(generator.tensors[name], same.tensors[name]) for name in generator.tensors)
+    assert not all(torch.equal(detector.tensors[name], other.tensors[name]) for name in detector.tensors)
+    assert math.isnan(last.values["shape_loss"]) == (trainer.LOG_EVERY == 1)
+    assert math.isfinite(last.values["loss"])
+
+
+def test_listening_hears_as_many_clean_clips_as_marked_ones(tiny: Recipe, tmp_path: Path):
+    import torch
+
+    pair = Trainer(tiny, np.zeros((1, RATE), np.int16), tmp_path)
+    host = torch.zeros(4, 1, 1920)
+    assert len(pair._perturbed(host, host + 1, 1600, n_clean=2).audio) == 6
+    assert len(pair._perturbed(host, host + 1, 1600, n_clean=4).audio) == 8
+
+
+def test_varied_clips_are_faster_slower_and_mixed():
+    time = np.arange(RATE) / RATE
+    tones = to_pcm(np.stack([0.1 * np.sin(2 * np.pi * hz * time) for hz in (1000, 3000)]))
+    rng = np.random.default_rng(0)
+    drawn = draw_varied(tones, 64, 4000, 1.25, rng)[:, 0]
+    assert drawn.shape == (64, 4000)
+    spectra = np.abs(np.fft.rfft(drawn * np.hanning(4000)))
+    hz = spectra.argmax(axis=1) * 4.0
+    ratio = np.where(hz < 2000, hz / 1000, hz / 3000)
+    assert ratio.min() > 0.79
+    assert ratio.max() < 1.26
+    assert ratio.std() > 0.08
+    loud = [
+        np.count_nonzero((row[1:-1] > 0.1 * row.max()) & (row[1:-1] > row[:-2]) & (row[1:-1] >= row[2:]))
+        for row in spectra
+    ]
+    assert 0.25 < np.mean(np.array(loud) > 1) < 0.75
+    whole = draw_varied(tones, 4, RATE - 1, 1.25, rng)
+    assert whole.shape == (4, 1, RATE - 1)
+
+
 def test_training_lowers_the_loss(tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path):
     mini = load_recipe("mini")
     recipe = replace(
@@ -877,6 +932,7 @@ def test_training_lowers_the_loss(tiny: Recipe, pcm: NDArray[np.int16], tmp_path
         perturb_from=10**6,
         strength=replace(mini.strength, start_snr_db=0, snr_db=0),
         shift=replace(mini.shift, share=0.0),
+        listening=replace(mini.listening, steps=0),
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer, "LOG_EVERY", 10)
@@ -898,7 +954,10 @@ def test_frame_logits_stay_the_whole_detector_in_training(trained: Trainer):
 def test_a_recipe_that_ships_trains(name: str, pcm: NDArray[np.int16], tmp_path: Path):
     """In all but size: its windows must fit the clips that are read."""
     assert pcm.shape[1] == CLIP_S * RATE
-    recipe = replace(load_recipe(name), net=TINY_NET, batch=4, steps=1)
+    recipe = load_recipe(name)
+    recipe = replace(
+        recipe, net=TINY_NET, batch=4, steps=1, tune_in_steps=1, listening=replace(recipe.listening, steps=1)
+    )
     (step,) = Trainer(recipe, pcm, tmp_path).run()
     assert math.isfinite(step.values["loss"])
 
@@ -1014,7 +1073,7 @@ def test_the_card_says_what_the_pair_is_and_is_not(pair: Path):
     card = json.loads((pair / "card.json").read_text())
     assert card["sha256"] == hashes_in(pair)
     assert card["name"] == "audioseal_mini"
-    assert (card["steps"], card["seed"]) == (2, 0)
+    assert (card["steps"], card["seed"]) == (4, 0)
     (corpus,) = card["corpora"]
     assert (corpus["name"], corpus["clips"]) == ("few", 24)
     assert f"{corpus['train_clips']} training clips of `few`" in text
