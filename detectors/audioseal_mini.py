@@ -7,8 +7,8 @@ from sealproof.detectors.audioseal_scheme import PACKAGE, AudioSealTypeScheme, p
 from sealproof.detectors.net_file import SUFFIX, Kind, Net, read_net
 
 SHA256: dict[Kind, str] = {
-    "generator": "c697f0f6073fb63cdc9eac9d1d32c031270202d8cc44d0e4f627650a48e788d3",
-    "detector": "65d720810a4fbc7c5997309bddf7021b8060fec325df5bced5a5d0701e16ccdd",
+    "generator": "92a498296f3c3040f43e2afdd80aa2a9536e10b8544469437ba7fcf5cb88853c",
+    "detector": "132ff9dff1577617ae15371525d340352f2e65ac53d976b3bd207f3b15aa9a52",
 }
 """Hashes of the files in `detectors/weights/audioseal_mini`; nothing else is loaded."""
 
