@@ -55,12 +55,12 @@ def test_an_attack_that_keeps_its_word_is_no_problem():
 
 def test_what_is_wrong_is_said():
     done = checked(Pretender(factor=1.5), Pretender(factor=0), get_attack("gain.6db"), get_attack("gain.6db"))
-    done.append(check(get_attack("polarity"), Clips(0 * CLEAN, RATE, CLIPS.knowledge), seed=0))
+    done.append(check(get_attack("gain.12db"), Clips(0 * CLEAN, RATE, CLIPS.knowledge), seed=0))
     found = attack_check.problems(done)
     assert found[0].startswith("pretender.1.5x: level_change_db must be 5.92 to 6.12. Measured 3.522 ")
     assert found[1] == "pretender.0x: pretender cannot multiply by nothing."
-    assert found[2] == "polarity: changed_percent must be at least 50. Measured 0 (0 to 0)."
-    assert "polarity: delay_samples is claimed, but no clip allows to measure it." in found
+    assert "gain.12db: changed_percent must be at least 50. Measured 0 (0 to 0)." in found
+    assert "gain.12db: delay_samples is claimed, but no clip allows to measure it." in found
     lines = list(attack_check.table(done))
     assert "FAILED" in lines[1]
     assert "BROKEN" in lines[1]

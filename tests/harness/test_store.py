@@ -42,7 +42,7 @@ def entry(root: Path) -> Path:
 
 def test_an_entry_comes_back_as_it_was_put(tmp_path: Path) -> None:
     store, kept = CellStore(tmp_path), scores()
-    measured = Measured(np.array([[np.inf, np.nan, -3.5]]), np.array([[True, False, False]]), 2.5)
+    measured = Measured(np.array([[np.inf, np.nan, -3.5]]), np.array([[True, False, False]]), '{"a": 1}', 2.5)
     store.put_scores(CELL, subject(), kept)
     store.put_measured(CELL, measured)
     again = CellStore(tmp_path)

@@ -67,7 +67,7 @@ def outcome(
         "copy": Scores(copy, no_bits, 0.0, 1.0),
     }
     the_cell = Cell("real", attack, 0, "test", (CLEAN, WATERMARKED), "0")
-    return Outcome(the_cell, None, Measured(snr_db, np.zeros((2, 4), dtype=bool), 1.0), scores)
+    return Outcome(the_cell, None, Measured(snr_db, np.zeros((2, 4), dtype=bool), "{}", 1.0), scores)
 
 
 def rows_of(

@@ -69,6 +69,7 @@ def out(bench: Bench, all_outcomes: list[Outcome], tmp_path_factory: pytest.Temp
 
 def test_all_files_are_written(out: Path) -> None:
     assert sorted(path.name for path in out.iterdir()) == [
+        "attacks.csv",
         "clips.csv",
         "run.json",
         "summary.csv",
@@ -241,10 +242,17 @@ def test_files_that_say_the_same_are_left_alone(write: Write, tmp_path: Path) ->
     before = stamps(tmp_path)
     files = write().files
     assert stamps(tmp_path) == before
-    assert [path.name for path in files] == ["summary.csv", "summary.md", "summary.png", "clips.csv", "run.json"]
+    assert [path.name for path in files] == [
+        "summary.csv",
+        "summary.md",
+        "summary.png",
+        "attacks.csv",
+        "clips.csv",
+        "run.json",
+    ]
 
 
-@pytest.mark.parametrize("name", ["summary.csv", "summary.md", "summary.png", "clips.csv", "run.json"])
+@pytest.mark.parametrize("name", ["summary.csv", "summary.md", "summary.png", "attacks.csv", "clips.csv", "run.json"])
 def test_a_deleted_file_is_written_again(name: str, write: Write, tmp_path: Path) -> None:
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).unlink()
