@@ -101,7 +101,8 @@ def draw_varied(
         ]
     )
     gain = np.where(rng.random(n) < 0.5, 0, 10 ** (rng.uniform(-12, 0, n) / 20))
-    return np.clip(played[:n] + gain[:, None] * played[n:], -1, 1).astype(np.float32)[:, None]
+    mixed: NDArray[np.float64] = np.clip(played[:n] + gain[:, None] * played[n:], -1, 1)
+    return mixed.astype(np.float32)[:, None]
 
 
 def draw_without_music(n_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:

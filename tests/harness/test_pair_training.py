@@ -704,8 +704,9 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(
             break
     torch.manual_seed(99)
     resumed = Trainer(tiny, pcm, tmp_path / "parts")
-    assert resumed.step == stop - 1
-    assert [step.step for step in resumed.run()] == list(range(stop, 9))
+    saved = 2 * ((stop - 1) // 2)
+    assert resumed.step == saved
+    assert [step.step for step in resumed.run()] == list(range(saved + 1, 9))
     for net in ("generator", "detector"):
         assert same_weights(getattr(whole, net), getattr(resumed, net))
         assert not same_weights(getattr(whole, net), getattr(start, net))
