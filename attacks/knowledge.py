@@ -1,7 +1,7 @@
 """What a watermark-aware attacker knows besides the clips it attacks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,3 +26,7 @@ class Knowledge:
     clean: NDArray[np.float32]
     marked: NDArray[np.float32]
     watermarkers: Mapping[str, Watermarker] = field(default_factory=dict)
+
+    def of(self, part: slice) -> "Knowledge":
+        """What is known when only a part of the clips is attacked."""
+        return replace(self, twins=self.twins[part])

@@ -105,7 +105,6 @@ def measure(attack: Attack, before: Audio, attacked: Attacked, sample_rate: int)
     n, samples = before.shape
     same_length = after.shape == before.shape
     nothing = np.full(n, np.nan)
-    changed = ~is_noop(before, after) if same_length else np.ones(n, dtype=bool)
     max_lag = min(round(sample_rate * MAX_LAG_MS / 1000), samples - 1)
     aligned = same_length and attack.keeps_alignment
     return {
@@ -114,7 +113,7 @@ def measure(attack: Attack, before: Audio, attacked: Attacked, sample_rate: int)
         "delay_samples": lag_samples(before, after, max_lag) if same_length else nothing,
         "length_samples": np.full(n, float(after.shape[1])),
         "clipped_percent": clipped_percent(after),
-        "changed_percent": np.where(changed, 100.0, 0.0),
+        "changed_percent": np.where(is_noop(before, after), 0.0, 100.0),
         **{name: np.asarray(values, dtype=np.float64) for name, values in attacked.facts.items()},
         **attack.evidence(before, after, sample_rate),
     }

@@ -85,50 +85,21 @@ class Collude(Attack):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SubtractAverage(Attack):
-    """Estimates the mark as the mean of others' marks, and subtracts it.
+class AddAverage(Attack):
+    """Adds the mean of other recordings' marks, scaled to their mean energy, times `strength`.
 
-    Somebody who has marked recordings and their originals averages the differences. What all marks have in common
-    stays, what belongs to host and message goes. The estimate is scaled to the mean energy of the marks it was made
-    from, times `strength`: a mean of unlike marks is faint, and faint it would do nothing.
-    Source: Cox et al., "Digital Watermarking and Steganography", 2nd ed., section 9.2 (averaging).
+    A mean of unlike marks is faint, and faint it would do nothing.
+
+    Attributes:
+        sign: -1 to subtract it.
     """
 
-    name: ClassVar[str] = "subtract_average"
     family: ClassVar[str] = "watermark-aware"
     sweep: ClassVar[Mapping[str, tuple[Value, ...]]] = {"clips": (1, 4, 8)}
     is_ordered: ClassVar[bool] = False
     is_random: ClassVar[bool] = True
     needs_knowledge: ClassVar[bool] = True
-
-    clips: int = parameter(unit="clips", kind=int, low=1, high=64)
-    strength: float = parameter(unit="x", low=0, high=10, above_low=True, default=1.0)
-
-    def apply_knowing(
-        self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator], knowledge: Knowledge
-    ) -> Attacked:
-        """Subtracts from each clip an estimate from recordings drawn for it."""
-        del sample_rate
-        residuals = _residuals(self, knowledge)
-        estimates = [_average(residuals[_draw(self, rng, len(residuals), self.clips)]) for rng in rngs]
-        return Attacked(_added(batch, estimates, -self.strength))
-
-
-@dataclass(frozen=True, kw_only=True)
-class CopyMark(Attack):
-    """Forges a mark: the difference between another recording and its original is added to the clip.
-
-    With `clips` above 1 it is the mean of several such differences, scaled to their mean energy. A detector that finds
-    it in clean clips accuses the wrong one: read the false alarms of this attack.
-    Source: Kutter, Voloshynovskiy and Herrigel, "The Watermark Copy Attack" (SPIE 2000).
-    """
-
-    name: ClassVar[str] = "copy_mark"
-    family: ClassVar[str] = "watermark-aware"
-    sweep: ClassVar[Mapping[str, tuple[Value, ...]]] = {"clips": (1, 4, 8)}
-    is_ordered: ClassVar[bool] = False
-    is_random: ClassVar[bool] = True
-    needs_knowledge: ClassVar[bool] = True
+    sign: ClassVar[int] = 1
 
     clips: int = parameter(unit="clips", kind=int, low=1, high=64)
     strength: float = parameter(unit="x", low=0, high=10, above_low=True, default=1.0)
@@ -140,7 +111,32 @@ class CopyMark(Attack):
         del sample_rate
         residuals = _residuals(self, knowledge)
         estimates = [_average(residuals[_draw(self, rng, len(residuals), self.clips)]) for rng in rngs]
-        return Attacked(_added(batch, estimates, self.strength))
+        return Attacked(_added(batch, estimates, self.sign * self.strength))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubtractAverage(AddAverage):
+    """Estimates the mark as the mean of others' marks, and subtracts it.
+
+    Somebody who has marked recordings and their originals averages the differences. What all marks have in common
+    stays, what belongs to host and message goes.
+    Source: Cox et al., "Digital Watermarking and Steganography", 2nd ed., section 9.2 (averaging).
+    """
+
+    name: ClassVar[str] = "subtract_average"
+    sign: ClassVar[int] = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyMark(AddAverage):
+    """Forges a mark: the difference between another recording and its original is added to the clip.
+
+    With `clips` above 1 it is the mean of several such differences. A detector that finds it in clean clips accuses the
+    wrong one: read the false alarms of this attack.
+    Source: Kutter, Voloshynovskiy and Herrigel, "The Watermark Copy Attack" (SPIE 2000).
+    """
+
+    name: ClassVar[str] = "copy_mark"
 
 
 @dataclass(frozen=True, kw_only=True)

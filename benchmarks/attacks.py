@@ -46,11 +46,11 @@ def main() -> None:
         def ours(attack=attack) -> None:  # type: ignore[no-untyped-def]
             attack(clips, RATE, range(len(clips)), knowledge)
 
-        jobs: dict[str, Callable[[], None]] = {"ours": ours}
+        ways: dict[str, Callable[[], None]] = {"ours": ours}
         for rival in others:
             perturb = rival.make()
-            jobs[rival.library] = lambda perturb=perturb: [perturb(clip) for clip in clips]  # type: ignore[misc]
-        best = {name: 1000 * seconds / len(clips) for name, seconds in _best(jobs, options.rounds).items()}
+            ways[rival.library] = lambda perturb=perturb: [perturb(clip) for clip in clips]  # type: ignore[misc]
+        best = {name: 1000 * seconds / len(clips) for name, seconds in _best(ways, options.rounds).items()}
         mine = best.pop("ours")
         if not best:
             print(f"{attack.id:36} {mine:8.3f}")
@@ -70,10 +70,10 @@ def _rivals() -> dict[str, list[Rival]]:
     return found
 
 
-def _best(jobs: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+def _best(ways: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
     seconds: dict[str, float] = {}
     for number in range(rounds + 1):  # the first round warms up
-        for name, job in jobs.items():
+        for name, job in ways.items():
             started = time.perf_counter()
             job()
             took = time.perf_counter() - started

@@ -1,6 +1,5 @@
 """`sealproof attacks verify`: the attacks on real clips, as a table, a CSV and a gallery."""
 
-import csv
 import html
 import io
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ from sealproof.harness.files import write_atomically, write_text
 from sealproof.harness.knowledge import N_OTHERS, watermarkers
 from sealproof.harness.progress import progress
 from sealproof.harness.spectrogram import level_db
-from sealproof.harness.verify import COLUMNS, Checked, Clips, check, duplicates, rows
+from sealproof.harness.verify import Checked, Clips, as_csv, check, clip_seed, duplicates
 
 CSV, GALLERY, PICTURES = "attacks.csv", "index.html", "pictures"
 
@@ -60,7 +59,7 @@ def read_clips(corpus: Corpus, n_clips: int, scheme: str, seed: int) -> Clips:
 def check_all(attacks: Sequence[Attack], clips: Clips, seed: int) -> list[Checked]:
     """Verifies attacks, several at a time, with a progress bar."""
     with ThreadPoolExecutor(_N_THREADS) as workers:
-        done = workers.map(lambda attack: _without_audio(check(attack, clips, seed)), attacks)
+        done = workers.map(lambda attack: check(attack, clips, seed), attacks)
         return list(progress(done, "verifying", total=len(attacks)))
 
 
@@ -98,11 +97,7 @@ def table(checked: Sequence[Checked]) -> Iterator[str]:
 
 def write_csv(checked: Sequence[Checked], path: Path) -> None:
     """Writes what was claimed and measured, one row for each attack and quantity."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows(checked))
-    write_text(path, text.getvalue())
+    write_text(path, as_csv(checked))
 
 
 def write_gallery(checked: Sequence[Checked], clips: Clips, seed: int, folder: Path) -> Path:
@@ -112,22 +107,14 @@ def write_gallery(checked: Sequence[Checked], clips: Clips, seed: int, folder: P
     """
     level = np.mean(clips.audio.astype(np.float64) ** 2, axis=1)
     middle = int(np.argsort(level)[len(level) // 2])
-    known = clips.knowledge
-    one_clip = Clips(
-        clips.audio[middle : middle + 1],
-        clips.sample_rate,
-        Knowledge(known.twins[middle : middle + 1], known.clean, known.marked, known.watermarkers),
-    )
+    one_clip = slice(middle, middle + 1)
+    before, knowledge = clips.audio[one_clip], clips.knowledge.of(one_clip)
     for one in progress(checked, "drawing", total=len(checked)):
-        attacked = check(one.attack, one_clip, seed).attacked
-        if attacked is not None:
-            _draw(one_clip.audio[0], attacked[0], folder / PICTURES / f"{one.attack.id}.png")
+        if one.record is not None:
+            attacked = one.attack(before, clips.sample_rate, [clip_seed(one.attack, seed, middle)], knowledge)
+            _draw(before[0], attacked[0], folder / PICTURES / f"{one.attack.id}.png")
     write_text(folder / GALLERY, _page(checked))
     return folder / GALLERY
-
-
-def _without_audio(one: Checked) -> Checked:
-    return Checked(one.attack, one.record, one.error, None, one.ms_per_clip)
 
 
 def _claim_text(verdict: dict[str, Any]) -> str:

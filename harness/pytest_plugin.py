@@ -90,9 +90,9 @@ class _Robustness:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Write the tables of all finished cells, and show the short one."""
-        from sealproof.harness.config import left_out
-
         if self._any_ran and not hasattr(self._config, "workerinput"):
+            from sealproof.harness.config import left_out
+
             terminalreporter.section("robustness")
             terminalreporter.write(self.session.write_tables())
             for name, reason in left_out(self.session.attacks).items():

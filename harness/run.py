@@ -160,9 +160,8 @@ class Bench:
         after = attacked.audio
         comparable = cell.attack.keeps_alignment and after.shape == before.shape
         snr = snr_db(before, after) if comparable else np.full(len(rows), np.nan)
-        noop = is_noop(before, after) if after.shape == before.shape else np.zeros(len(rows), dtype=bool)
         verification = self._verified(cell, before, attacked, len(pairs)) if first else None
-        return _Attacked(after, snr, noop, seconds, verification)
+        return _Attacked(after, snr, is_noop(before, after), seconds, verification)
 
     def _attack_task(self, cell: Cell, before: Audio, twins: Audio, seeds: Sequence[int]) -> Attacked:
         knowledge = self._knowledge.about(twins) if cell.attack.needs_knowledge else None

@@ -82,7 +82,7 @@ def write_tables(bench: Bench, outcomes: Sequence[Outcome], seed: int, out: Path
         write_text(out / SUMMARY, _summary_csv(rows))
         write_text(out / MARKDOWN, "\n".join(filter(None, [markdown_table(rows), thin_calibration_note(thresholds)])))
         write_picture(rows, f"{bench.dataset.name}: {bench.dataset.scheme} and its mimics under attack", out / PICTURE)
-        write_text(out / ATTACKS, attacks_csv([checked(outcome) for outcome in outcomes]))
+        write_text(out / ATTACKS, verify.as_csv([checked(outcome) for outcome in outcomes]))
         write_text(out / CLIPS, _clips_csv(bench, outcomes, thresholds))
         # Last: its hashes say that the others are whole.
         write_json(out / RUN, _run_facts(bench, outcomes, thresholds, seed, content, files[:-1]))
@@ -137,15 +137,6 @@ def checked(outcome: Outcome) -> Checked:
     if outcome.measured is None:
         return Checked(outcome.cell.attack, None, outcome.error)
     return Checked(outcome.cell.attack, json.loads(outcome.measured.verification), None)
-
-
-def attacks_csv(done: Sequence[Checked]) -> str:
-    """Write what the attacks claim and what was measured of them, as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, verify.COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(verify.rows(done))
-    return text.getvalue()
 
 
 def _clips_csv(bench: Bench, outcomes: Sequence[Outcome], thresholds: Mapping[str, Thresholds]) -> str:

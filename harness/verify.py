@@ -1,5 +1,7 @@
 """Verifying attacks: what they claim, held against what they did to real clips."""
 
+import csv
+import io
 import json
 import math
 import time
@@ -49,14 +51,12 @@ class Checked:
         attack: The attack.
         record: What was measured, as `as_record` writes it; None if the attack failed.
         error: Why it failed; None when it did not.
-        attacked: The audio that came out of it; None in a run, which does not keep it, and if the attack failed.
         ms_per_clip: Time it took; NaN if it failed.
     """
 
     attack: Attack
     record: Mapping[str, Any] | None
     error: str | None
-    attacked: Audio | None = None
     ms_per_clip: float = math.nan
 
     @property
@@ -75,11 +75,11 @@ class Checked:
 def check(attack: Attack, clips: Clips, seed: int) -> Checked:
     """Attacks clips as a run would and holds the attack's claims against them."""
     n = len(clips.audio)
-    seeds = [derive_seed(seed, index, attack.id) for index in range(n)]
+    seeds = [clip_seed(attack, seed, index) for index in range(n)]
     started = time.perf_counter()
     try:
         parts = [
-            attack.perform(clips.audio[part], clips.sample_rate, seeds[part], _about(clips.knowledge, part))
+            attack.perform(clips.audio[part], clips.sample_rate, seeds[part], clips.knowledge.of(part))
             for part in (slice(at, at + _TASK) for at in range(0, n, _TASK))
         ]
         ms = 1000 * (time.perf_counter() - started) / n
@@ -87,7 +87,12 @@ def check(attack: Attack, clips: Clips, seed: int) -> Checked:
         verification = verify(attack, clips.audio, attacked, clips.sample_rate)
     except (AttackError, DetectorError) as error:
         return Checked(attack, None, str(error))
-    return Checked(attack, as_record(verification), None, attacked.audio, ms)
+    return Checked(attack, as_record(verification), None, ms)
+
+
+def clip_seed(attack: Attack, seed: int, index: int) -> int:
+    """Returns what an attack draws from for one of the clips."""
+    return derive_seed(seed, index, attack.id)
 
 
 def join_attacked(parts: Sequence[Attacked]) -> Attacked:
@@ -152,8 +157,13 @@ def rows(checked: Sequence[Checked]) -> Iterator[dict[str, str]]:
             yield {**about, **texts, **numbers, "error": verdict["complaint"]}
 
 
-def _about(knowledge: Knowledge, part: slice) -> Knowledge:
-    return Knowledge(knowledge.twins[part], knowledge.clean, knowledge.marked, knowledge.watermarkers)
+def as_csv(checked: Sequence[Checked]) -> str:
+    """Returns `attacks.csv`."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows(checked))
+    return text.getvalue()
 
 
 def _text(value: float | None) -> str:
