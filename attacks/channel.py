@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 import soxr
 from numpy.typing import NDArray
-from scipy import fft, signal
 
 from sealproof.attacks.base import Attack, AttackError, Audio, Claim, Facts, parameter
 from sealproof.attacks.modulation import read_at
@@ -35,6 +34,8 @@ class AirAbsorption(Attack):
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
         """Weighs the spectrum."""
+        from scipy import fft
+
         del rng
         # The response has died away to 1e-9 within 20 ms, even after a kilometre.
         size = fft.next_fast_len(clip.size + round(0.02 * sample_rate), real=True)
@@ -70,6 +71,8 @@ class Telephone(Attack):
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
         """Goes down to 8 kHz, through the codec and back."""
+        from scipy import fft
+
         del rng
         if sample_rate < LINE_HZ:
             raise AttackError(f"The sample rate for telephone must be at least {LINE_HZ} Hz. Got {sample_rate}.")
@@ -113,6 +116,8 @@ class SmallSpeaker(Attack):
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
         """Filters the clip."""
+        from scipy import signal
+
         del rng
         if self.resonance_hz >= sample_rate / 2:
             raise AttackError(
@@ -160,6 +165,8 @@ class Rerecord(Attack):
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> tuple[Audio, Facts]:
         """Loudspeaker, room, microphone."""
+        from scipy import signal
+
         played = signal.lfilter(*closed_box(min(500, sample_rate / 4), sample_rate), clip.astype(np.float64))
         room = polack_response(400, self._drr_db, sample_rate, rng)
         noise = rng.standard_normal(clip.size)
@@ -190,6 +197,8 @@ class Rerecord(Attack):
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Energy of what the loudspeaker plays, over that of all that was recorded besides."""
+        from scipy import signal
+
         filters = closed_box(min(500, sample_rate / 4), sample_rate)
         ratios = np.full(len(before), np.nan)
         for index, (one, other) in enumerate(zip(before.astype(np.float64), after, strict=True)):
@@ -299,6 +308,8 @@ def air_attenuation_db_per_m(
 
 @lru_cache(maxsize=16)
 def _air_gain(distance_m: float, size: int, sample_rate: int) -> Floats:
+    from scipy import fft
+
     gain = 10 ** (-distance_m * air_attenuation_db_per_m(fft.rfftfreq(size, 1 / sample_rate)) / 20)
     gain.flags.writeable = False
     return np.asarray(gain)
@@ -306,6 +317,8 @@ def _air_gain(distance_m: float, size: int, sample_rate: int) -> Floats:
 
 @lru_cache(maxsize=16)
 def _line_gain(size: int) -> Floats:
+    from scipy import fft, signal
+
     sections = signal.butter(4, (300, 3400), "bandpass", fs=LINE_HZ, output="sos")
     gain = np.abs(signal.freqz_sos(sections, fft.rfftfreq(size, 1 / LINE_HZ), fs=LINE_HZ)[1]) ** 2
     gain.flags.writeable = False
@@ -351,6 +364,8 @@ def band_change_db(before: Audio, after: Audio, sample_rate: int, low_hz: float,
     Both clips are windowed (Hann), so that the ends of a clip do not spill over into the band. Less than -80 dB of the
     clip's energy is nothing.
     """
+    from scipy import fft
+
     samples = before.shape[1]
     first, last = math.ceil(low_hz * samples / sample_rate), math.floor(high_hz * samples / sample_rate)
     changes = np.full(len(before), np.nan)

@@ -21,7 +21,6 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from sealproof.attacks.base import Attack, Audio, Claim, parameter
 
@@ -226,6 +225,8 @@ def _held_level_db(clip: Audio, release_ms: float, sample_rate: int) -> NDArray[
 
 def _smoothed(track: NDArray[np.float64], time_ms: float, sample_rate: int) -> NDArray[np.float64]:
     """First-order low-pass that has covered 63 % of a step after `time_ms`; it starts settled."""
+    from scipy import signal
+
     kept = math.exp(-1000 / (time_ms * sample_rate))
     filtered, _ = signal.lfilter([1 - kept], [1, -kept], track, zi=kept * track[:1])
     return np.asarray(filtered)

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, signal
 
 from sealproof.attacks.base import Attack, AttackError, Audio, Claim, parameter
 from sealproof.attacks.measure import Measured
@@ -41,6 +40,8 @@ class PhaseRotation(Attack):
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
         """Turns the spectrum of the clip."""
+        from scipy import fft
+
         del sample_rate, rng
         spectrum = fft.rfft(clip.astype(np.float64)) * np.exp(1j * np.deg2rad(self.angle_degrees))
         return np.asarray(fft.irfft(spectrum, clip.size), dtype=np.float32)
@@ -55,6 +56,8 @@ class PhaseRotation(Attack):
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
         """Mean angle between the spectra, weighted by power; 1 where all frequencies agree."""
+        from scipy import fft
+
         del sample_rate
         old, new = (fft.rfft(batch.astype(np.float64), axis=1)[:, 1:-1] for batch in (before, after))
         cross = np.sum(new * old.conj(), axis=1)
@@ -85,6 +88,8 @@ class RandomPhase(Attack):
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
         """Turns the bins of overlapping frames and adds the frames up."""
+        from scipy import fft, signal
+
         del sample_rate
         window = signal.get_window("hann", FRAME)
         hops = -(-clip.size // HOP) + 3  # every sample lies in four frames
@@ -144,6 +149,8 @@ class Allpass(Attack):
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
         """Filters the clip."""
+        from scipy import signal
+
         del rng
         section = self._section(sample_rate)
         filtered = signal.sosfilt(np.tile(section, (self.sections, 1)), clip.astype(np.float64))
@@ -156,6 +163,8 @@ class Allpass(Attack):
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
         """Distance from the phase of the analogue prototype, which nine tenths of the frequencies do not exceed."""
+        from scipy import fft
+
         window = np.hanning(before.shape[1])
         old, new = (fft.rfft(batch * window, axis=1)[:, 1:-1] for batch in (before, after))
         radians = np.pi * fft.rfftfreq(before.shape[1])[1:-1]

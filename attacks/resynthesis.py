@@ -14,7 +14,6 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, signal
 
 from sealproof.attacks.base import Attack, AttackError, Audio, Claim, parameter
 
@@ -344,11 +343,15 @@ def window_length(seconds: float, sample_rate: int) -> int:
 
 def stft(clip: Audio, width: int) -> Spectrum:
     """Short-time spectra (frames, width / 2 + 1) of a clip (samples,)."""
+    from scipy import fft
+
     return np.asarray(fft.rfft(_frames(clip, width, width // 4) * _hann(width)))
 
 
 def istft(spectrum: Spectrum, samples: int) -> Audio:
     """The clip (samples,) whose short-time spectra come nearest to the given ones."""
+    from scipy import fft
+
     frames = fft.irfft(spectrum) * _hann(2 * spectrum.shape[1] - 2)
     return np.asarray(_overlapped(frames, frames.shape[1] // 4, samples) / np.float32(1.5), dtype=np.float32)
 
@@ -424,6 +427,8 @@ def _overlapped(frames: NDArray[Real], hop: int, samples: int) -> NDArray[Real]:
 @lru_cache(maxsize=8)
 def _mel_bands(bands: int, width: int, sample_rate: int) -> tuple[Magnitude, Magnitude]:
     """The triangles (bins, bands) and their pseudo-inverse (bands, bins)."""
+    from scipy import fft
+
     highest = 2595 * math.log10(1 + sample_rate / 2 / 700)
     mel = 2595 * np.log10(1 + fft.rfftfreq(width, 1 / sample_rate) / 700)
     distance = np.abs(mel[:, None] / highest * (bands + 1) - np.arange(1, bands + 1))
@@ -444,6 +449,8 @@ def _running_median(magnitude: Magnitude, axis: int) -> Magnitude:
 
 def _predict_and_rebuild(clip: Audio, sample_rate: int, order: int, replaced: Callable[[Floats], Floats]) -> Audio:
     """Splits into linear predictors and residuals (frames, width), replaces the residuals and filters back."""
+    from scipy import fft, signal
+
     width = window_length(SHORT_S, sample_rate)
     window = np.sqrt(_hann(width).astype(np.float64))
     frames: Floats = _frames(clip.astype(np.float64), width, width // 2) * window

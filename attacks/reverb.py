@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, signal
 
 from sealproof.attacks.base import Attack, Attacked, AttackError, Audio, Claim, Facts, parameter
 
@@ -196,6 +195,8 @@ def _envelope(length: int) -> Response:
 @lru_cache(maxsize=32)
 def shoebox_response(distance_m: float, absorption: float, sample_rate: int) -> Response:
     """Returns the response of the room to a source at `SOURCE` and a microphone `distance_m` further along it."""
+    from scipy import signal
+
     reach = distance_m + SPEED_OF_SOUND * eyring_rt60_s(absorption)
     (x, x_bounces), (y, y_bounces), (z, z_bounces) = (
         _images(length, source, source + offset, reach)
@@ -231,6 +232,8 @@ def _images(length: float, source: float, microphone: float, reach: float) -> tu
 
 def convolve(clip: Audio, response: Response) -> Audio:
     """Returns the clip (samples,) in a room, cut to its length; the direct sound passes bit for bit."""
+    from scipy import fft
+
     tail = response[: clip.size].copy()
     tail[0] -= 1
     size = fft.next_fast_len(clip.size + tail.size - 1, real=True)

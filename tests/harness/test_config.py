@@ -1,6 +1,8 @@
 """Which attacks a run is made of: presets, sweeps out of TOML, and what is refused."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,12 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path):
     (tmp_path / "attacks.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(HarnessError, match="must be TOML"):
         load_attacks(str(tmp_path / "attacks.toml"))
+
+
+def test_collecting_the_fast_cells_loads_no_heavy_library():
+    code = (
+        "import sys\nfrom sealproof.harness.config import load_attacks\nload_attacks('fast')\n"
+        "print(*{'scipy.signal', 'scipy.stats', 'librosa', 'torch', 'tensorflow', 'pandas'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
