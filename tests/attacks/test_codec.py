@@ -22,7 +22,7 @@ LOSSY = [cls for cls in CODECS if cls is not FLAC]
 
 # One strength of each, for what does not depend on the strength.
 ONE_OF_EACH = [cls.standard()[len(cls.standard()) // 2] for cls in CODECS]
-FFMPEG = [attack for attack in ONE_OF_EACH if attack.name != "vorbis"]
+FFMPEG = [attack for attack in ONE_OF_EACH if attack.name not in ("mp3", "mp3_vbr", "vorbis")]
 
 
 def every_strength(cls):
@@ -106,7 +106,7 @@ def test_a_delay_that_is_not_removed_breaks_the_claim(music):
 @pytest.mark.parametrize(
     ("attack", "frame"),
     [
-        (MP3(bitrate_kbps=64), 576),
+        (MP3(bitrate_kbps=64), 1105 + 576),
         (MP2(bitrate_kbps=64), 481 + 1152),
         (AAC(bitrate_kbps=64), 1024),
         (Opus(bitrate_kbps=64), 320),
@@ -170,7 +170,7 @@ def in_bits_per_second(cls):
     return BitsPerSecond(bitrate_kbps=64)
 
 
-@pytest.mark.parametrize("cls", [MP3, AAC])
+@pytest.mark.parametrize("cls", [AAC])
 def test_bits_for_kilobits_break_the_claim(music, cls):
     """Bug 1: these encoders take 64 bit/s without complaint and encode at their lowest rate."""
     assert "bitrate_kbps" in broken_claims(in_bits_per_second(cls), music)
@@ -183,8 +183,8 @@ def test_bits_for_kilobits_raise(music, cls):
 
 
 def test_each_clip_is_encoded_once(music, monkeypatch):
-    calls, encode = [], libav.encode
-    monkeypatch.setattr(libav, "encode", lambda *args, **kwargs: calls.append(1) or encode(*args, **kwargs))
+    calls, encode = [], MP3.encode
+    monkeypatch.setattr(MP3, "encode", lambda *args: calls.append(1) or encode(*args))
     facts = MP3(bitrate_kbps=64).perform(music, RATE, range(2)).facts
     assert len(calls) == 2
     assert facts["bitrate_kbps"].shape == (2,)
@@ -193,7 +193,7 @@ def test_each_clip_is_encoded_once(music, monkeypatch):
 @pytest.mark.parametrize(
     ("attack", "magic"),
     [
-        (MP3(bitrate_kbps=64), b"ID3"),
+        (MP3(bitrate_kbps=64), b"\xff\xf3"),
         (MP2(bitrate_kbps=64), b"WAVE"),
         (AAC(bitrate_kbps=64), b"ftyp"),
         (AACADTS(bitrate_kbps=64), b"\xff\xf1"),
@@ -318,11 +318,24 @@ def test_lost_audio_raises(run, music, monkeypatch, attack):
 
     def shorter(self, data, rate):
         decoded = whole(self, data, rate)
-        return libav.Decoded(decoded.audio[:15_999], decoded.sample_rate, decoded.bitrate_kbps)
+        return libav.Decoded(decoded.audio[: 15_999 + attack.delay], decoded.sample_rate, decoded.bitrate_kbps)
 
     monkeypatch.setattr(type(attack), "decode", shorter)
     with pytest.raises(AttackError, match=rf"^{attack.id} lost audio: 15999 of 16000 samples came back"):
         run(attack, music)
+
+
+def test_a_failing_lame_raises(run, music, monkeypatch):
+    """Bugs 2 and 12: LAME refuses 16 kHz audio that shall come out at 1 Hz."""
+    monkeypatch.setattr(MP3, "settings", lambda self: {"out_sample_rate": 1})
+    with pytest.raises(AttackError, match=r"LAME failed to encode 18257 samples for mp3.64kbps: .+"):
+        run(MP3(bitrate_kbps=64), music)
+
+
+def test_a_wrong_bitrate_breaks_the_claim_of_mp3(music, monkeypatch):
+    """Bug 1: LAME takes 64 bit/s for the lowest rate it knows, or refuses it; it never counts as 64 kbit/s."""
+    monkeypatch.setattr(MP3, "settings", lambda self: {"bit_rate": 8})
+    assert broken_claims(MP3(bitrate_kbps=64), music) == ["bitrate_kbps"]
 
 
 def test_a_failing_vorbis_encoder_raises(run, music, monkeypatch):
@@ -384,7 +397,7 @@ def test_a_sample_rate_at_which_the_strengths_do_not_hold_is_refused(run, music,
     ],
 )
 def test_a_bitrate_without_effect_is_refused_with_those_that_have_one(cls, strength, accepted):
-    assert issubclass(cls, BitrateCodec)
+    assert issubclass(cls, (BitrateCodec, MP3))
     with pytest.raises(AttackError, match=re.escape(f"{cls.name} must be one of {accepted}. Got {strength}.")):
         cls(bitrate_kbps=strength)
 
