@@ -1,5 +1,6 @@
 """Quantising: samples are rounded to fewer values."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -178,14 +179,14 @@ class G711(Attack):
     full_scale: ClassVar[int]
 
     @classmethod
+    @abstractmethod
     def intervals(cls) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Lower decision values and outputs of the 128 intervals, in units of 1/`full_scale`."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def step(cls, magnitude: NDArray[np.float64]) -> NDArray[np.float64]:
         """Width of the interval into which a magnitude falls, by formula, both in units of 1/`full_scale`."""
-        raise NotImplementedError
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
         """Looks the output of every sample up."""

@@ -1,5 +1,6 @@
 """Watermark-aware attacks: by somebody who has the watermarker, other marked recordings, or the unmarked original."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -110,8 +111,17 @@ class AddAverage(Attack):
         """Adds to each clip an estimate from recordings drawn for it."""
         del sample_rate
         residuals = _residuals(self, knowledge)
-        estimates = [_average(residuals[_draw(self, rng, len(residuals), self.clips)]) for rng in rngs]
-        return Attacked(_added(batch, estimates, self.sign * self.strength))
+        drawn = [residuals[_draw(self, rng, len(residuals), self.clips)] for rng in rngs]
+        attacked = _added(batch, [_average(marks) for marks in drawn], self.sign * self.strength)
+        change = np.sum((attacked.astype(np.float64) - batch) ** 2, axis=1)
+        mean = np.array([np.sum(marks**2) / self.clips for marks in drawn])
+        return Attacked(attacked, {"change_over_marks_db": 10 * np.log10(np.maximum(change, 1e-20) / mean)})
+
+    def claims(self, sample_rate: int) -> tuple[Claim, ...]:
+        """What changed has the mean energy of the marks that were drawn, times the strength."""
+        del sample_rate
+        wanted = 20 * math.log10(self.strength)
+        return (Claim("change_over_marks_db", wanted - 0.1, wanted + 0.1),)
 
 
 @dataclass(frozen=True, kw_only=True)
