@@ -22,6 +22,10 @@ Audio = NDArray[np.float32]
 Facts = Mapping[str, float]
 """What an attack learnt about one clip while it attacked it, by quantity; e.g. `{"bitrate_kbps": 63.8}`."""
 
+UNMARKED_FROM, UNMARKED_TO = "unmarked_from", "unmarked_to"
+"""Facts of an attack that takes the mark out of one stretch of a clip: the first sample of the stretch, and the one
+behind its last. Where a detector then sees the mark is held against them."""
+
 
 @dataclass(frozen=True)
 class Attacked:

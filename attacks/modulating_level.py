@@ -9,7 +9,16 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.attacks.base import Attack, Attacked, AttackError, Audio, Claim, parameter
+from sealproof.attacks.base import (
+    UNMARKED_FROM,
+    UNMARKED_TO,
+    Attack,
+    Attacked,
+    AttackError,
+    Audio,
+    Claim,
+    parameter,
+)
 from sealproof.attacks.dynamics import FRAME_MS, NEPER_DB, frame_gains_db, muted_percent
 
 
@@ -198,9 +207,10 @@ class Suppression(Attack):
         samples = batch.shape[1]
         count = max(1, round(samples * self.suppressed_percent / 100))
         kept = batch.copy()
-        for clip, rng in zip(kept, rngs, strict=True):
-            clip[self.place(samples, count, rng)] = 0
-        return Attacked(kept)
+        places = [self.place(samples, count, rng) for rng in rngs]
+        for clip, place in zip(kept, places, strict=True):
+            clip[place] = 0
+        return Attacked(kept, _stretches(places))
 
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The stated share is zero, and nothing else was altered."""
@@ -269,7 +279,7 @@ class LeadingSilence(Suppression):
     def place(self, samples: int, count: int, rng: np.random.Generator) -> slice:
         """The first samples."""
         del samples, rng
-        return slice(count)
+        return slice(0, count)
 
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The zeros are one part, at the beginning."""
@@ -299,6 +309,15 @@ class ScatteredSuppress(Suppression):
         """The zeros reach over most of the clip, where there are more than a few."""
         spread = (Claim("zeros_span_percent", low=50),) if self.suppressed_percent >= 0.1 else ()
         return (*super().claims(sample_rate), *spread)
+
+
+def _stretches(places: Sequence[slice | NDArray[np.int64]]) -> Mapping[str, NDArray[np.float64]]:
+    """Facts of places, one a clip, in which no mark is left; none where they are not one stretch."""
+    stretches = [(place.start, place.stop) for place in places if isinstance(place, slice)]
+    if len(stretches) < len(places):
+        return {}
+    first, behind = np.array(stretches, dtype=np.float64).reshape(-1, 2).T
+    return {UNMARKED_FROM: first, UNMARKED_TO: behind}
 
 
 def _cosine(samples: int, frequency_hz: float, sample_rate: int) -> NDArray[np.float64]:

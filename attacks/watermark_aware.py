@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.attacks.base import Attack, Attacked, AttackError, Audio, parameter
+from sealproof.attacks.base import UNMARKED_FROM, UNMARKED_TO, Attack, Attacked, AttackError, Audio, parameter
 from sealproof.attacks.claims import Claim
 from sealproof.attacks.knowledge import Knowledge, Watermarker
 from sealproof.attacks.parameters import Value
@@ -172,10 +172,11 @@ class Splice(Attack):
         del sample_rate
         spliced = batch.copy()
         length = max(1, round(batch.shape[1] * self.unmarked_percent / 100))
-        for clip, twin, rng in zip(spliced, knowledge.twins, rngs, strict=True):
-            start = int(rng.integers(batch.shape[1] - length + 1))
+        starts = [int(rng.integers(batch.shape[1] - length + 1)) for rng in rngs]
+        for clip, twin, start in zip(spliced, knowledge.twins, starts, strict=True):
             clip[start : start + length] = twin[start : start + length]
-        return Attacked(spliced)
+        first = np.array(starts, dtype=np.float64)
+        return Attacked(spliced, {UNMARKED_FROM: first, UNMARKED_TO: first + length})
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
         """Share of the clip from the first to the last sample that differs: of a marked clip, what was replaced."""

@@ -33,6 +33,7 @@ class AudioSealDetector:
 
     sample_rate = SAMPLE_RATE
     threshold = 0.5
+    frames_are_probabilities = True
 
     def __init__(self, net: Any, name: str) -> None:
         self.name = name

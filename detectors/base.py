@@ -90,7 +90,13 @@ def _check_field(name: str, value: object, dtype: np.dtype[np.generic], ndim: in
 
 
 class Detector(Protocol):
-    """Scores audio: how sure is it that a clip carries the watermark?"""
+    """Scores audio: how sure is it that a clip carries the watermark?
+
+    A detector whose frames are probabilities says so with a class attribute, `frames_are_probabilities = True`: frame i
+    of t is then P(watermarked) in [0, 1] of the i-th of t equal parts of the clip. It is judged by other rules of
+    decision besides its score, and by where in a clip it sees the mark. Without the attribute frames are taken for
+    evidence on a scale of the detector's own.
+    """
 
     @property
     def name(self) -> str:
@@ -123,6 +129,11 @@ class Detector(Protocol):
             DetectorError: The batch breaks a rule of `check_batch` or is shorter than the detector can take.
         """
         ...
+
+
+def frames_are_probabilities(detector: Detector) -> bool:
+    """Says whether a detector's frames are probabilities; see `Detector`."""
+    return bool(getattr(detector, "frames_are_probabilities", False))
 
 
 class Watermarker(Protocol):

@@ -1,6 +1,7 @@
 """A trained Keras model as a detector."""
 
 import hashlib
+from collections.abc import Callable
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -47,8 +48,7 @@ class Mimic:
     def detect(self, batch: Audio) -> Detection:
         """Score clips.
 
-        The network takes one length; longer clips are cut at the end and shorter ones are padded there with zeros, as
-        the study did.
+        See `forward` for clips of another length than the network takes.
 
         Args:
             batch: Float32 of shape (n, samples).
@@ -57,11 +57,7 @@ class Mimic:
             DetectorError: The batch is no audio, or the model's file is missing or not the one that was trained.
         """
         check_batch(batch, self.name)
-        n_samples: int = self._model.input_shape[1]
-        fitted = batch[:, :n_samples]
-        fitted = np.pad(fitted, ((0, 0), (0, n_samples - fitted.shape[1])))
-        scores = [self._forward(fitted[first : first + _BLOCK]) for first in range(0, len(fitted), _BLOCK)]
-        return Detection(np.concatenate(scores))
+        return Detection(self._forward(batch))
 
     @cached_property
     def _model(self) -> Any:
@@ -82,17 +78,30 @@ class Mimic:
         return keras.models.load_model(self._path, compile=False, safe_mode=True)
 
     @cached_property
-    def _function(self) -> Any:
-        import tensorflow as tf
+    def _forward(self) -> Callable[[Audio], Audio]:
+        return forward(self._model)
 
-        model = self._model
-        signature = tf.TensorSpec((None, model.input_shape[1]), tf.float32)
 
-        def forward(waveforms: Any) -> Any:
-            return model(waveforms, training=False)
+def forward(model: Any) -> Callable[[Audio], Audio]:
+    """Return what scores clips with a Keras model: (n, samples) float32 -> (n,) float32.
 
-        return tf.function(forward, input_signature=[signature])
+    A model that takes one length gets longer clips cut at the end and shorter ones padded there with zeros, as the
+    study did; one that takes any length gets them as they are.
+    """
+    import tensorflow as tf
 
-    def _forward(self, waveforms: Audio) -> Audio:
-        scores: Audio = self._function(waveforms).numpy()[:, 0]
-        return scores
+    n_samples: int | None = model.input_shape[1]
+
+    block = tf.function(
+        lambda waveforms: model(waveforms, training=False),
+        input_signature=[tf.TensorSpec((None, n_samples), tf.float32)],
+    )
+
+    def score(batch: Audio) -> Audio:
+        if n_samples is not None:
+            batch = batch[:, :n_samples]
+            batch = np.pad(batch, ((0, 0), (0, n_samples - batch.shape[1])))
+        blocks = [block(batch[at : at + _BLOCK]).numpy()[:, 0] for at in range(0, len(batch), _BLOCK)]
+        return np.concatenate(blocks)
+
+    return score

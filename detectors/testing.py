@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from sealproof.detectors.base import Audio, Bits, Detection, DetectorError, Scheme
+from sealproof.detectors.base import Audio, Bits, Detection, DetectorError, Scheme, frames_are_probabilities
 
 TOLERANCE = 1e-4
 """Largest absolute difference of a score, a frame or a sample that a clip's place in a batch may make."""
@@ -72,6 +72,9 @@ def _check_detection(scheme: Scheme, clips: Audio) -> None:
     if scheme.watermarker.message_bits:
         assert found.bits is not None, "detect must decode the message that embed takes"
         assert found.bits.shape[1] == scheme.watermarker.message_bits, "detect must decode as many bits as embed takes"
+    if frames_are_probabilities(scheme.detector):
+        assert found.frames is not None, "a detector whose frames are probabilities must have frames"
+        assert ((found.frames >= 0) & (found.frames <= 1)).all(), "frames that are probabilities must lie in [0, 1]"
     order = np.random.default_rng(0).permutation(len(clips))
     _assert_same(_detect(scheme, clips[order]), found, order, "detect depends on the batch's order")
     singles = [_detect(scheme, clips[i : i + 1]) for i in range(len(clips))]

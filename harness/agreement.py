@@ -5,8 +5,10 @@ watermark), so it is reported with coefficients that correct for it: Cohen's kap
 All take two vectors of decisions and, but for ``conditional_agreement``, treat both detectors alike. A coefficient that
 the data do not define is NaN, never 0 ("no agreement") and never 1 ("perfect").
 
-``estimate_...`` gives the same value with an interval; its ``groups`` and ``weights`` are those of ``intervals``. The
-bootstrap works on the 2 x 2 counts of each group.
+``estimate_...`` gives the same value with an interval; its ``groups`` are those of ``inputs.group_codes`` and its
+``weights`` those of ``bootstrap.group_weights``. The bootstrap works on the 2 x 2 counts of each group.
+
+The correlation of scores comes from ``rank_agreement``, tests from ``significance``.
 """
 
 from __future__ import annotations
@@ -16,28 +18,22 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from sealproof.harness.intervals import (
-    UNKNOWN,
-    Codes,
-    Estimate,
+from sealproof.harness.estimates import Estimate, estimate_rate, make_estimate
+from sealproof.harness.inputs import (
     Flags,
     Floats,
-    Interval,
     as_flags,
     as_groups,
-    as_scores,
     count_groups,
-    estimate_rate,
-    make_estimate,
-    midcounts,
-    percentile_interval,
     ratio,
+    require_same_clips,
     sum_by_group,
-    wider,
-    wilson,
 )
+from sealproof.harness.intervals import UNKNOWN, Interval, percentile_interval, wider, wilson
+from sealproof.harness.rank_agreement import estimate_spearman, spearman
+from sealproof.harness.significance import holm, mcnemar_exact
 
 __all__ = [
     "Estimate",
@@ -50,16 +46,12 @@ __all__ = [
     "estimate_mcc",
     "estimate_pabak",
     "estimate_spearman",
+    "holm",
     "mcc",
     "mcnemar_exact",
     "pabak",
     "spearman",
 ]
-
-_Block = NDArray[np.floating]
-
-_RANKS_AT_A_TIME = 1 << 22
-"""Clips x resamples that are ranked at once: it bounds the memory."""
 
 
 def agreement(a: ArrayLike, b: ArrayLike) -> float:
@@ -150,49 +142,6 @@ def conditional_agreement(
     """
     alike, selected = _alike_where(mimic, reference, is_watermarked, given)
     return float(ratio(np.count_nonzero(alike[selected]), np.count_nonzero(selected)))
-
-
-def spearman(scores_a: ArrayLike, scores_b: ArrayLike) -> float:
-    """Rank correlation of two detectors' scores: Pearson's correlation of their ranks, ties sharing the mean rank.
-
-    Whether both order the clips alike, on whatever scales and thresholds. Range [-1, 1], higher is more alike, 0 for
-    unrelated scores. NaN, "not defined", where a detector gives every clip the same score. (Spearman 1904, American
-    Journal of Psychology 15.)
-
-    Args:
-        scores_a: ``(n,)`` scores of one detector, without NaN.
-        scores_b: ``(n,)`` scores of the other.
-
-    Raises:
-        ValueError: If a score is NaN or the lengths differ.
-    """
-    first, second = _scores(scores_a, scores_b)
-    return float(_rank_correlations(first, second, np.zeros(first.size, dtype=np.intp), np.ones((1, 1)))[0])
-
-
-def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> float:
-    """Two-sided p value of the hypothesis that two detectors are right equally often, from clips only one got right.
-
-    Exact: under the hypothesis each such clip is a coin's toss. Range [0, 1]; 1 where there is no such clip. It takes
-    clips to be independent, so with several clips per recording it is somewhat too small; correct it for the number of
-    attacks (Holm). (McNemar 1947, Psychometrika 12; the exact form is the sign test.)
-
-    Args:
-        correct_a: ``(n,)`` booleans, where one detector is right.
-        correct_b: ``(n,)`` booleans, where the other is, on the same clips.
-
-    Raises:
-        ValueError: If these are not booleans of one length.
-    """
-    first, second = _decisions(correct_a, correct_b)
-    only_first, only_second = int(np.count_nonzero(first & ~second)), int(np.count_nonzero(~first & second))
-    n_discordant = only_first + only_second
-    ways = term = 1
-    for successes in range(min(only_first, only_second)):
-        term = term * (n_discordant - successes) // (successes + 1)
-        ways += term
-    # Whole numbers throughout: the p value is right to the last digit however many clips there are.
-    return min(1.0, 2 * ways / (1 << n_discordant))
 
 
 def estimate_agreement(
@@ -302,48 +251,10 @@ def estimate_conditional_agreement(
     return estimate_rate(alike[selected], codes[selected], weights, confidence)
 
 
-def estimate_spearman(
-    scores_a: ArrayLike, scores_b: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95
-) -> Estimate:
-    """Rank correlation of two detectors' scores with the cluster bootstrap's interval.
-
-    The bootstrap is exact: every resample is ranked anew. At a correlation of exactly 1 or -1 it has no width and no
-    formula stands in, so the interval is NaN there, "not known", rather than a point.
-
-    Args:
-        scores_a: ``(n,)`` scores of one detector, without NaN.
-        scores_b: ``(n,)`` scores of the other.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
-
-    Raises:
-        ValueError: If the arguments do not fit each other.
-    """
-    first, second = _scores(scores_a, scores_b)
-    codes = as_groups(groups, first.size, weights)
-    value = float(_rank_correlations(first, second, codes, np.ones((1, weights.shape[1])))[0])
-    if math.isnan(value) or 1 - abs(value) < 1e-12:
-        return make_estimate(value, UNKNOWN, codes)
-    replicates = _rank_correlations(first, second, codes, weights)
-    return make_estimate(value, percentile_interval(replicates, count_groups(codes), confidence), codes)
-
-
 def _decisions(a: ArrayLike, b: ArrayLike) -> tuple[Flags, Flags]:
     first, second = as_flags("a", a), as_flags("b", b)
-    _require_equal_length(first.size, second.size)
+    require_same_clips(first.size, second.size)
     return first, second
-
-
-def _scores(scores_a: ArrayLike, scores_b: ArrayLike) -> tuple[Floats, Floats]:
-    first, second = as_scores("scores_a", scores_a), as_scores("scores_b", scores_b)
-    _require_equal_length(first.size, second.size)
-    return first, second
-
-
-def _require_equal_length(n_first: int, n_second: int) -> None:
-    if n_first != n_second:
-        raise ValueError(f"Two detectors must be compared on the same clips. Got {n_first} and {n_second} of them.")
 
 
 def _alike_where(
@@ -424,41 +335,3 @@ def _with_margins_held(coefficient: Callable[[Floats], Floats], counts: Floats, 
     expected = ((neither + only_b) * (neither + only_a) + (only_a + both) * (only_b + both)) / n**2
     scale = 1 - expected if coefficient is _kappa else 2 * float(_margins_scale(counts)) / n**2
     return Interval(max(-1.0, (agreed.low - expected) / scale), min(1.0, (agreed.high - expected) / scale))
-
-
-def _rank_correlations(first: Floats, second: Floats, groups: Codes, weights: Floats) -> Floats:
-    """Return Spearman's correlation in every resample, ranked anew.
-
-    In single precision: ranks are whole or half numbers far below 2**24 and exact, sums of their products need not be.
-    """
-    if first.size == 0:
-        return np.full(weights.shape[0], np.nan)
-    precision: np.dtype[np.floating] = np.dtype(np.float32 if weights.shape[0] > 1 else np.float64)
-    n_groups = weights.shape[1]
-    counts_first = _centred_midcounts(first, groups, n_groups).astype(precision)
-    counts_second = _centred_midcounts(second, groups, n_groups).astype(precision)
-    by_group = weights.T.astype(precision)
-    columns = max(1, _RANKS_AT_A_TIME // first.size)
-    blocks = []
-    for start in range(0, weights.shape[0], columns):
-        block = np.ascontiguousarray(by_group[:, start : start + columns])
-        blocks.append(_correlation(counts_first @ block, counts_second @ block, block[groups]))
-    return np.concatenate(blocks)
-
-
-def _centred_midcounts(values: Floats, groups: Codes, n_groups: int) -> Floats:
-    """Count each group's clips below every clip, less half of the group's: ``(n, G)``.
-
-    Summed with the weights of a resample it is the clip's rank there less the mean rank, ties sharing theirs; and
-    centred like this, sums of ranks need no correction for a mean.
-    """
-    return midcounts(values, values, groups, n_groups) - np.bincount(groups, minlength=n_groups) / 2
-
-
-def _correlation(x: _Block, y: _Block, weights: _Block) -> Floats:
-    """Correlate the columns of two centred ``(n, b)`` matrices, weighted."""
-    weighted = weights * x
-    covariance = np.einsum("nb,nb->b", weighted, y)
-    variance_x = np.einsum("nb,nb->b", weighted, x)
-    variance_y = np.einsum("nb,nb->b", np.multiply(weights, y, out=weighted), y)
-    return np.clip(ratio(covariance, np.sqrt(variance_x) * np.sqrt(variance_y)), -1.0, 1.0)

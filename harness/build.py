@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sealproof.attacks.measure import snr_db
 from sealproof.detectors import get_scheme
 from sealproof.detectors.base import Scheme
 from sealproof.harness.audio_files import SAMPLE_RATE, Pcm, from_pcm, to_pcm, write_wav
@@ -17,7 +18,6 @@ from sealproof.harness.dataset import FACTS, MANIFEST, REQUEST, Dataset
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.files import TEMPORARY, read_json, sha256_file, write_json, write_text
 from sealproof.harness.manifest import CLEAN, WATERMARKED, Row, to_csv
-from sealproof.harness.metrics import snr_db
 from sealproof.harness.progress import progress
 from sealproof.harness.seeds import derive_seed
 from sealproof.harness.split import split_by_group
@@ -192,7 +192,7 @@ def _message(clip_id: str, n_bits: int, seed: int) -> NDArray[np.uint8]:
 
 def _snr_db(clean: Pcm, marked: Pcm) -> float | None:
     """Power of the clip over power of the watermark, in dB; None where the watermark rounded to nothing."""
-    ratio = float(snr_db(clean[None], marked[None])[0])
+    ratio = float(snr_db(from_pcm(clean)[None], from_pcm(marked)[None])[0])
     return round(ratio, 3) if np.isfinite(ratio) else None
 
 

@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
     train = _add(commands, "train", _train, "train a mimic of a dataset's detector")
     train.add_argument("dataset", type=Path, metavar="DIR")
-    train.add_argument("--mimic", metavar="NAME", help="default: all, see `sealproof list mimics`")
+    train.add_argument("--mimic", metavar="NAME", help="default: the best and the study's: `sealproof list mimics`")
     train.add_argument("--split", default="group", help="`group` (default), or `leaky`: the study's split by file")
     train.add_argument("--epochs", type=int, metavar="N", help="at most N (default: the network's own number)")
     train.add_argument("--force", action="store_true", help="train again even when it is there")
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     run = _add(commands, "run", _run, "attack the test clips, score them with every detector, write the tables")
     run.add_argument("dataset", type=Path, metavar="DIR")
     _run_options(run)
+    _quality(run)
     run.add_argument("--clips", type=int, metavar="N", help="at most N test pairs (default: all)")
 
     demo = _add(commands, "demo", _demo, "all of it on built-in music: build, train, run")
@@ -92,6 +93,27 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--clips", type=int, default=1000, metavar="N", help="default 1000")
     demo.add_argument("--dataset", type=Path, metavar="DIR", help="default data/demo-SCHEME")
     _run_options(demo)
+    _quality(demo)
+
+    study = _add(commands, "extract", _extract, "how faithful an imitation is, by what it may ask and how often")
+    study.add_argument("dataset", type=Path, metavar="DIR")
+    study.add_argument("--access", metavar="LIST", help="some of labels,decisions,scores (default: all)")
+    study.add_argument("--budget", metavar="LIST", help="numbers of clips it may know of (default 100,300,...,10000)")
+    study.add_argument("--clips", type=int, default=100, metavar="N", help="test pairs it is judged on (default 100)")
+    study.add_argument("--steps", type=int, default=1500, metavar="N", help="training steps of each (default 1500)")
+    _run_options(study)
+
+    report = _add(commands, "report", _report, "write a run's report: HTML, Markdown, LaTeX, a CSV of each figure")
+    report.add_argument("run", type=Path, metavar="RUN", help="a folder that `sealproof run` wrote")
+    report.add_argument("--out", type=Path, metavar="DIR", help="default: the run's folder")
+    report.add_argument("--dataset", type=Path, metavar="DIR", help="for clips to listen to (default: the run's own)")
+    report.add_argument("--examples", type=int, default=8, metavar="N", help="clips to listen to (default 8)")
+
+    compare = _add(commands, "compare", _compare, "compare two runs on the same clips, rate by rate")
+    compare.add_argument("before", type=Path, metavar="RUN_A", help="folder of the run before the change")
+    compare.add_argument("after", type=Path, metavar="RUN_B", help="folder of the run after it")
+    compare.add_argument("--out", type=Path, metavar="DIR", help="write compare.csv, compare.md and compare.html there")
+    compare.add_argument("--allowed-drop", type=float, default=0.05, metavar="X", help="default 0.05")
 
     weights = _add(commands, "weights", _weights, "get, check and import AudioSeal's weights, or your own")
     actions = weights.add_subparsers(required=True, metavar="ACTION", dest="action")
@@ -162,6 +184,11 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     _seed(parser)
 
 
+def _quality(parser: argparse.ArgumentParser) -> None:
+    text = "also measure some of pesq,stoi,zimtohrli on up to 32 pairs a cell (slow)"
+    parser.add_argument("--quality", default="", metavar="NAMES", help=text)
+
+
 def _build(options: argparse.Namespace) -> int:
     from sealproof.harness.build import ALL_CLIPS, BuildRequest, build_dataset
     from sealproof.harness.corpus import Corpus
@@ -229,11 +256,12 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from sealproof.detectors.mimics import get_mimic_recipe, list_mimics
+    from sealproof.detectors.mimics import get_mimic_recipe
     from sealproof.harness.dataset import Dataset
+    from sealproof.harness.session import BEST_AND_BASELINE
     from sealproof.harness.train_mimic import TrainRequest, train_mimic
 
-    names = [options.mimic] if options.mimic else list_mimics()
+    names = [options.mimic] if options.mimic else list(BEST_AND_BASELINE)
     requests = [TrainRequest(mimic=n, split=options.split, seed=options.seed, epochs=options.epochs) for n in names]
     for name in names:
         get_mimic_recipe(name)
@@ -242,6 +270,36 @@ def _train(options: argparse.Namespace) -> int:
         trained, is_new = train_mimic(dataset, request, force=options.force)
         _describe_mimic(trained.card, trained.name, is_new=is_new)
         print(f"  {'wrote' if is_new else 'already trained:'} {trained.folder}")
+    return OK
+
+
+def _extract(options: argparse.Namespace) -> int:
+    from sealproof.harness.dataset import Dataset
+    from sealproof.harness.errors import HarnessError
+    from sealproof.harness.extract import BUDGETS, ExtractRequest, extract
+    from sealproof.harness.queries import ACCESS
+
+    try:
+        budgets = BUDGETS if options.budget is None else tuple(int(each) for each in options.budget.split(","))
+    except ValueError as error:
+        msg = f"--budget must be whole numbers joined by commas. Got {options.budget!r}."
+        raise HarnessError(msg) from error
+    access = ACCESS if options.access is None else tuple(options.access.split(","))
+    request = ExtractRequest(
+        access=access,
+        budgets=budgets,
+        attacks=options.attacks,
+        n_clips=options.clips,
+        steps=options.steps,
+        seed=options.seed,
+    )
+    print(f"{'access':10} {'budget':>7} {'accuracy':>9} {'agreement':>10} {'kappa':>6} {'under attack':>13}")
+    for point in extract(Dataset.open(options.dataset), request, options.out):
+        print(
+            f"{point.access:10} {point.budget:7} {point.accuracy:9.3f} {point.agreement:10.3f} {point.kappa:6.3f} "
+            f"{point.agreement_attacked:13.3f}"
+        )
+    print(f"Wrote {options.out / 'extract.csv'}, {options.out / 'extract.png'}")
     return OK
 
 
@@ -273,7 +331,8 @@ def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int |
     from sealproof.harness.tables import thresholds_of, write_tables
     from sealproof.harness.text_table import LEGEND, terminal_table, thin_calibration_note
 
-    request = RunRequest(attacks=options.attacks, seed=options.seed, n_clips=n_clips)
+    quality = tuple(filter(None, options.quality.split(",")))
+    request = RunRequest(attacks=options.attacks, seed=options.seed, n_clips=n_clips, quality=quality)
     bench = open_bench(dataset, request)
     cells = cells_of(bench, request)
     if len(bench.subjects) == 1:
@@ -284,7 +343,7 @@ def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int |
     outcomes = [bench.run(cell) for cell in progress(cells, "attacking and scoring")]
     tables = write_tables(bench, outcomes, request.seed, options.out)
     print(f"\n{terminal_table(tables.rows)}\nAccuracy and agreement {LEGEND[FIXED]}; agreement is with the reference.")
-    print(f"Intervals and the other threshold rule are in the files.\n{thin_calibration_note(thresholds)}")
+    print(f"Intervals and the other rules are in the files.\n{thin_calibration_note(thresholds)}")
     print("Wrote " + ", ".join(str(path) for path in tables.files))
     failed = sum(outcome.error is not None for outcome in outcomes)
     return _fail(f"{failed} of {len(outcomes)} cells failed; see the end of the table.", FAILED) if failed else OK
@@ -305,6 +364,25 @@ def _demo(options: argparse.Namespace) -> int:
     dataset = demo_dataset(options.scheme, options.clips, options.seed, root)
     _describe(dataset.facts)
     return _run_dataset(dataset, options, None)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from sealproof.harness.report import write_report
+
+    written = write_report(options.run, options.out, options.dataset, options.examples)
+    print("\n".join(filter(None, [written.headline, written.note])))
+    print("Wrote " + ", ".join(str(path) for path in written.files))
+    return OK
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from sealproof.harness.compare import compare_runs
+
+    found = compare_runs(options.before, options.after, options.out, options.allowed_drop)
+    print("\n".join(found.lines()))
+    if found.files:
+        print("Wrote " + ", ".join(map(str, found.files)))
+    return FAILED if found.is_failure else OK
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -8,10 +8,10 @@ import numpy as np
 
 from sealproof.attacks.knowledge import Knowledge, Watermarker
 from sealproof.detectors import get_scheme
-from sealproof.detectors.base import Audio
+from sealproof.detectors.base import Audio, Scheme
 from sealproof.detectors.base import Watermarker as SchemeWatermarker
 from sealproof.harness.corpus import interleave_groups
-from sealproof.harness.dataset import Dataset
+from sealproof.harness.dataset import Dataset, Pair
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.seeds import derive_seed
 
@@ -46,12 +46,10 @@ class KnowledgeBase:
 
     @cached_property
     def _others(self) -> tuple[Audio, Audio]:
-        pairs = self._dataset.split("train")
-        if not pairs:
+        chosen = other_recordings(self._dataset)
+        if not chosen:
             msg = f"A watermark-aware attack needs training clips to draw from. {self._dataset.root} has none."
             raise HarnessError(msg)
-        order = interleave_groups([pair.group for pair in pairs], derive_seed(self._dataset.sha256, "others"))
-        chosen = [pairs[index] for index in sorted(order[:N_OTHERS])]
         return self._dataset.audio([pair.clean for pair in chosen]), self._dataset.audio(
             [pair.watermarked for pair in chosen]
         )
@@ -59,6 +57,18 @@ class KnowledgeBase:
     @cached_property
     def _watermarkers(self) -> Mapping[str, Watermarker]:
         return watermarkers(self._dataset.scheme)
+
+
+def other_recordings(dataset: Dataset) -> list[Pair]:
+    """Returns the pairs that attacks draw from; none where the dataset has no training clips."""
+    pairs = dataset.split("train")
+    order = interleave_groups([pair.group for pair in pairs], derive_seed(dataset.sha256, "others"))
+    return [pairs[index] for index in sorted(order[:N_OTHERS])]
+
+
+def known_schemes(scheme: str) -> list[Scheme]:
+    """Returns the schemes that an attacker of a scheme can mark with, that scheme first."""
+    return [get_scheme(name) for name in (scheme, *_SCHEMES)]
 
 
 def watermarkers(scheme: str) -> dict[str, Watermarker]:

@@ -11,10 +11,12 @@ from sealproof.detectors.base import Detector, Scheme
 from sealproof.detectors.mimic import Mimic
 from sealproof.harness.dataset import Dataset, Pair
 from sealproof.harness.files import sha256_file, sha256_json
+from sealproof.harness.knowledge import known_schemes, other_recordings
+from sealproof.harness.manifest import CLEAN, WATERMARKED
 from sealproof.harness.train_mimic import TrainedMimic
 from sealproof.harness.versions import package_versions
 
-_REVISION = 1
+_REVISION = 2
 """Raised when the run itself changes so that stored numbers no longer hold."""
 
 _NO_EFFECT = {"pandas", "sealproof"}
@@ -32,6 +34,7 @@ class Cell:
         split: Which split's pairs are attacked.
         labels: Which of clean and watermarked clips are attacked.
         clips_sha256: Hash of the audio that is attacked.
+        knowledge: Hash of what the attack knows besides the clips; empty for one that need not know more.
     """
 
     scheme: str
@@ -40,6 +43,7 @@ class Cell:
     split: str
     labels: tuple[str, ...]
     clips_sha256: str
+    knowledge: str = ""
 
     @property
     def id(self) -> str:
@@ -53,6 +57,7 @@ class Cell:
             [
                 _REVISION,
                 self.clips_sha256,
+                self.knowledge,
                 self.labels,
                 self.attack.id,
                 self.seed,
@@ -101,8 +106,18 @@ def clips_sha256(pairs: Sequence[Pair]) -> str:
 
 def matrix(dataset: Dataset, attacks: Sequence[Attack], pairs: Sequence[Pair], *, seed: int) -> list[Cell]:
     """Return the cells of a run on the test split."""
-    sha256 = clips_sha256(pairs)
-    return [Cell(dataset.scheme, attack, seed, "test", ("clean", "watermarked"), sha256) for attack in attacks]
+    sha256, labels = clips_sha256(pairs), (CLEAN, WATERMARKED)
+    knowledge = knowledge_sha256(dataset) if any(attack.needs_knowledge for attack in attacks) else ""
+    return [
+        Cell(dataset.scheme, attack, seed, "test", labels, sha256, knowledge if attack.needs_knowledge else "")
+        for attack in attacks
+    ]
+
+
+def knowledge_sha256(dataset: Dataset) -> str:
+    """Hash what watermark-aware attacks know: the recordings they draw from, and whose watermarks they add."""
+    schemes = [(scheme.name, scheme.version, _code(type(scheme))) for scheme in known_schemes(dataset.scheme)]
+    return sha256_json([schemes, clips_sha256(other_recordings(dataset))])
 
 
 def params_text(params: Mapping[str, object]) -> str:

@@ -1,7 +1,7 @@
 """The one loop: attack a cell's clips, measure what the attack did, score with every detector, keep the result."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from sealproof.attacks import get_attack
 from sealproof.attacks.base import Attacked, AttackError
-from sealproof.attacks.measure import is_noop, snr_db
+from sealproof.attacks.measure import is_noop
 from sealproof.attacks.verification import Verification, verify
 from sealproof.detectors.base import Audio, DetectorError
+from sealproof.harness.corpus import interleave_groups
 from sealproof.harness.dataset import Dataset, Pair
 from sealproof.harness.knowledge import KnowledgeBase
-from sealproof.harness.manifest import CLEAN
+from sealproof.harness.manifest import CLEAN, WATERMARKED
 from sealproof.harness.matrix import Cell, Subject, clips_sha256
+from sealproof.harness.perceptual import N_PAIRS, perceptual_quality
+from sealproof.harness.quality import WAVEFORM_METRICS, waveform_quality
+from sealproof.harness.scoring import Scored, Stretches, score, unmarked_stretches
 from sealproof.harness.seeds import derive_seed
 from sealproof.harness.store import CellStore, Measured, Scores
 from sealproof.harness.verify import as_json, join_attacked
@@ -59,19 +63,28 @@ class Bench:
         pairs: The pairs of the test split that are attacked.
         subjects: The reference detector and the mimics.
         store: What is finished already.
+        perceptual: Slow metrics of the attacked audio that are measured too, some of `PERCEPTUAL_METRICS`.
     """
 
-    def __init__(self, dataset: Dataset, pairs: Sequence[Pair], subjects: Sequence[Subject], store: CellStore) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        pairs: Sequence[Pair],
+        subjects: Sequence[Subject],
+        store: CellStore,
+        perceptual: Sequence[str] = (),
+    ) -> None:
         """Put a bench together; nothing is loaded yet."""
         self.dataset = dataset
         self.pairs = pairs
         self.subjects = subjects
         self.store = store
+        self.perceptual = tuple(perceptual)
         self._knowledge = KnowledgeBase(dataset)
 
     def finished(self, cell: Cell) -> Outcome | None:
         """Return a cell's outcome from the store, or None when something of it is still to be done."""
-        measured = self.store.measured(cell)
+        measured = self.store.measured(cell, self._perceptual(cell))
         scores = {subject.name: self.store.scores(cell, subject) for subject in self.subjects}
         whole = {name: found for name, found in scores.items() if found is not None}
         if measured is None or len(whole) < len(scores):
@@ -99,37 +112,51 @@ class Bench:
         sha256 = clips_sha256(self._pairs("calibration"))
         return Cell(self.dataset.scheme, get_attack("identity"), seed, "calibration", (CLEAN,), sha256)
 
+    def attacked(self, cell: Cell, pairs: Sequence[Pair]) -> Audio:
+        """Return clips as a cell attacks them, to be heard: (labels x pairs, samples'), label by label.
+
+        They are those that a run scores, bit for bit: what an attack makes of a clip rests on that clip and its seed.
+        """
+        with ThreadPoolExecutor(_N_THREADS) as workers:
+            return self._attack_block(cell, pairs, workers, (), first=False).audio
+
     def _pairs(self, split: str) -> Sequence[Pair]:
         return self.pairs if split == "test" else self.dataset.split(split)
 
+    def _perceptual(self, cell: Cell) -> Sequence[str]:
+        """Name the slow metrics that are measured in a cell: of what was not attacked they say nothing."""
+        return self.perceptual if cell.split == "test" else ()
+
     def _run(self, cell: Cell) -> Outcome:
         missing = [subject for subject in self.subjects if self.store.scores(cell, subject) is None]
-        measured: list[_Attacked] = []
-        detected: dict[str, list[_Detected]] = {subject.name: [] for subject in missing}
-        for attacked in self._attacked_blocks(cell):
-            measured.append(attacked)
+        blocks: list[_Block] = []
+        scored: dict[str, list[Scored]] = {subject.name: [] for subject in missing}
+        for block in self._attacked_blocks(cell):
+            n_pairs = len(block.audio) // len(cell.labels)
+            is_watermarked = np.repeat([label == WATERMARKED for label in cell.labels], n_pairs)
             for subject in missing:
-                detected[subject.name].append(_detect(subject, attacked.audio))
+                scored[subject.name].append(score(subject, block.audio, is_watermarked, block.unmarked))
             # The audio has been scored: keeping it would hold every clip of the cell in memory.
-            measured[-1] = attacked._replace(audio=attacked.audio[:0])
-        measure = _join_measured(measured, len(cell.labels))
+            blocks.append(block._replace(audio=block.audio[:0]))
+        measured = _join_measured(blocks, len(cell.labels))
         for subject in missing:
-            self.store.put_scores(cell, subject, _join_scores(detected[subject.name], len(cell.labels), subject))
-        self.store.put_measured(cell, measure)
+            self.store.put_scores(cell, subject, _join_scores(scored[subject.name], len(cell.labels), subject))
+        self.store.put_measured(cell, measured)
         self.store.put_failure(cell, None)
         done = self.finished(cell)
         assert done is not None  # noqa: S101 - it has just been written
         return done
 
-    def _attacked_blocks(self, cell: Cell) -> "Iterator[_Attacked]":
+    def _attacked_blocks(self, cell: Cell) -> "Iterator[_Block]":
         """Yield the attacked blocks; the next one is attacked while the detectors score this one."""
         pairs = self._pairs(cell.split)
+        heard = _spread(pairs) if self._perceptual(cell) else set()
         starts = list(range(0, len(pairs), _BLOCK))
         with ThreadPoolExecutor(_N_THREADS) as workers, ThreadPoolExecutor(1) as ahead:
 
-            def submit(start: int) -> "Future[_Attacked]":
+            def submit(start: int) -> "Future[_Block]":
                 block = pairs[start : start + _BLOCK]
-                return ahead.submit(self._attack_block, cell, block, workers, first=start == 0)
+                return ahead.submit(self._attack_block, cell, block, workers, heard, first=start == 0)
 
             pending = submit(starts[0])
             for following in [*starts[1:], None]:
@@ -139,8 +166,8 @@ class Bench:
                 yield block
 
     def _attack_block(
-        self, cell: Cell, pairs: Sequence[Pair], workers: ThreadPoolExecutor, *, first: bool
-    ) -> "_Attacked":
+        self, cell: Cell, pairs: Sequence[Pair], workers: ThreadPoolExecutor, heard: Collection[str], *, first: bool
+    ) -> "_Block":
         rows = [getattr(pair, label) for label in cell.labels for pair in pairs]
         before = self.dataset.audio(rows)
         # A clip and its twin get the same seed, so that the watermark stays the only difference between them.
@@ -148,20 +175,33 @@ class Bench:
         knows = cell.attack.needs_knowledge
         # Of a clip that carries no mark the twin is the clip itself.
         twins = self.dataset.audio([pair.clean for _ in cell.labels for pair in pairs]) if knows else before
+        parts = [slice(at, at + _TASK) for at in range(0, len(rows), _TASK)]
         started = time.perf_counter()
-        tasks = [
-            workers.submit(
-                self._attack_task, cell, before[at : at + _TASK], twins[at : at + _TASK], seeds[at : at + _TASK]
-            )
-            for at in range(0, len(rows), _TASK)
-        ]
+        tasks = [workers.submit(self._attack_task, cell, before[part], twins[part], seeds[part]) for part in parts]
         attacked = join_attacked([task.result() for task in tasks])
         seconds = time.perf_counter() - started
-        after = attacked.audio
-        comparable = cell.attack.keeps_alignment and after.shape == before.shape
-        snr = snr_db(before, after) if comparable else np.full(len(rows), np.nan)
+        is_heard = np.array([row.clip_id in heard for row in rows])
+        quality = self._quality(cell, before, attacked.audio, is_heard, workers)
         verification = self._verified(cell, before, attacked, len(pairs)) if first else None
-        return _Attacked(after, snr, is_noop(before, after), seconds, verification)
+        unmarked = unmarked_stretches(cell.attack, attacked)
+        return _Block(attacked.audio, quality, is_noop(before, attacked.audio), seconds, verification, unmarked)
+
+    def _quality(
+        self, cell: Cell, before: Audio, after: Audio, is_heard: NDArray[np.bool_], workers: ThreadPoolExecutor
+    ) -> dict[str, NDArray[np.float64]]:
+        """Measure how far clips are from what they were; NaN throughout where the attack moved them in time."""
+        perceptual, rate = self._perceptual(cell), self.dataset.facts["sample_rate"]
+        found = {name: np.full(len(before), np.nan) for name in (*WAVEFORM_METRICS, *perceptual)}
+        if not cell.attack.keeps_alignment or after.shape != before.shape:
+            return found
+        parts = [slice(at, at + _TASK) for at in range(0, len(before), _TASK)]
+        tasks = [workers.submit(waveform_quality, before[part], after[part], rate) for part in parts]
+        for part, task in zip(parts, tasks, strict=True):
+            for name, values in task.result().items():
+                found[name][part] = values
+        for name in perceptual:
+            found[name][is_heard] = perceptual_quality(name, before[is_heard], after[is_heard], rate)
+        return found
 
     def _attack_task(self, cell: Cell, before: Audio, twins: Audio, seeds: Sequence[int]) -> Attacked:
         knowledge = self._knowledge.about(twins) if cell.attack.needs_knowledge else None
@@ -181,26 +221,19 @@ class Bench:
         return verification
 
 
-class _Attacked(NamedTuple):
+class _Block(NamedTuple):
     audio: Audio
-    snr_db: NDArray[np.float64]
+    quality: dict[str, NDArray[np.float64]]
     is_noop: NDArray[np.bool_]
     seconds: float
     verification: Verification | None
+    unmarked: Stretches | None
 
 
-class _Detected(NamedTuple):
-    score: NDArray[np.float32]
-    bits: NDArray[np.uint8]
-    seconds: float
-
-
-def _detect(subject: Subject, audio: Audio) -> _Detected:
-    detector = subject.load()
-    started = time.perf_counter()
-    detection = detector.detect(audio)
-    bits = detection.bits if detection.bits is not None else np.zeros((len(audio), 0), dtype=np.uint8)
-    return _Detected(detection.score, bits, time.perf_counter() - started)
+def _spread(pairs: Sequence[Pair]) -> set[str]:
+    """Choose the clips of which slow metrics are measured, of as many groups as there are."""
+    order = interleave_groups([pair.group for pair in pairs], derive_seed("perceptual"))
+    return {pairs[index].clip_id for index in order[:N_PAIRS]}
 
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
@@ -212,21 +245,24 @@ def _by_label(blocks: Sequence[NDArray[_Scalar]], n_labels: int) -> NDArray[_Sca
     return np.concatenate(parts, axis=1)
 
 
-def _join_measured(blocks: list[_Attacked], n_labels: int) -> Measured:
+def _join_measured(blocks: list[_Block], n_labels: int) -> Measured:
     verification = blocks[0].verification
     assert verification is not None  # noqa: S101 - the first block is verified
     return Measured(
-        _by_label([block.snr_db for block in blocks], n_labels),
+        {name: _by_label([block.quality[name] for block in blocks], n_labels) for name in blocks[0].quality},
         _by_label([block.is_noop for block in blocks], n_labels),
         as_json(verification),
         sum(block.seconds for block in blocks),
     )
 
 
-def _join_scores(blocks: list[_Detected], n_labels: int, subject: Subject) -> Scores:
+def _join_scores(parts: list[Scored], n_labels: int, subject: Subject) -> Scores:
+    means = [part.mean_probability for part in parts if part.mean_probability is not None]
     return Scores(
-        _by_label([block.score for block in blocks], n_labels),
-        _by_label([block.bits for block in blocks], n_labels),
+        _by_label([part.score for part in parts], n_labels),
+        _by_label([part.bits for part in parts], n_labels),
         subject.load().threshold,
-        sum(block.seconds for block in blocks),
+        sum(part.seconds for part in parts),
+        _by_label(means, n_labels) if means else np.zeros((n_labels, 0), dtype=np.float32),
+        _by_label([part.frame_iou for part in parts], n_labels),
     )

@@ -13,14 +13,17 @@ from sealproof.harness.dataset import Dataset, Pair
 from sealproof.harness.demo_corpus import DemoCorpus
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.matrix import Cell, matrix, subjects_of
+from sealproof.harness.perceptual import check_metrics
 from sealproof.harness.run import Bench
 from sealproof.harness.seeds import derive_seed
+from sealproof.harness.shipped import shipped_mimics
 from sealproof.harness.store import CellStore
 from sealproof.harness.train_mimic import TrainRequest, train_mimic, trained_mimics
 
 DEFAULT_ATTACKS = "fast"
 DEFAULT_OUT = Path("results")
-DEMO_MIMICS = ("seed_cnn", "spectrogram_cnn")
+BEST_AND_BASELINE = ("distilled_cnn", "seed_cnn")
+"""What is trained by default: the mimic that replicates best, and the study's own."""
 DEMO_CLIPS = 1000
 
 
@@ -32,17 +35,20 @@ class RunRequest:
         attacks: A preset's name or a TOML file.
         seed: Decides what random attacks draw.
         n_clips: At most this many test pairs, spread over the groups; None for all.
+        quality: Slow metrics of the attacked audio that are measured too: some of `PERCEPTUAL_METRICS`.
     """
 
     attacks: str = DEFAULT_ATTACKS
     seed: int = 0
     n_clips: int | None = None
+    quality: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse an impossible number of clips."""
+        """Refuse an impossible number of clips, and metrics that cannot be measured here."""
         if self.n_clips is not None and self.n_clips < 1:
             msg = f"--clips must be at least 1. Got {self.n_clips}."
             raise HarnessError(msg)
+        check_metrics(self.quality)
 
 
 def open_bench(dataset: Dataset, request: RunRequest) -> Bench:
@@ -54,7 +60,10 @@ def open_bench(dataset: Dataset, request: RunRequest) -> Bench:
     scheme = get_scheme(dataset.scheme)
     make_ready(scheme)
     pairs = _selection(dataset.split("test"), request)
-    return Bench(dataset, pairs, subjects_of(scheme, trained_mimics(dataset)), CellStore(dataset.root / "cells"))
+    trained = trained_mimics(dataset)
+    ready = [mimic for mimic in shipped_mimics(dataset) if mimic.name not in {each.name for each in trained}]
+    subjects = subjects_of(scheme, sorted([*trained, *ready], key=lambda mimic: mimic.name))
+    return Bench(dataset, pairs, subjects, CellStore(dataset.root / "cells"), request.quality)
 
 
 def cells_of(bench: Bench, request: RunRequest) -> list[Cell]:
@@ -75,8 +84,10 @@ def _selection(pairs: tuple[Pair, ...], request: RunRequest) -> tuple[Pair, ...]
 
 
 def demo_dataset(scheme: str, n_clips: int, seed: int, root: Path) -> Dataset:
-    """Build the demo dataset and train the demo's mimics, or return what is already there."""
+    """Build the demo dataset and train its mimics, or return what is already there; what ships is not trained again."""
     dataset, _ = build_dataset(DemoCorpus(), BuildRequest(scheme=scheme, n_clips=n_clips, seed=seed), root)
-    for mimic in DEMO_MIMICS:
-        train_mimic(dataset, TrainRequest(mimic=mimic, seed=seed))
+    shipped = {mimic.name for mimic in shipped_mimics(dataset)}
+    for mimic in BEST_AND_BASELINE:
+        if mimic not in shipped:
+            train_mimic(dataset, TrainRequest(mimic=mimic, seed=seed))
     return dataset

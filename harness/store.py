@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,8 +12,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.harness.files import write_atomically
+from sealproof.harness.files import sha256_json, write_atomically
 from sealproof.harness.matrix import Cell, Subject
+from sealproof.harness.perceptual import N_PAIRS, PERCEPTUAL_METRICS, metric_version
+from sealproof.harness.quality import WAVEFORM_METRICS
+
+_FACTS = ("is_noop", "verification", "attack_s")
+"""What an entry of `Measured` holds beside its quality."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +26,14 @@ class Measured:
     """What was measured on the attacked audio itself; arrays are (labels, clips).
 
     Attributes:
-        snr_db: Audio before against what the attack added; NaN where the attack moves the audio in time.
+        quality: By metric, how far the attacked clips are from the clips before; NaN where a metric is not defined: the
+            attack moves the audio in time, say, or the clip is not among the few that a slow metric is measured of.
         is_noop: The attack returned the clip bit for bit.
         verification: The attack's claims and what was measured, as JSON; see `harness.verify`.
         attack_s: Seconds the attack took, for all clips.
     """
 
-    snr_db: NDArray[np.float64]
+    quality: dict[str, NDArray[np.float64]]
     is_noop: NDArray[np.bool_]
     verification: str
     attack_s: float
@@ -41,12 +48,18 @@ class Scores:
         bits: (labels, clips, bits) decoded messages; no bits where the scheme has none.
         threshold: The detector's fixed threshold.
         detect_s: Seconds the detector took, for all clips.
+        mean_probability: Mean of the probabilities that the detector gives the frames of a clip, in [0, 1]; of shape
+            (labels, 0) where its frames are none.
+        frame_iou: How well the frames that it takes for watermarked fit the part of the clip that is, in [0, 1]; NaN
+            where the whole clip is, or none of it.
     """
 
     score: NDArray[np.float32]
     bits: NDArray[np.uint8]
     threshold: float
     detect_s: float
+    mean_probability: NDArray[np.float32]
+    frame_iou: NDArray[np.float64]
 
 
 class CellStore:
@@ -56,24 +69,49 @@ class CellStore:
         """Use `root`, which is made when the first entry is written."""
         self._root = root
 
-    def measured(self, cell: Cell) -> Measured | None:
-        """Return what was measured in a cell, or None when it is not finished."""
-        arrays = self._read(self._path(cell, "attack", cell.key), Measured)
+    def measured(self, cell: Cell, perceptual: Sequence[str] = ()) -> Measured | None:
+        """Return what was measured in a cell, or None when it is not finished.
+
+        Args:
+            cell: The cell.
+            perceptual: The slow metrics that were asked for, some of `PERCEPTUAL_METRICS`. Others that the store holds
+                from an earlier run are left out, so that what a run says depends on what it was asked for alone.
+        """
+        arrays = self._read(self._path(cell, "attack", cell.key), (*_FACTS, *WAVEFORM_METRICS))
         if arrays is None:
             return None
-        verification, attack_s = str(arrays["verification"]), float(arrays["attack_s"])
-        return Measured(arrays["snr_db"], arrays["is_noop"], verification, attack_s)
+        quality = {metric: arrays[metric] for metric in WAVEFORM_METRICS}
+        for metric in perceptual:
+            slow = self._read(self._quality_path(cell, metric), ("values",))
+            if slow is None:
+                return None
+            quality[metric] = slow["values"]
+        return Measured(quality, arrays["is_noop"], str(arrays["verification"]), float(arrays["attack_s"]))
 
     def scores(self, cell: Cell, subject: Subject) -> Scores | None:
         """Return a detector's scores in a cell, or None when they are not finished."""
-        arrays = self._read(self._path(cell, subject.name, subject.key(cell)), Scores)
+        names = tuple(field.name for field in fields(Scores))
+        arrays = self._read(self._path(cell, subject.name, subject.key(cell)), names)
         if arrays is None:
             return None
-        return Scores(arrays["score"], arrays["bits"], float(arrays["threshold"]), float(arrays["detect_s"]))
+        return Scores(
+            arrays["score"],
+            arrays["bits"],
+            float(arrays["threshold"]),
+            float(arrays["detect_s"]),
+            arrays["mean_probability"],
+            arrays["frame_iou"],
+        )
 
     def put_measured(self, cell: Cell, measured: Measured) -> None:
-        """Keep what was measured in a cell."""
-        self._write(self._path(cell, "attack", cell.key), measured.__dict__)
+        """Keep what was measured in a cell; each slow metric in an entry of its own, so that it can come later."""
+        for metric in PERCEPTUAL_METRICS:
+            if metric in measured.quality:
+                self._write(self._quality_path(cell, metric), {"values": measured.quality[metric]})
+        arrays: dict[str, object] = {metric: measured.quality[metric] for metric in WAVEFORM_METRICS}
+        for name in _FACTS:
+            arrays[name] = getattr(measured, name)
+        self._write(self._path(cell, "attack", cell.key), arrays)
 
     def put_scores(self, cell: Cell, subject: Subject, scores: Scores) -> None:
         """Keep a detector's scores in a cell."""
@@ -94,11 +132,14 @@ class CellStore:
     def _path(self, cell: Cell, subject: str, key: str) -> Path:
         return self._root / f"{cell.split}-{cell.id}" / f"{subject}.{key[:24]}.npz"
 
+    def _quality_path(self, cell: Cell, metric: str) -> Path:
+        return self._path(cell, metric, sha256_json([cell.key, metric, metric_version(metric), N_PAIRS]))
+
     def _failure_path(self, cell: Cell) -> Path:
         return self._root / f"{cell.split}-{cell.id}" / f"failed.{cell.key[:24]}.json"
 
     @staticmethod
-    def _read(path: Path, kind: type[Measured] | type[Scores]) -> dict[str, NDArray[Any]] | None:
+    def _read(path: Path, needed: Sequence[str]) -> dict[str, NDArray[Any]] | None:
         try:
             content = path.read_bytes()
         except FileNotFoundError:
@@ -106,7 +147,7 @@ class CellStore:
         try:
             # From memory: whatever is raised below is about the content, and never about the disk.
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return {field.name: arrays[field.name] for field in fields(kind)}
+                return {name: arrays[name] for name in needed}
         except (EOFError, KeyError, OSError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error):
             # Damaged from outside: worth no more than a cell that was never run.
             path.unlink(missing_ok=True)

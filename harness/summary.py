@@ -1,23 +1,43 @@
 """From scores to table rows: the schema of summary.csv and what each of its metrics is taken over."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass, fields, replace
+from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sealproof.harness import agreement, metrics
+from sealproof.harness import agreement, localisation, message, metrics
+from sealproof.harness.bootstrap import group_weights
 from sealproof.harness.dataset import Dataset, Pair, messages
-from sealproof.harness.intervals import Estimate, Floats, group_codes, group_weights
+from sealproof.harness.decision_rules import BEST, CALIBRATED, FIXED, Thresholds, alternative_decisions, calibrate
+from sealproof.harness.estimates import Estimate, estimate_median_of_defined, make_estimate
+from sealproof.harness.inputs import Flags, Floats, group_codes
+from sealproof.harness.intervals import UNKNOWN
+from sealproof.harness.manifest import CLEAN, WATERMARKED
 from sealproof.harness.matrix import Subject, params_text
 from sealproof.harness.run import Outcome
+from sealproof.harness.schema import METRICS
 from sealproof.harness.seeds import derive_seed
 from sealproof.harness.store import Scores
 from sealproof.harness.train_mimic import TARGET_FPR
 
-FIXED, CALIBRATED = "fixed", "fpr_1pct"
-"""Threshold rules: the detector's own, and the one with 1 % false positives on clean calibration clips."""
+__all__ = [
+    "CALIBRATED",
+    "FIXED",
+    "SUMMARY_COLUMNS",
+    "Summariser",
+    "SummaryRow",
+    "Thresholds",
+    "as_record",
+    "calibrate",
+    "with_holm",
+]
+
+MCNEMAR = "mcnemar_p"
+"""Metric that `with_holm` adjusts."""
+
+_Found = tuple[str, str, Estimate]
+"""Threshold rule, metric and estimate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +51,8 @@ class SummaryRow:
         params: Its parameters, `name=value` joined by `;`.
         detector: Whose number it is; empty for a number about the attacked audio.
         role: `reference`, `mimic`, or `attack` for a number about the attacked audio.
-        threshold_rule: `fixed`, `fpr_1pct`, or empty where no threshold is involved.
-        metric: Name of the metric.
+        threshold_rule: Name of the rule; empty where no threshold is involved. See `schema.THRESHOLD_RULES`.
+        metric: Name of the metric. See `schema.METRICS`.
         value: The estimate; empty where it is not defined.
         ci_low: Lower end of the 95 % interval; empty where it is not defined.
         ci_high: Upper end.
@@ -64,40 +84,6 @@ _NOTHING = Estimate(np.nan, np.nan, np.nan, 0, 0)
 SUMMARY_COLUMNS = tuple(field.name for field in fields(SummaryRow))
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """A detector's thresholds.
-
-    Attributes:
-        fixed: The detector's own.
-        calibrated: The one with at most 1 % false positives on the calibration split's clean clips.
-        n_negatives: Number of those clips.
-    """
-
-    fixed: float
-    calibrated: float
-    n_negatives: int
-
-    @property
-    def fpr_support(self) -> bool:
-        """Say whether there are enough clean calibration clips for 1 %."""
-        return metrics.fpr_support(self.n_negatives, TARGET_FPR)
-
-    def by_rule(self) -> dict[str, float]:
-        """Return the thresholds by the rules' names."""
-        return {FIXED: self.fixed, CALIBRATED: self.calibrated}
-
-
-def calibrate(outcome: Outcome) -> dict[str, Thresholds]:
-    """Return every detector's thresholds from the calibration cell."""
-    return {
-        name: Thresholds(
-            scores.threshold, metrics.threshold_at_fpr(scores.score[0], TARGET_FPR), int(scores.score[0].size)
-        )
-        for name, scores in outcome.scores.items()
-    }
-
-
 class Summariser:
     """Turns outcomes into rows; holds what all cells of a run share."""
 
@@ -105,10 +91,10 @@ class Summariser:
         self, dataset: Dataset, pairs: Sequence[Pair], subjects: Sequence[Subject], thresholds: Mapping[str, Thresholds]
     ) -> None:
         """Prepare the truth, the groups and the resamples."""
-        self._dataset = dataset
+        self._dataset_name = dataset.name
         self._subjects = subjects
         self._thresholds = thresholds
-        self._pairs = pairs
+        self._messages = messages([pair.watermarked for pair in pairs])
         codes, names = group_codes([pair.group for pair in pairs])
         self._clip_groups = codes
         self._groups = np.concatenate([codes, codes])
@@ -117,65 +103,97 @@ class Summariser:
         seed = derive_seed(dataset.facts["seed"], "bootstrap")
         self._weights: Floats = group_weights(len(names), seed=seed)
 
-    @cached_property
-    def _messages(self) -> NDArray[np.uint8]:
-        return messages([pair.watermarked for pair in self._pairs])
-
     def rows(self, outcome: Outcome) -> Iterator[SummaryRow]:
-        """Yield the rows of one cell; a failed cell has one row, which says why."""
+        """Yield the rows of one cell; a failed cell has one row, which says why.
+
+        P values are those of the one cell; `with_holm` adjusts them for the number of attacks.
+        """
         if outcome.error is not None:
             yield self._row(outcome, "", "attack", "", "", _NOTHING)
             return
         yield from self._attack_rows(outcome)
+        decisions = {
+            subject.name: self._decisions(outcome.scores[subject.name], subject.name) for subject in self._subjects
+        }
         for subject in self._subjects:
-            yield from self._detector_rows(outcome, subject)
-        reference = self._subjects[0]
-        for subject in self._subjects[1:]:
-            yield from self._agreement_rows(outcome, subject, reference)
+            found = (self._rates(decisions[subject.name]), self._measures(outcome.scores[subject.name]))
+            for rule, metric, estimate in chain(*found):
+                yield self._row(outcome, subject.name, subject.role, rule, metric, estimate)
+        reference, *mimics = self._subjects
+        for mimic in mimics:
+            shared = self._agreement(decisions[mimic.name], decisions[reference.name])
+            alike = self._likeness(outcome.scores[mimic.name], outcome.scores[reference.name])
+            for rule, metric, estimate in chain(shared, alike):
+                yield self._row(outcome, mimic.name, mimic.role, rule, metric, estimate)
 
     def _attack_rows(self, outcome: Outcome) -> Iterator[SummaryRow]:
         assert outcome.measured is not None  # noqa: S101 - the cell did not fail
-        snrs = outcome.measured.snr_db.ravel()
-        if np.isfinite(snrs).any():
-            estimate = metrics.estimate_snr_db(snrs, self._groups, self._weights)
-            yield self._row(outcome, "", "attack", "", "snr_db", estimate)
+        for metric, values in outcome.measured.quality.items():
+            if np.isfinite(values).any():
+                estimate = estimate_median_of_defined(values.ravel(), self._groups, self._weights)
+                yield self._row(outcome, "", "attack", "", metric, estimate)
 
-    def _detector_rows(self, outcome: Outcome, subject: Subject) -> Iterator[SummaryRow]:
-        scores = outcome.scores[subject.name]
+    def _decisions(self, scores: Scores, name: str) -> dict[str, Flags]:
+        """Decide by every rule: (2 x clips,) by rule."""
         flat = scores.score.ravel()
-        common = (self._groups, self._weights)
-        for rule, threshold in self._thresholds[subject.name].by_rule().items():
-            for metric, estimate in (
-                ("accuracy", metrics.estimate_accuracy(flat, self._truth, threshold, *common)),
-                ("tpr", metrics.estimate_tpr(flat, self._truth, threshold, *common)),
-                ("fpr", metrics.estimate_fpr(flat, self._truth, threshold, *common)),
-            ):
-                yield self._row(outcome, subject.name, subject.role, rule, metric, estimate)
-        yield self._row(
-            outcome, subject.name, subject.role, "", "auc", metrics.estimate_auc(flat, self._truth, *common)
-        )
+        thresholds = {**self._thresholds[name].by_rule(), BEST: metrics.best_threshold(flat, self._truth)}
+        decisions = {rule: metrics.decide(flat, threshold) for rule, threshold in thresholds.items()}
+        alternatives = alternative_decisions(scores, self._messages)
+        return {**decisions, **{rule: says.ravel() for rule, says in alternatives.items()}}
+
+    def _rates(self, decisions: Mapping[str, Flags]) -> Iterator[_Found]:
+        """Yield what is taken over decisions, by every rule."""
+        for rule, says in decisions.items():
+            # A decision is a score, too: of 0 or 1, with a threshold between them.
+            common = (says, self._truth, 0.5, self._groups, self._weights)
+            yield rule, "accuracy", metrics.estimate_accuracy(*common)
+            yield rule, "balanced_accuracy", metrics.estimate_balanced_accuracy(*common)
+            yield rule, "tpr", metrics.estimate_tpr(*common)
+            yield rule, "fpr", metrics.estimate_fpr(*common)
+
+    def _measures(self, scores: Scores) -> Iterator[_Found]:
+        """Yield what is taken over scores, messages and frames: no rule is involved."""
+        flat, groups, weights = scores.score.ravel(), self._groups, self._weights
+        yield "", "auc", metrics.estimate_auc(flat, self._truth, groups, weights)
+        yield "", "eer", metrics.estimate_eer(flat, self._truth, groups, weights)
+        yield "", "tpr_at_fpr_1pct", metrics.estimate_tpr_at_fpr(flat, self._truth, TARGET_FPR, groups, weights)
         if scores.bits.shape[-1]:
-            bits = metrics.estimate_bit_accuracy(scores.bits[1], self._messages, self._clip_groups, self._weights)
-            yield self._row(outcome, subject.name, subject.role, "", "bit_accuracy", bits)
+            common = (scores.bits[1], self._messages, self._clip_groups, weights)
+            yield "", "bit_accuracy", message.estimate_bit_accuracy(*common)
+            yield "", "exact_match", message.estimate_exact_match(*common)
+            yield "", "message_p_value", message.estimate_p_value(*common)
+        if not np.isnan(scores.frame_iou[1]).all():
+            located = localisation.estimate_frame_iou(scores.frame_iou[1], self._clip_groups, weights)
+            yield "", "frame_iou", located
 
-    def _agreement_rows(self, outcome: Outcome, mimic: Subject, reference: Subject) -> Iterator[SummaryRow]:
+    def _agreement(self, mimic: Mapping[str, Flags], reference: Mapping[str, Flags]) -> Iterator[_Found]:
+        """Yield how far the decisions of a mimic and of the reference are alike, by the rules that both have."""
         for rule in (FIXED, CALIBRATED):
-            mimic_says = self._decisions(outcome.scores[mimic.name], mimic, rule)
-            reference_says = self._decisions(outcome.scores[reference.name], reference, rule)
-            common = (mimic_says, reference_says, self._groups, self._weights)
-            yield self._row(outcome, mimic.name, mimic.role, rule, "agreement", agreement.estimate_agreement(*common))
-            kappa = agreement.estimate_kappa(*common)
-            yield self._row(outcome, mimic.name, mimic.role, rule, "cohens_kappa", kappa)
+            a, b, truth, resampling = mimic[rule], reference[rule], self._truth, (self._groups, self._weights)
+            yield rule, "agreement", agreement.estimate_agreement(a, b, *resampling)
+            yield rule, "cohens_kappa", agreement.estimate_kappa(a, b, *resampling)
+            yield rule, "pabak", agreement.estimate_pabak(a, b, *resampling)
+            yield rule, "mcc", agreement.estimate_mcc(a, b, *resampling)
+            for given in ("right", "wrong"):
+                estimate = agreement.estimate_conditional_agreement(a, b, truth, *resampling, given=given)
+                yield rule, f"agreement_reference_{given}", estimate
+            for label, chosen in ((CLEAN, ~truth), (WATERMARKED, truth)):
+                some = (a[chosen], b[chosen], self._groups[chosen], self._weights)
+                yield rule, f"agreement_{label}", agreement.estimate_agreement(*some)
+            p_value = agreement.mcnemar_exact(a == truth, b == truth)
+            yield rule, MCNEMAR, make_estimate(p_value, UNKNOWN, self._groups)
 
-    def _decisions(self, scores: Scores, subject: Subject, rule: str) -> NDArray[np.bool_]:
-        return metrics.decide(scores.score.ravel(), self._thresholds[subject.name].by_rule()[rule])
+    def _likeness(self, mimic: Scores, reference: Scores) -> Iterator[_Found]:
+        """Yield how far the scores of a mimic and of the reference are alike."""
+        common = (mimic.score.ravel(), reference.score.ravel(), self._groups, self._weights)
+        yield "", "spearman", agreement.estimate_spearman(*common)
 
     def _row(
         self, outcome: Outcome, detector: str, role: str, rule: str, metric: str, estimate: Estimate
     ) -> SummaryRow:
         attack = outcome.cell.attack
         return SummaryRow(
-            dataset=self._dataset.name,
+            dataset=self._dataset_name,
             scheme=outcome.cell.scheme,
             attack=attack.name,
             params=params_text(attack.params),
@@ -198,9 +216,31 @@ def _defined(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
+def with_holm(rows: Sequence[SummaryRow]) -> list[SummaryRow]:
+    """Add McNemar's p values adjusted for the number of attacks, each behind the one that it comes from.
+
+    Holm's method over all cells of a run, for every mimic and threshold rule by itself.
+
+    Args:
+        rows: The rows of a run's cells.
+    """
+    families: dict[tuple[str, str], dict[int, float]] = {}
+    for index, row in enumerate(rows):
+        if row.metric == MCNEMAR and row.value is not None:
+            families.setdefault((row.detector, row.threshold_rule), {})[index] = row.value
+    adjusted: dict[int, float] = {}
+    for p_values in families.values():
+        adjusted.update(zip(p_values, agreement.holm(list(p_values.values())).tolist(), strict=True))
+    found = []
+    for index, row in enumerate(rows):
+        found.append(row)
+        if index in adjusted:
+            found.append(replace(row, metric=f"{MCNEMAR}_holm", value=adjusted[index]))
+    return found
+
+
 def as_record(row: SummaryRow) -> dict[str, object]:
-    """Return a row as it stands in the CSV: six decimals, missing values empty."""
-    record = asdict(row)
-    for name in ("value", "ci_low", "ci_high"):
-        record[name] = "" if record[name] is None else f"{record[name]:.6f}"
-    return {name: "" if value is None else value for name, value in record.items()}
+    """Return a row as it stands in the CSV: six decimals, of p values six digits; missing values empty."""
+    form = METRICS[row.metric].form if row.metric else ""
+    numbers = {name: getattr(row, name) for name in ("value", "ci_low", "ci_high")}
+    return {**row.__dict__, **{name: "" if number is None else f"{number:{form}}" for name, number in numbers.items()}}

@@ -1,4 +1,4 @@
-"""The files of a run: summary.csv, summary.md, summary.png, attacks.csv, clips.csv and run.json."""
+"""The files of a run: the tables that `columns.FILES` lists, and run.json."""
 
 import csv
 import io
@@ -6,45 +6,40 @@ import json
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sealproof.harness import picture, summary, text_table, verify
-from sealproof.harness.dataset import messages
+from sealproof.harness import (
+    break_point,
+    clips_table,
+    decision_rules,
+    picture,
+    schema,
+    summary,
+    sweeps,
+    text_table,
+    verify,
+)
+from sealproof.harness.clips_table import write_clips
+from sealproof.harness.decision_rules import CALIBRATED, CALIBRATED_STRICT, TARGET_FPRS, Thresholds, calibrate
 from sealproof.harness.errors import HarnessError
-from sealproof.harness.files import read_json, sha256_file, sha256_json, write_json, write_text
-from sealproof.harness.matrix import Subject, params_text
-from sealproof.harness.metrics import bit_accuracy_per_clip
+from sealproof.harness.files import read_json, sha256_file, sha256_json, write_atomically, write_json, write_text
+from sealproof.harness.matrix import Subject
 from sealproof.harness.picture import write_picture
 from sealproof.harness.run import Bench, Outcome
-from sealproof.harness.store import Scores
-from sealproof.harness.summary import (
-    SUMMARY_COLUMNS,
-    Summariser,
-    SummaryRow,
-    Thresholds,
-    as_record,
-    calibrate,
-)
+from sealproof.harness.summary import SUMMARY_COLUMNS, Summariser, SummaryRow, as_record, with_holm
 from sealproof.harness.text_table import markdown_table, thin_calibration_note
 from sealproof.harness.verify import Checked
 from sealproof.harness.versions import package_versions
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 CLIPS, SUMMARY, MARKDOWN, PICTURE, RUN = "clips.csv", "summary.csv", "summary.md", "summary.png", "run.json"
-ATTACKS = "attacks.csv"
+ATTACKS, BREAK_POINTS = "attacks.csv", "break_points.csv"
 
-CLIP_COLUMNS = (
-    "dataset", "scheme", "attack", "params", "clip_id", "group", "label", "detector", "score", "decision_fixed",
-    "decision_fpr_1pct", "bit_accuracy", "snr_db",
-)  # fmt: skip
+
+_SHOWN_BY = (break_point, clips_table, decision_rules, picture, schema, summary, sweeps, text_table, verify)
+"""Modules that decide how numbers are shown, or that say more of them than the summary's rows."""
 
 
 @dataclass(frozen=True)
@@ -75,18 +70,32 @@ def write_tables(bench: Bench, outcomes: Sequence[Outcome], seed: int, out: Path
     """
     thresholds = thresholds_of(bench, seed)
     summariser = summariser_of(bench, seed)
-    rows = [row for outcome in outcomes for row in summariser.rows(outcome)]
-    files = [out / name for name in (SUMMARY, MARKDOWN, PICTURE, ATTACKS, CLIPS, RUN)]
+    rows = _rows(summariser, outcomes)
+    files = [out / name for name in (SUMMARY, MARKDOWN, PICTURE, ATTACKS, BREAK_POINTS, CLIPS, RUN)]
     content = _content_sha256(rows, outcomes, bench.subjects)
     if not _already_there(out, content):
         write_text(out / SUMMARY, _summary_csv(rows))
-        write_text(out / MARKDOWN, "\n".join(filter(None, [markdown_table(rows), thin_calibration_note(thresholds)])))
+        notes = thin_calibration_note(thresholds, tuple(TARGET_FPRS))
+        write_text(out / MARKDOWN, "\n".join(filter(None, [markdown_table(rows), notes])))
         write_picture(rows, f"{bench.dataset.name}: {bench.dataset.scheme} and its mimics under attack", out / PICTURE)
         write_text(out / ATTACKS, verify.as_csv([checked(outcome) for outcome in outcomes]))
-        write_text(out / CLIPS, _clips_csv(bench, outcomes, thresholds))
+        points = sweeps.break_point_rows(bench.dataset, bench.pairs, bench.subjects, thresholds, outcomes)
+        write_text(out / BREAK_POINTS, sweeps.as_csv(list(points)))
+        write_atomically(out / CLIPS, lambda file: write_clips(file, bench, outcomes, thresholds))
         # Last: its hashes say that the others are whole.
         write_json(out / RUN, _run_facts(bench, outcomes, thresholds, seed, content, files[:-1]))
     return Tables(rows, files)
+
+
+def _rows(summariser: Summariser, outcomes: Sequence[Outcome]) -> list[SummaryRow]:
+    """Return the rows of all cells, in their order."""
+    from threadpoolctl import threadpool_limits
+
+    # The matrices are small: threads within a product wait for each other longer than they compute, so each core gets
+    # cells of its own instead.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as workers:
+        cells = list(workers.map(lambda outcome: list(summariser.rows(outcome)), outcomes))
+    return with_holm([row for cell in cells for row in cell])
 
 
 def thresholds_of(bench: Bench, seed: int) -> dict[str, Thresholds]:
@@ -110,7 +119,7 @@ def summariser_of(bench: Bench, seed: int) -> Summariser:
 def _content_sha256(rows: Sequence[SummaryRow], outcomes: Sequence[Outcome], subjects: Sequence[Subject]) -> str:
     keys = [(outcome.cell.key, [subject.key(outcome.cell) for subject in subjects]) for outcome in outcomes]
     # How the numbers are shown counts too: a new version of these files shows them anew.
-    code = [sha256_file(Path(str(module.__file__))) for module in (summary, text_table, picture, verify)]
+    code = [sha256_file(Path(str(module.__file__))) for module in _SHOWN_BY]
     return sha256_json([keys, [as_record(row) for row in rows], sha256_file(Path(__file__)), code])
 
 
@@ -139,59 +148,6 @@ def checked(outcome: Outcome) -> Checked:
     return Checked(outcome.cell.attack, json.loads(outcome.measured.verification), None)
 
 
-def _clips_csv(bench: Bench, outcomes: Sequence[Outcome], thresholds: Mapping[str, Thresholds]) -> str:
-    import pandas as pd
-
-    frames = [
-        _clip_frame(bench, outcome, subject, thresholds[subject.name])
-        for outcome in outcomes
-        if outcome.error is None
-        for subject in bench.subjects
-    ]
-    table = pd.concat(frames) if frames else pd.DataFrame(columns=list(CLIP_COLUMNS))
-    return str(table.to_csv(index=False, columns=list(CLIP_COLUMNS), lineterminator="\n"))
-
-
-def _clip_frame(bench: Bench, outcome: Outcome, subject: Subject, thresholds: Thresholds) -> "pd.DataFrame":
-    import pandas as pd
-
-    scores, measured = outcome.scores[subject.name], outcome.measured
-    assert measured is not None  # noqa: S101 - the cell did not fail
-    flat = scores.score.ravel()
-    labels = outcome.cell.labels
-    columns = {
-        "clip_id": [pair.clip_id for pair in bench.pairs] * len(labels),
-        "group": [pair.group for pair in bench.pairs] * len(labels),
-        "label": np.repeat(labels, len(bench.pairs)),
-        "score": [f"{score:.6g}" for score in flat.tolist()],
-        "decision_fixed": (flat > thresholds.fixed).astype(int),
-        "decision_fpr_1pct": (flat > thresholds.calibrated).astype(int),
-        "bit_accuracy": _texts(_bit_accuracies(bench, scores), 4),
-        "snr_db": _texts(measured.snr_db.ravel(), 2),
-    }
-    names = {
-        "dataset": bench.dataset.name,
-        "scheme": outcome.cell.scheme,
-        "attack": outcome.cell.attack.name,
-        "params": params_text(outcome.cell.attack.params),
-        "detector": subject.name,
-    }
-    return pd.DataFrame(columns).assign(**names)
-
-
-def _bit_accuracies(bench: Bench, scores: Scores) -> NDArray[np.float64]:
-    """Return each clip's share of right bits; NaN for clean clips, where no message was sent."""
-    found = np.full(scores.score.shape, np.nan)
-    if scores.bits.shape[-1]:
-        found[1] = bit_accuracy_per_clip(scores.bits[1], messages([pair.watermarked for pair in bench.pairs]))
-    return found.ravel()
-
-
-def _texts(values: NDArray[np.float64], decimals: int) -> list[str]:
-    """Write numbers with fixed decimals; missing ones are empty, and the SNR of an unchanged clip is `inf`."""
-    return ["" if np.isnan(value) else f"{value:.{decimals}f}" for value in values]
-
-
 def _run_facts(
     bench: Bench,
     outcomes: Sequence[Outcome],
@@ -204,6 +160,7 @@ def _run_facts(
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": seed,
         "dataset": bench.dataset.name,
+        "dataset_path": str(bench.dataset.root.absolute()),
         "dataset_sha256": bench.dataset.sha256,
         "dataset_seed": bench.dataset.facts["seed"],
         "corpus": bench.dataset.facts["corpus"],
@@ -214,10 +171,10 @@ def _run_facts(
             subject.name: {
                 "role": subject.role,
                 "version": subject.version,
-                "threshold_fixed": thresholds[subject.name].fixed,
-                "threshold_fpr_1pct": thresholds[subject.name].calibrated,
+                **{f"threshold_{rule}": value for rule, value in thresholds[subject.name].by_rule().items()},
                 "calibration_clean_clips": thresholds[subject.name].n_negatives,
-                "fpr_support": thresholds[subject.name].fpr_support,
+                "fpr_support": thresholds[subject.name].is_supported(CALIBRATED),
+                "fpr_support_0.1pct": thresholds[subject.name].is_supported(CALIBRATED_STRICT),
             }
             for subject in bench.subjects
         },

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sealproof.harness.summary import CALIBRATED, FIXED, SummaryRow, Thresholds
+from sealproof.harness.decision_rules import CALIBRATED, FIXED, TARGET_FPRS, Thresholds
+from sealproof.harness.schema import THRESHOLD_RULES
+from sealproof.harness.summary import SummaryRow
 
 LEGEND = {
     FIXED: "at each detector's own threshold (rule `fixed`)",
@@ -15,14 +17,23 @@ LEGEND = {
 NOTE = "Agreement and kappa are with the reference detector. Brackets: 95 % interval. A dash: not defined."
 
 
-def thin_calibration_note(thresholds: Mapping[str, Thresholds]) -> str:
-    """Say so when there are too few clean calibration clips for a 1 % threshold; empty when there are enough."""
+_SCREEN = 30
+"""Cells that a terminal's table shows at most, and failures: the worst ones."""
+
+
+def thin_calibration_note(thresholds: Mapping[str, Thresholds], rules: Sequence[str] = (CALIBRATED,)) -> str:
+    """Say so when there are too few clean calibration clips for some of the calibrated rules; empty when there are not.
+
+    Args:
+        thresholds: By detector.
+        rules: Calibrated rules that the reader sees numbers of.
+    """
     n_negatives = min(found.n_negatives for found in thresholds.values())
-    if all(found.fpr_support for found in thresholds.values()):
-        return ""
-    return (
-        f"Mind: the calibration split has {n_negatives} clean clips, and 1 % false positives take 100: the thresholds "
-        f"of rule `{CALIBRATED}` are merely the highest scores seen.\n"
+    thin = [rule for rule in rules if not all(found.is_supported(rule) for found in thresholds.values())]
+    return "".join(
+        f"Mind: the calibration split has {n_negatives} clean clips, and {100 * TARGET_FPRS[rule]:g} % false positives "
+        f"take {1 / TARGET_FPRS[rule]:,.0f}: the thresholds of rule `{rule}` are merely the highest scores seen.\n"
+        for rule in thin
     )
 
 
@@ -57,9 +68,28 @@ def detector_names(rows: Sequence[SummaryRow]) -> tuple[str, list[str]]:
 
 
 def markdown_table(rows: Sequence[SummaryRow]) -> str:
-    """Write a table per threshold rule, one line per cell; accuracy and agreement with intervals."""
+    """Write a table per threshold rule, one line per cell, with intervals; and one of the reference by all rules."""
     tables = [f"Accuracy and agreement {LEGEND[rule]}:\n\n{_markdown(rows, rule)}\n" for rule in (FIXED, CALIBRATED)]
-    return "\n".join([*tables, f"{NOTE}\n{_failures(rows)}"])
+    return "\n".join([*tables, NOTE, "", _by_rule(rows), _failures(rows, len(rows))])
+
+
+def _by_rule(rows: Sequence[SummaryRow]) -> str:
+    """Write how often the reference flags watermarked and clean clips, by every threshold rule."""
+    reference, _ = detector_names(rows)
+    found = {row.threshold_rule for row in rows if row.detector == reference}
+    rules = [rule for rule in THRESHOLD_RULES if rule in found]
+    if not rules:
+        return ""
+    titles = [f"{rule} (optimistic)" if THRESHOLD_RULES[rule].is_optimistic else rule for rule in rules]
+    lines = [["attack", *titles], ["---", *["---:"] * len(rules)]]
+    for views in zip(*(cell_views(rows, rule) for rule in rules), strict=True):
+        rates = [[_number(view.row(reference, metric), 3) for metric in ("tpr", "fpr")] for view in views]
+        lines.append([views[0].title, *(" / ".join(pair) for pair in rates)])
+    return f"TPR / FPR of {reference} by threshold rule:\n\n{_joined(lines)}\n"
+
+
+def _joined(lines: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _markdown(rows: Sequence[SummaryRow], rule: str) -> str:
@@ -83,11 +113,14 @@ def _markdown(rows: Sequence[SummaryRow], rule: str) -> str:
                 _number(view.row(mimic, "cohens_kappa"), 3),
             ]
         lines.append(cells)
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return _joined(lines)
 
 
 def terminal_table(rows: Sequence[SummaryRow]) -> str:
-    """Write one short line per cell for a terminal: fixed thresholds, no intervals."""
+    """Write one short line per cell for a terminal: fixed thresholds, no intervals.
+
+    Of more cells than fit a screen, those where the reference is worst, and the first, which is not attacked.
+    """
     reference, mimics = detector_names(rows)
     lines = [
         [
@@ -98,7 +131,9 @@ def terminal_table(rows: Sequence[SummaryRow]) -> str:
             *(f"{name} {what}" for name in mimics for what in ("acc", "agree")),
         ]
     ]
-    for view in cell_views(rows, FIXED):
+    views = cell_views(rows, FIXED)
+    shown = _worst(views, reference)
+    for view in shown:
         line = [view.title, *(_number(view.row(reference, metric), 3) for metric in ("accuracy", "tpr", "fpr"))]
         line += [_number(view.row(mimic, metric), 3) for mimic in mimics for metric in ("accuracy", "agreement")]
         lines.append(line)
@@ -108,11 +143,29 @@ def terminal_table(rows: Sequence[SummaryRow]) -> str:
         + "".join(f"  {cell.rjust(width)}" for cell, width in zip(line[1:], widths[1:], strict=True))
         for line in lines
     )
-    return f"{text}\n{_failures(rows)}"
+    left = len(views) - len(shown)
+    note = (
+        f"The {len(shown) - 1} worst of {len(views)} cells, after the first; all are in summary.md.\n" if left else ""
+    )
+    return f"{text}\n{note}{_failures(rows, _SCREEN)}"
 
 
-def _failures(rows: Sequence[SummaryRow]) -> str:
+def _worst(views: Sequence[CellView], reference: str) -> Sequence[CellView]:
+    """Choose what fits a screen: the first cell, then the others by the reference's accuracy, the lowest first."""
+    if len(views) <= _SCREEN:
+        return views
+
+    def accuracy(view: CellView) -> float:
+        row = view.row(reference, "accuracy")
+        return 1.0 if row is None or row.value is None else row.value
+
+    return [views[0], *sorted(views[1:], key=accuracy)[: _SCREEN - 1]]
+
+
+def _failures(rows: Sequence[SummaryRow], n_shown: int) -> str:
     failed = [f"- {row.attack} {row.params}: {row.error}" for row in rows if row.status == "failed"]
+    if len(failed) > n_shown:
+        failed[n_shown:] = [f"- and {len(failed) - n_shown} more, see summary.md"]
     return "\nFailed cells:\n\n" + "\n".join(failed) + "\n" if failed else ""
 
 

@@ -9,34 +9,33 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.detectors.base import Detector
-from sealproof.detectors.keras_runtime import import_keras
-from sealproof.detectors.mimic import Mimic
+from sealproof.detectors.mimic import Mimic, forward
 from sealproof.detectors.mimics import MimicRecipe, get_mimic_recipe
+from sealproof.detectors.mimics.base import ClipRecipe, FrameRecipe
 from sealproof.harness.dataset import Dataset, Pair
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.files import read_json, sha256_file, sha256_json, write_json, write_text
+from sealproof.harness.fit_clips import fit_clips
+from sealproof.harness.fit_frames import fit_frames
 from sealproof.harness.manifest import CLEAN, WATERMARKED, Row
 from sealproof.harness.metrics import accuracy, auc, threshold_at_fpr
-from sealproof.harness.progress import progress
+from sealproof.harness.queries import gather
 from sealproof.harness.split import shared_groups, split_by_file
 from sealproof.harness.versions import package_versions
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 TARGET_FPR = 0.01
 """False-positive rate at which detectors are calibrated, on clean clips of the calibration split."""
 
 _READ_BLOCK = 256
 
-_MIN_GAIN = 0.002
-"""A validation loss lower by less than this is no progress; training on from there only sharpens the scores."""
+History = dict[str, list[float]]
+"""A column each, a line for each epoch or each few hundred steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +98,7 @@ def trained_mimics(dataset: Dataset) -> list[TrainedMimic]:
         HarnessError: A card is damaged, or the mimic was trained on another dataset.
     """
     folders = sorted(path.parent for path in (dataset.root / "mimics").glob("*/card.json"))
-    mimics = [TrainedMimic(folder, _read_card(folder)) for folder in folders]
+    mimics = [TrainedMimic(folder, read_card(folder)) for folder in folders]
     for mimic in mimics:
         if mimic.card.get("dataset_sha256") != dataset.sha256:
             msg = f"The mimic {mimic.folder} must have been trained on this dataset. It was not: delete its folder."
@@ -130,11 +129,15 @@ def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False)
     done = None if force else _finished(folder, key)
     if done is not None:
         return done, False
-    pairs = _leaky_files(dataset, request.seed) if request.split == "leaky" else _group_files(dataset)
+    if request.split == "leaky" and not isinstance(recipe, ClipRecipe):
+        msg = f"--split leaky is for networks that learn clip by clip, as the study's did. {request.mimic} needs twins."
+        raise HarnessError(msg)
+    files = leaky_files(dataset, request.seed) if request.split == "leaky" else group_files(dataset)
     started = time.monotonic()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    history = _fit(dataset, pairs, recipe, request, folder / "model.keras")
+    model, history, asked = _fit(dataset, files, recipe, request)
+    _save(model, folder / "model.keras")
     write_text(folder / "history.csv", _history_csv(history))
     trained = TrainedMimic(folder, {"model_sha256": sha256_file(folder / "model.keras"), "split": request.split})
     card = {
@@ -142,23 +145,31 @@ def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False)
         "key": key,
         "mimic": request.mimic,
         "summary": recipe.summary,
-        "access": "labels",
+        "access": recipe.access,
+        "scheme_weights_sha256": dataset.facts.get("scheme_weights_sha256"),
+        "queries": asked,
         "dataset": dataset.name,
         "dataset_sha256": dataset.sha256,
         "scheme": dataset.scheme,
-        "leak": _leak(pairs),
+        "leak": _leak(files),
         "seed": request.seed,
         "epochs_run": len(history["loss"]),
-        "files_per_split": {name: len(rows) for name, rows in pairs.items()},
+        "files_per_split": {name: len(rows) for name, rows in files.items()},
         "training_s": round(time.monotonic() - started, 1),
-        **_evaluate(dataset, trained.detector(), pairs),
+        **_evaluate(dataset, trained.detector(), files),
         "packages": package_versions(),
     }
     write_json(folder / "card.json", card)
     return TrainedMimic(folder, card), True
 
 
-def _read_card(folder: Path) -> dict[str, Any]:
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return what a mimic's card says.
+
+    Raises:
+        HarnessError: It is damaged.
+        FileNotFoundError: There is none.
+    """
     try:
         return read_json(folder / "card.json")
     except (ValueError, TypeError) as error:
@@ -169,21 +180,21 @@ def _read_card(folder: Path) -> dict[str, Any]:
 def _finished(folder: Path, key: str) -> TrainedMimic | None:
     """Return the mimic in a folder if it was trained just so."""
     try:
-        card = _read_card(folder)
+        card = read_card(folder)
     except (FileNotFoundError, HarnessError):
         return None
     return TrainedMimic(folder, card) if card.get("key") == key and (folder / "model.keras").is_file() else None
 
 
 def _recipe_key(recipe: MimicRecipe) -> list[str]:
-    """Hash the files that define the network, so that a changed network is trained again."""
+    """Hash the files that define the network and its training, so that a changed one is trained again."""
     import sys
 
-    modules = {type(recipe).__module__, MimicRecipe.__module__}
+    modules = {type(recipe).__module__, MimicRecipe.__module__, fit_clips.__module__, fit_frames.__module__}
     return [sha256_file(Path(str(sys.modules[module].__file__))) for module in sorted(modules)]
 
 
-def _group_files(dataset: Dataset) -> dict[str, list[Row]]:
+def group_files(dataset: Dataset) -> dict[str, list[Row]]:
     """Return each split's files, twin beside twin."""
     splits = ("train", "validation", "calibration", "test")
     return {name: _twins(dataset.split(name)) for name in splits}
@@ -193,7 +204,7 @@ def _twins(pairs: Iterable[Pair]) -> list[Row]:
     return [row for pair in pairs for row in (pair.clean, pair.watermarked)]
 
 
-def _leaky_files(dataset: Dataset, seed: int) -> dict[str, list[Row]]:
+def leaky_files(dataset: Dataset, seed: int) -> dict[str, list[Row]]:
     """Return the study's split: single files at random, no calibration split (validation stands in)."""
     rows = _twins(dataset.pairs)
     splits = split_by_file([row.label for row in rows], seed)
@@ -213,74 +224,35 @@ def _leak(files: dict[str, list[Row]]) -> dict[str, int]:
 
 
 def _fit(
-    dataset: Dataset, files: dict[str, list[Row]], recipe: MimicRecipe, request: TrainRequest, model_path: Path
-) -> dict[str, list[float]]:
-    """Train and save the model; return the losses and accuracies of every epoch."""
-    keras = import_keras()
+    dataset: Dataset, files: dict[str, list[Row]], recipe: MimicRecipe, request: TrainRequest
+) -> tuple[Any, History, int]:
+    """Train; return the network, its history and how many clips the reference was asked about."""
+    if isinstance(recipe, ClipRecipe):
+        epochs = request.epochs or recipe.epochs
+        return *fit_clips(dataset, files, recipe, epochs=epochs, seed=request.seed), 0
+    assert isinstance(recipe, FrameRecipe)  # noqa: S101 - there are two kinds
+    pairs = dataset.split("train")
+    steps = recipe.steps if request.epochs is None else -(-request.epochs * len(pairs) // recipe.pairs_per_step)
+    answers = gather(dataset, pairs, recipe, recipe.access, recipe.queries, request.seed)
+    audio = dataset.audio(files["validation"])
+    truth = np.array([row.label == WATERMARKED for row in files["validation"]])
 
-    keras.utils.set_random_seed(request.seed)
-    model = recipe.build(dataset.n_samples)
-    model.compile(recipe.optimizer(), loss="binary_crossentropy", metrics=["accuracy"])
-    epochs = request.epochs or recipe.epochs
-    callbacks: list[Any] = []
-    if recipe.patience is not None:
-        callbacks.append(
-            keras.callbacks.EarlyStopping(
-                "val_loss", min_delta=_MIN_GAIN, patience=recipe.patience, restore_best_weights=True
-            )
-        )
-    training = _batches(dataset.root, files["train"], recipe, request.seed)
-    validation = _batches(dataset.root, files["validation"], recipe, None)
-    n_steps = epochs * -(-len(files["train"]) // recipe.batch_size)
-    callbacks.append(_progress_callback(n_steps, f"training {request.name}"))
-    history = model.fit(
-        training, validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0
-    )
+    def validate(model: Any) -> dict[str, float]:
+        return {"val_accuracy": accuracy(forward(model)(audio), truth, Mimic.threshold)}
+
+    model, history = fit_frames(recipe, *answers, steps=steps, seed=request.seed, validate=validate)
+    asked = 0 if recipe.access == "labels" else sum(len(part.audio) for part in answers)
+    return model, history, asked
+
+
+def _save(model: Any, path: Path) -> None:
     # Keras names the format by the extension, so the unfinished file keeps it.
-    unfinished = model_path.with_name("unfinished.keras")
+    unfinished = path.with_name("unfinished.keras")
     with warnings.catch_warnings():
         # tensorflow 2.21 beside numpy 2; it must not stop a suite whose warnings are errors.
         warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
         model.save(unfinished)
-    os.replace(unfinished, model_path)
-    return {name: [float(value) for value in values] for name, values in history.history.items()}
-
-
-def _progress_callback(n_steps: int, what: str) -> Any:
-    """Return a callback that moves a bar on by one for every training step.
-
-    It also makes Keras wait for each step. Without a callback per step it queues them all, and on two cores the queued
-    steps get in each other's way: an epoch then takes twice as long.
-    """
-    steps = iter(progress(range(n_steps), what))
-
-    def advance(batch: int, logs: dict[str, float]) -> None:
-        next(steps, None)
-
-    return import_keras().callbacks.LambdaCallback(on_train_batch_end=advance)
-
-
-def _batches(root: Path, rows: list[Row], recipe: MimicRecipe, seed: int | None) -> "tf.data.Dataset":
-    """Stream (waveforms, labels) batches from the WAVs; `seed` None keeps the order."""
-    import tensorflow as tf
-
-    paths = np.array([str(root / row.path) for row in rows])
-    labels = np.array([row.label == WATERMARKED for row in rows], dtype=np.float32)
-    if not recipe.pair_batches:
-        order = np.random.default_rng(seed).permutation(len(rows)) if seed is not None else np.arange(len(rows))
-        files = tf.data.Dataset.from_tensor_slices((paths[order], labels[order])).map(_read, tf.data.AUTOTUNE)
-        return files.batch(recipe.batch_size).cache().prefetch(tf.data.AUTOTUNE)
-    twins = tf.data.Dataset.from_tensor_slices((paths.reshape(-1, 2), labels.reshape(-1, 2)))
-    if seed is not None:
-        twins = twins.shuffle(len(rows) // 2, seed=seed, reshuffle_each_iteration=True)
-    files = twins.unbatch().map(_read, tf.data.AUTOTUNE)
-    return files.batch(recipe.batch_size).prefetch(tf.data.AUTOTUNE)
-
-
-def _read(path: "tf.Tensor", label: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
-    import tensorflow as tf
-
-    return tf.audio.decode_wav(tf.io.read_file(path))[0][:, 0], label
+    os.replace(unfinished, path)
 
 
 def _evaluate(dataset: Dataset, detector: Detector, files: dict[str, list[Row]]) -> dict[str, object]:
@@ -312,9 +284,6 @@ def _scores(dataset: Dataset, detector: Detector, rows: list[Row]) -> NDArray[np
 def _history_csv(history: dict[str, list[float]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["epoch", *history])
-    writer.writerows(
-        [epoch, *(f"{value:.6f}" for value in values)]
-        for epoch, values in enumerate(zip(*history.values(), strict=True), 1)
-    )
+    writer.writerow(history)
+    writer.writerows([f"{value:.6g}" for value in values] for values in zip(*history.values(), strict=True))
     return text.getvalue()

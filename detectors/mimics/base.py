@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class MimicRecipe(ABC):
-    """A network and its training.
+    """A network and its training: a `ClipRecipe` or a `FrameRecipe`.
 
     The network's input is a waveform of shape (n, samples), float32 in [-1, 1], so that a saved model holds its own
     preprocessing; its output is the probability that the clip is watermarked, shape (n, 1). It is made of Keras'
@@ -17,6 +17,23 @@ class MimicRecipe(ABC):
     Attributes:
         name: As in commands and tables.
         summary: One line for a table.
+        access: What it is told about the detector: `labels` (which clips are watermarked, as in the study), `decisions`
+            (the detector's yes or no on any audio) or `scores` (its probabilities over time, where it has them).
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    access: ClassVar[str] = "labels"
+
+    @abstractmethod
+    def build(self, n_samples: int) -> "keras.Model":
+        """Make the untrained network for clips of `n_samples`."""
+
+
+class ClipRecipe(MimicRecipe):
+    """A network that learns one label a clip, in epochs over the training clips.
+
+    Attributes:
         epochs: At most this many passes over the training clips.
         batch_size: Clips in a training step.
         pair_batches: A clip and its twin are always in one batch, and pairs are shuffled anew for every epoch;
@@ -25,20 +42,57 @@ class MimicRecipe(ABC):
             all epochs and keep the last weights.
     """
 
-    name: ClassVar[str]
-    summary: ClassVar[str]
     epochs: ClassVar[int]
     batch_size: ClassVar[int] = 32
     pair_batches: ClassVar[bool]
     patience: ClassVar[int | None]
 
     @abstractmethod
-    def build(self, n_samples: int) -> "keras.Model":
-        """Make the untrained network for clips of `n_samples`."""
-
-    @abstractmethod
     def optimizer(self) -> "keras.optimizers.Optimizer":
         """Make the optimiser."""
+
+
+class FrameRecipe(MimicRecipe):
+    """A network that learns a probability for every frame, in a fixed number of steps.
+
+    A watermark that is there all the time can be learnt from every frame, which is some fifty labels a clip instead of
+    one. The clip's score is the mean over its frames, so the network takes clips of any length.
+
+    Attributes:
+        frame: Samples in a frame.
+        steps: Training steps.
+        peak_rate: Adam's learning rate at the start; it falls to zero along half a cosine.
+        pairs_per_step: Twins in a training step, as they are in the dataset.
+        queries: Attacked clips on which the reference is asked; 0 with the access level `labels`.
+        queries_per_step: Of these in a training step.
+    """
+
+    frame: ClassVar[int] = 320
+    steps: ClassVar[int]
+    peak_rate: ClassVar[float]
+    pairs_per_step: ClassVar[int]
+    queries: ClassVar[int] = 0
+    queries_per_step: ClassVar[int] = 0
+
+    @abstractmethod
+    def frames(self) -> "keras.Model":
+        """Make the untrained network up to its logits, (n, samples) -> (n, ceil(samples / frame))."""
+
+    def build(self, n_samples: int) -> "keras.Model":
+        """Make the untrained network; it takes any length."""
+        del n_samples
+        return self.whole(self.frames())
+
+    def whole(self, frames: "keras.Model") -> "keras.Model":
+        """Complete a network of frames, trained or not: the mean of the frames' probabilities."""
+        from sealproof.detectors.keras_runtime import import_keras
+
+        keras = import_keras()
+        from keras import ops
+
+        waveform = keras.Input((None,), name="waveform")
+        score = ops.mean(ops.sigmoid(frames(waveform)), axis=1, keepdims=True)
+        return keras.Model(waveform, score, name=self.name)
 
 
 def magnitude_spectrogram(waveform: "keras.KerasTensor", frame: int, step: int, fft: int) -> "keras.KerasTensor":

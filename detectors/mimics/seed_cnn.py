@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from sealproof.detectors.keras_runtime import import_keras
-from sealproof.detectors.mimics.base import MimicRecipe, magnitude_spectrogram
+from sealproof.detectors.mimics.base import ClipRecipe, magnitude_spectrogram
 
 if TYPE_CHECKING:
     import keras
 
 
-class SeedCnn(MimicRecipe):
+class SeedCnn(ClipRecipe):
     """The study's CNN: linear STFT magnitudes, three small convolutions, plain SGD.
 
     For clips of 1 s its spectrogram is 124 x 129 and it has 196,229 parameters. Source of the figures: the notebook

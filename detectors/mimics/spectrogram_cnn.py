@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from sealproof.detectors.keras_runtime import import_keras
-from sealproof.detectors.mimics.base import MimicRecipe, magnitude_spectrogram
+from sealproof.detectors.mimics.base import ClipRecipe, magnitude_spectrogram
 
 if TYPE_CHECKING:
     import keras
 
 
-class SpectrogramCnn(MimicRecipe):
+class SpectrogramCnn(ClipRecipe):
     """A CNN over time on normalised log magnitudes, with every frequency as a channel of its own.
 
     A watermark lasts all through a clip but sits at certain frequencies: filters that slide over time only may treat

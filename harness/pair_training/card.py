@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sealproof.detectors.net_file import Net, write_net
+from sealproof.harness.estimates import Estimate
 from sealproof.harness.files import write_json, write_text
-from sealproof.harness.intervals import Estimate
 from sealproof.harness.pair_training.evaluate import Evaluation
 from sealproof.harness.pair_training.plot import plot_training
 from sealproof.harness.pair_training.recipe import Recipe

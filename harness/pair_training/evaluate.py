@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.attacks import get_attack
+from sealproof.attacks.measure import snr_db
 from sealproof.detectors.base import Detection, Detector, Watermarker
-from sealproof.harness import metrics
+from sealproof.harness import message, metrics
 from sealproof.harness.audio_files import SAMPLE_RATE, from_pcm, to_pcm
-from sealproof.harness.intervals import Estimate, Floats, group_codes, group_weights
+from sealproof.harness.bootstrap import group_weights
+from sealproof.harness.estimates import Estimate, estimate_median_of_defined
+from sealproof.harness.inputs import Floats, group_codes
 from sealproof.harness.pair_training.clips import CorpusClips
 from sealproof.harness.pair_training.foreign_sounds import FOREIGN_SOUNDS
 from sealproof.harness.progress import progress
@@ -103,7 +106,7 @@ def evaluate(watermarker: Watermarker, detector: Detector, clips: CorpusClips, s
         _under(attack, detector, host, marked, messages, threshold, codes, weights)
         for attack in progress(CARD_ATTACKS, "attacking and scoring")
     ]
-    snr = metrics.estimate_snr_db(metrics.snr_db(host, marked), codes, weights)
+    snr = estimate_median_of_defined(snr_db(host, marked), codes, weights)
     return Evaluation(snr, threshold, rows, dict(_false_alarms(detector, host.shape[1], rng)))
 
 
@@ -136,7 +139,7 @@ def _under(
         rates["estimate_fpr", "fixed"],
         rates["estimate_tpr", "calibrated"],
         rates["estimate_fpr", "calibrated"],
-        metrics.estimate_bit_accuracy(of_marked.bits, messages, codes, weights),
+        message.estimate_bit_accuracy(of_marked.bits, messages, codes, weights),
     )
 
 

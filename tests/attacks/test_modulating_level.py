@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sealproof.attacks import Attacked, AttackError
+from sealproof.attacks import Attacked, AttackError, get_attack
+from sealproof.attacks.base import UNMARKED_FROM, UNMARKED_TO
 from sealproof.attacks.modulating_level import (
     Fade,
     LeadingSilence,
@@ -14,6 +15,7 @@ from sealproof.attacks.modulating_level import (
     Tremolo,
     _cosine,
 )
+from sealproof.attacks.testing import music_like
 from sealproof.attacks.verification import verify
 
 RATE = 16_000
@@ -163,3 +165,19 @@ def test_the_rate_of_a_clip_shorter_than_two_periods_is_unknown(run, music):
 def test_the_oscillator_is_a_cosine(samples):
     expected = np.cos(2 * np.pi * 440 / RATE * np.arange(samples))
     np.testing.assert_allclose(_cosine(samples, 440, RATE), expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("attack_id", ["suppress.25percent", "leading_silence.10percent"])
+def test_a_silenced_stretch_is_said_to_carry_no_mark(attack_id):
+    music = music_like(4, 8000, 16_000)
+    done = get_attack(attack_id).perform(music, 16_000, range(4))
+    for before, after, first, behind in zip(
+        music, done.audio, done.facts[UNMARKED_FROM], done.facts[UNMARKED_TO], strict=True
+    ):
+        is_silent = np.zeros(8000, dtype=bool)
+        is_silent[int(first) : int(behind)] = True
+        assert np.array_equal(after == 0, is_silent | (before == 0))
+
+
+def test_scattered_samples_are_no_stretch():
+    assert get_attack("scattered_suppress.10percent").perform(music_like(2, 8000, 16_000), 16_000, [0, 1]).facts == {}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sealproof.attacks import Attack, Audio, attack_class, get_attack, list_attacks
-from sealproof.attacks.base import AttackError
+from sealproof.attacks.base import UNMARKED_FROM, UNMARKED_TO, AttackError
 from sealproof.attacks.knowledge import Knowledge
 from sealproof.attacks.testing import check_attack, music_like, toy_knowledge
 
@@ -113,3 +113,15 @@ def test_knowledge_of_other_clips_is_refused():
         get_attack("splice.50percent")(MARKED, RATE, [0, 1, 2], about(MARKED, CLEAN[:2]))
     with pytest.raises(AttackError, match=r"The 'twins' that splice\.50percent knows must be float32"):
         get_attack("splice.50percent")(MARKED, RATE, [0, 1, 2], about(MARKED, CLEAN[:, :100]))
+
+
+def test_a_splice_says_which_stretch_carries_no_mark():
+    facts = get_attack("splice.25percent").perform(MARKED, RATE, range(3), about(MARKED, CLEAN))
+    assert set(facts.facts) == {UNMARKED_FROM, UNMARKED_TO}
+    for clip, marked, clean, first, behind in zip(
+        facts.audio, MARKED, CLEAN, facts.facts[UNMARKED_FROM], facts.facts[UNMARKED_TO], strict=True
+    ):
+        assert behind - first == RATE // 4
+        stretch = slice(int(first), int(behind))
+        assert np.array_equal(clip[stretch], clean[stretch])
+        assert np.array_equal(np.delete(clip, stretch), np.delete(marked, stretch))

@@ -79,6 +79,18 @@ class TakesEverything(Toy):
         return super().detect(np.nan_to_num(np.asarray(batch, np.float32).reshape(len(batch), -1)))
 
 
+class NoProbabilities(Toy):
+    frames_are_probabilities = True
+
+    def detect(self, batch):
+        found = super().detect(batch)
+        return Detection(found.score, frames=batch[:, :4] - 1, bits=found.bits)
+
+
+class NoFrames(Toy):
+    frames_are_probabilities = True
+
+
 class OddVersion(Toy):
     version = "toy 1"
 
@@ -97,6 +109,8 @@ def test_the_contract_passes_an_honest_toy():
         (NanOnSilence, "must be finite"),
         (TakesEverything, "must refuse bad input"),
         (OddVersion, "The version may have"),
+        (NoProbabilities, r"must lie in \[0, 1\]"),
+        (NoFrames, "must have frames"),
     ],
 )
 def test_the_contract_notices(scheme, complaint):

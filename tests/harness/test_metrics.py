@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealproof.harness import intervals as iv
 from sealproof.harness import metrics
+from sealproof.harness.bootstrap import group_weights
+from sealproof.harness.intervals import wilson
+from sealproof.harness.roc import auc_interval
 
-WEIGHTS = iv.group_weights(12, 400, seed=5)
+WEIGHTS = group_weights(12, 400, seed=5)
 
 
 @st.composite
@@ -41,6 +43,73 @@ def test_metrics_equal_sklearns(data, step):
     assert metrics.auc(scores, truth) == pytest.approx(roc_auc_score(truth, scores))
 
 
+@settings(max_examples=60)
+@given(labelled_scores())
+def test_eer_is_where_sklearns_roc_curve_crosses(data):
+    from scipy.interpolate import interp1d
+    from scipy.optimize import brentq
+    from sklearn.metrics import roc_curve
+
+    scores, truth = data
+    false_alarms, hits, _ = roc_curve(truth, scores)
+    crossing = brentq(lambda rate: 1 - rate - interp1d(false_alarms, hits)(rate), 0, 1)
+    assert metrics.eer(scores, truth) == pytest.approx(crossing, abs=1e-9)
+
+
+@settings(max_examples=60)
+@given(labelled_scores(), st.sampled_from([0.0, 0.01, 0.1, 0.3, 1.0]))
+def test_tpr_at_fpr_is_the_last_point_of_sklearns_roc_curve_within_the_target(data, target):
+    from sklearn.metrics import roc_curve
+
+    scores, truth = data
+    false_alarms, hits, thresholds = roc_curve(truth, scores, drop_intermediate=False)
+    # Ours is a clean clip's score: flagging all clips of it and above is sklearn's next threshold.
+    allowed = (false_alarms <= target) & (thresholds > scores[~truth].min())
+    assert metrics.tpr_at_fpr(scores, truth, target) == pytest.approx(hits[allowed].max())
+
+
+@settings(max_examples=60)
+@given(labelled_scores())
+def test_no_cut_is_more_accurate_than_the_best_threshold(data):
+    scores, truth = data
+    best = metrics.best_threshold(scores, truth)
+    cuts = np.concatenate([[-math.inf], scores])
+    accuracies = np.array([metrics.accuracy(scores, truth, cut) for cut in cuts])
+    assert metrics.accuracy(scores, truth, best) == accuracies.max()
+    # Of several it is the highest, and a number.
+    assert math.isfinite(best)
+    assert best >= cuts[accuracies == accuracies.max()].max()
+
+
+def test_the_best_threshold_may_flag_every_clip_and_none():
+    assert metrics.decide([0.2, 0.4], metrics.best_threshold([0.2, 0.4], [True, True])).all()
+    assert not metrics.decide([0.2, 0.4], metrics.best_threshold([0.2, 0.4], [False, False])).any()
+    assert metrics.best_threshold([-math.inf, math.inf], [True, True]) == -math.inf
+    with pytest.raises(ValueError, match="at least one score"):
+        metrics.best_threshold([], [])
+    with pytest.raises(ValueError, match=r"must be equally long\. Got 2 and 1"):
+        metrics.best_threshold([0.1, 0.2], [True])
+
+
+def test_eer_of_known_scores():
+    truth = np.repeat([False, True], 4)
+    assert metrics.eer([0, 1, 2, 3, 4, 5, 6, 7], truth) == 0.0
+    assert metrics.eer([4, 5, 6, 7, 0, 1, 2, 3], truth) == 1.0
+    assert metrics.eer([0, 1, 2, 4, 3, 5, 6, 7], truth) == 0.25
+    assert metrics.eer(np.ones(8), truth) == 0.5
+
+
+@settings(max_examples=60)
+@given(labelled_scores())
+def test_eer_and_tpr_at_fpr_depend_on_the_order_alone(data):
+    scores, truth = data
+    turned = np.exp(scores) * 3 - 7
+    assert metrics.eer(turned, truth) == metrics.eer(scores, truth)
+    assert metrics.tpr_at_fpr(turned, truth, 0.1) == metrics.tpr_at_fpr(scores, truth, 0.1)
+    assert metrics.eer(-scores, ~truth) == pytest.approx(metrics.eer(scores, truth))
+    assert metrics.eer(-scores, truth) == pytest.approx(1 - metrics.eer(scores, truth))
+
+
 def test_a_score_equal_to_the_threshold_is_clean():
     assert metrics.decide([0.4, 0.5, 0.6], 0.5).tolist() == [False, False, True]
 
@@ -64,11 +133,15 @@ def test_metrics_of_a_missing_class_are_not_defined():
     assert metrics.fpr(scores, clean, 0.5) == 0.5
     assert math.isnan(metrics.balanced_accuracy(scores, clean, 0.5))
     assert math.isnan(metrics.auc(scores, clean))
+    assert math.isnan(metrics.eer(scores, clean))
+    assert math.isnan(metrics.tpr_at_fpr(scores, clean, 0.01))
     assert math.isnan(metrics.accuracy([], [], 0.5))
     for estimate in (
         metrics.estimate_tpr(scores, clean, 0.5, [0, 1], WEIGHTS),
         metrics.estimate_balanced_accuracy(scores, clean, 0.5, [0, 1], WEIGHTS),
         metrics.estimate_auc(scores, clean, [0, 1], WEIGHTS),
+        metrics.estimate_eer(scores, clean, [0, 1], WEIGHTS),
+        metrics.estimate_tpr_at_fpr(scores, clean, 0.01, [0, 1], WEIGHTS),
     ):
         assert np.isnan([estimate.value, estimate.ci_low, estimate.ci_high]).all()
 
@@ -136,86 +209,6 @@ def test_fpr_support_refuses_no_target_and_no_count():
         metrics.fpr_support(-1, 0.1)
 
 
-# --- bits -------------------------------------------------------------------------------------------------------------
-
-
-@given(st.integers(1, 20), st.integers(1, 16), st.integers(0, 10**6))
-def test_bit_accuracy_of_the_complement_is_the_rest(n, k, seed):
-    rng = np.random.default_rng(seed)
-    decoded, sent = rng.integers(0, 2, (n, k)), rng.integers(0, 2, (n, k))
-    value = metrics.bit_accuracy(decoded, sent)
-    assert value == pytest.approx((decoded == sent).mean())
-    assert metrics.bit_accuracy(1 - decoded, sent) == pytest.approx(1 - value)
-    assert metrics.bit_accuracy(decoded.astype(bool), sent) == value
-    assert metrics.bit_accuracy(sent, sent) == 1.0
-
-
-def test_bit_accuracy_per_clip():
-    sent = np.zeros((2, 4), int)
-    assert metrics.bit_accuracy_per_clip([[0, 0, 0, 1], [1, 1, 1, 1]], sent).tolist() == [0.75, 0.0]
-    assert math.isnan(metrics.bit_accuracy(np.zeros((0, 4), bool), np.zeros((0, 4), bool)))
-
-
-def test_bits_are_zeros_and_ones_of_one_shape():
-    with pytest.raises(ValueError, match="'decoded' must hold zeros and ones"):
-        metrics.bit_accuracy([[0.3, 0.8]], [[0, 1]])
-    with pytest.raises(ValueError, match="must have one shape"):
-        metrics.bit_accuracy([[0, 1]], [[0, 1, 1]])
-    with pytest.raises(ValueError, match="at least one bit"):
-        metrics.bit_accuracy([0, 1], [0, 1])
-
-
-def test_bits_of_a_clip_are_no_independent_trials():
-    rng = np.random.default_rng(0)
-    sent = rng.random((240, 16)) < 0.5
-    failed = rng.random(240) < 0.3
-    decoded = np.where(failed[:, None], rng.random((240, 16)) < 0.5, sent)
-    estimate = metrics.estimate_bit_accuracy(decoded, sent, np.arange(240) % 12, WEIGHTS)
-    n_right = int((decoded == sent).sum())
-    assert estimate.ci_high - estimate.ci_low > 1.5 * iv.wilson(n_right, sent.size).width
-    assert (estimate.n_clips, estimate.n_groups) == (240, 12)
-    perfect = metrics.estimate_bit_accuracy(sent, sent, np.arange(240) % 12, WEIGHTS)
-    assert (perfect.value, perfect.ci_low) == (1.0, iv.wilson(sent.size, sent.size).low)
-
-
-# --- SNR --------------------------------------------------------------------------------------------------------------
-
-
-def test_snr_of_scaled_noise_is_what_it_was_scaled_to():
-    rng = np.random.default_rng(0)
-    clean, noise = rng.normal(0, 0.1, (3, 4000)), rng.normal(0, 0.1, (3, 4000))
-    noise *= np.sqrt((clean**2).sum(axis=1) / (noise**2).sum(axis=1))[:, None]
-    wanted = np.array([-10.0, 0.0, 30.0])
-    assert metrics.snr_db(clean, clean + noise * 10 ** (-wanted[:, None] / 20)) == pytest.approx(wanted, abs=1e-6)
-
-
-def test_snr_keeps_the_mean():
-    # An offset of .1 on a signal of rms .1 is noise as strong as the signal; zero-mean variants would call it perfect.
-    clean = np.tile(np.array([0.1, -0.1], np.float32), 500)[None]
-    assert metrics.snr_db(clean, clean + np.float32(0.1)) == pytest.approx([0.0], abs=1e-5)
-
-
-def test_snr_at_its_limits():
-    clean = np.array([[0.5, -0.5], [0.0, 0.0], [0.0, 0.0]])
-    snrs = metrics.snr_db(clean, np.array([[0.5, -0.5], [0.1, 0.0], [0.0, 0.0]]))
-    assert snrs[0] == math.inf
-    assert np.isnan(snrs[1:]).all()
-
-
-def test_snr_needs_equal_shapes_and_finite_samples():
-    with pytest.raises(ValueError, match="equally long"):
-        metrics.snr_db(np.ones((1, 4)), np.ones((1, 5)))
-    with pytest.raises(ValueError, match="must be finite"):
-        metrics.snr_db(np.ones((1, 2)), np.array([[1.0, math.nan]]))
-
-
-def test_snr_over_clips_is_the_median_of_those_defined():
-    snrs = np.array([10.0, 20.0, math.inf, math.nan, 30.0, 15.0])
-    estimate = metrics.estimate_snr_db(snrs, np.arange(6), WEIGHTS)
-    assert (estimate.value, estimate.n_clips, estimate.n_groups) == (20.0, 5, 5)
-    assert estimate.ci_low <= 20.0 <= estimate.ci_high
-
-
 # --- estimates --------------------------------------------------------------------------------------------------------
 
 
@@ -233,6 +226,11 @@ def every_estimate(scores, truth, threshold, groups, weights):
             metrics.balanced_accuracy(scores, truth, threshold),
         ),
         "auc": (metrics.estimate_auc(scores, truth, groups, weights), metrics.auc(scores, truth)),
+        "eer": (metrics.estimate_eer(scores, truth, groups, weights), metrics.eer(scores, truth)),
+        "tpr_at_fpr": (
+            metrics.estimate_tpr_at_fpr(scores, truth, 0.1, groups, weights),
+            metrics.tpr_at_fpr(scores, truth, 0.1),
+        ),
     }
 
 
@@ -266,7 +264,7 @@ def test_a_perfect_detector_is_not_certain():
 def test_balanced_accuracy_joins_the_wilson_intervals_of_both_rates():
     truth = np.arange(96) % 2 == 0
     estimate = metrics.estimate_balanced_accuracy(truth * 1.0, truth, 0.5, np.arange(96) // 8, WEIGHTS)
-    missed = 1 - iv.wilson(48, 48).low
+    missed = 1 - wilson(48, 48).low
     assert estimate.ci_low == pytest.approx(1 - missed / math.sqrt(2))
     assert estimate.ci_high == 1.0
 
@@ -280,27 +278,5 @@ def test_auc_interval_solves_its_polynomial(value, m, n):
     roots = ((value - a) ** 2 * (2 - a) * (1 + a) * m * n - z2 * a * (1 - a) * spread).roots()
     real = np.sort(roots[abs(roots.imag) < 1e-9].real)
     real = real[(real >= -1e-9) & (real <= 1 + 1e-9)]
-    interval = metrics.auc_interval(value, m, n)
+    interval = auc_interval(value, m, n)
     assert (interval.low, interval.high) == pytest.approx((real[0], real[-1]), abs=1e-6)
-
-
-@pytest.mark.parametrize("likeness", [0.0, 0.5])
-def test_auc_and_balanced_accuracy_intervals_cover(likeness):
-    from scipy.stats import norm
-
-    rng = np.random.default_rng(11)
-    n_groups, shift = 40, 1.5
-    truth = np.tile([True, False], n_groups * 5)
-    groups = np.repeat(np.arange(n_groups), 10)
-    weights = iv.group_weights(n_groups, 500, seed=rng)
-    auc_truth, accuracy_truth = norm.cdf(shift / math.sqrt(2)), norm.cdf(shift / 2)
-    covered = []
-    for _ in range(400):
-        # Twins and clips of a recording move together, by a part that differs for watermarked and clean ones.
-        shared = rng.normal(0, math.sqrt(likeness), (2, n_groups))[truth.astype(int), groups]
-        scores = shift * truth + shared + rng.normal(0, math.sqrt(1 - likeness), truth.size)
-        auc = metrics.estimate_auc(scores, truth, groups, weights)
-        balanced = metrics.estimate_balanced_accuracy(scores, truth, shift / 2, groups, weights)
-        covered.append([auc.ci_low <= auc_truth <= auc.ci_high, balanced.ci_low <= accuracy_truth <= balanced.ci_high])
-    for share in np.mean(covered, axis=0):
-        assert 0.90 <= share <= 0.99

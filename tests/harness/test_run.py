@@ -9,14 +9,17 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sealproof.attacks import Attack, get_attack
+from sealproof.attacks.chain import Chain
 from sealproof.detectors import Audio, Detection, DetectorError, get_scheme
-from sealproof.harness import cli, run
+from sealproof.harness import cli, run, store
 from sealproof.harness.audio_files import write_wav
 from sealproof.harness.dataset import Dataset
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.matrix import Cell, Subject, clips_sha256, matrix, subjects_of
+from sealproof.harness.quality import WAVEFORM_METRICS
 from sealproof.harness.run import Bench, Outcome
 from sealproof.harness.seeds import derive_seed
 from sealproof.harness.session import RunRequest, open_bench
@@ -128,7 +131,8 @@ def test_numbers_depend_neither_on_blocks_nor_on_threads(
             assert np.array_equal(found.scores[subject.name].score, expected.scores[subject.name].score)
             assert np.array_equal(found.scores[subject.name].bits, expected.scores[subject.name].bits)
         assert found.measured is not None
-        assert np.array_equal(found.measured.snr_db, expected.measured.snr_db, equal_nan=True)
+        for metric, values in expected.measured.quality.items():
+            assert np.allclose(found.measured.quality[metric], values, rtol=1e-6, equal_nan=True), metric
         assert np.array_equal(found.measured.is_noop, expected.measured.is_noop)
 
 
@@ -145,21 +149,161 @@ def test_rows_stand_where_their_clips_stand(
     assert scores.threshold == 4.0
     assert scores.score[0].max() < 4.0 < scores.score[1].min()
     assert outcome.measured is not None
-    assert np.isposinf(outcome.measured.snr_db).all()
+    assert np.isposinf(outcome.measured.quality["snr_db"]).all()
     assert outcome.measured.is_noop.all()
 
 
-def test_snr_is_what_the_attack_claims_and_missing_where_audio_moved(bench_dataset: Dataset, tmp_path: Path) -> None:
+def test_quality_is_what_the_attack_did_and_missing_where_audio_moved(bench_dataset: Dataset, tmp_path: Path) -> None:
     the_bench = bench(bench_dataset, [CountingDetector().subject()], tmp_path)
-    noisy = ok(the_bench.run(cell(bench_dataset, get_attack("white_noise.20db")))).measured
-    moved = ok(the_bench.run(cell(bench_dataset, get_attack("offset", offset_samples=100)))).measured
-    faster = ok(the_bench.run(cell(bench_dataset, get_attack("speed.1.05x")))).measured
-    assert noisy is not None
-    assert moved is not None
-    assert faster is not None
-    assert np.allclose(noisy.snr_db, 20, atol=1e-3)
-    assert np.isnan(moved.snr_db).all()
-    assert np.isnan(faster.snr_db).all()
+
+    def quality(attack: Attack) -> dict[str, NDArray[np.float64]]:
+        found = ok(the_bench.run(cell(bench_dataset, attack))).measured
+        assert found is not None
+        assert tuple(found.quality) == WAVEFORM_METRICS
+        return found.quality
+
+    noisy = quality(get_attack("white_noise.20db"))
+    assert np.allclose(noisy["snr_db"], 20, atol=1e-3)
+    assert np.allclose(noisy["si_sdr_db"], 20, atol=0.5)
+    louder = quality(get_attack("gain", gain_db=6))
+    assert np.allclose(louder["log_spectral_distance_db"], 6, atol=0.1)
+    assert louder["si_sdr_db"].min() > 100
+    for attack in (get_attack("offset", offset_samples=100), get_attack("speed.1.05x")):
+        assert all(np.isnan(values).all() for values in quality(attack).values())
+
+
+@pytest.fixture
+def slow_metric(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A stand-in for `pesq` that notes how many clips it was given, and says how loud they are."""
+    given: list[int] = []
+
+    def measure(metric: str, before: Audio, after: Audio, sample_rate: int) -> NDArray[np.float64]:
+        assert (metric, sample_rate) == ("pesq", 16_000)
+        given.append(len(before))
+        return np.sqrt(np.mean(after.astype(np.float64) ** 2, axis=1))
+
+    monkeypatch.setattr(run, "perceptual_quality", measure)
+    monkeypatch.setattr(store, "metric_version", lambda metric: "1")
+    return given
+
+
+def test_slow_metrics_are_measured_of_a_few_clips_when_asked_for(
+    bench_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow_metric: list[int]
+) -> None:
+    monkeypatch.setattr(run, "N_PAIRS", 2)
+    monkeypatch.setattr(run, "_BLOCK", 4)
+    pairs, seen = bench_dataset.split("test"), CountingDetector()
+    asking = Bench(bench_dataset, pairs, [seen.subject()], CellStore(tmp_path), ["pesq"])
+    louder = cell(bench_dataset, get_attack("gain", gain_db=6))
+    outcome = ok(asking.run(louder))
+    assert outcome.measured is not None
+    values = outcome.measured.quality["pesq"]
+    assert values.shape == (2, len(pairs))
+    assert sum(slow_metric) == 4
+    measured = ~np.isnan(values)
+    assert np.array_equal(measured[0], measured[1])
+    chosen = np.flatnonzero(measured[0])
+    assert len({pairs[index].group for index in chosen}) == 2
+    clean = bench_dataset.audio([pairs[index].clean for index in chosen])
+    gain = 10 ** (6 / 20)
+    assert np.allclose(values[0, chosen], gain * np.sqrt(np.mean(clean.astype(np.float64) ** 2, axis=1)), rtol=1e-5)
+    # A second time it is in the store.
+    ok(asking.run(louder))
+    assert sum(slow_metric) == 4
+    # The calibration clips are not attacked, and audio that moved cannot be compared.
+    ok(asking.run(asking.calibration_cell(0)))
+    ok(asking.run(cell(bench_dataset, get_attack("speed.1.05x"))))
+    assert sum(slow_metric) == 4
+
+
+def test_slow_metrics_can_come_later_without_scoring_again(
+    bench_dataset: Dataset, tmp_path: Path, slow_metric: list[int]
+) -> None:
+    pairs, seen, louder = bench_dataset.split("test"), CountingDetector(), cell(bench_dataset, Recording())
+    first = ok(Bench(bench_dataset, pairs, [seen.subject()], CellStore(tmp_path)).run(louder))
+    asking = Bench(bench_dataset, pairs, [seen.subject()], CellStore(tmp_path), ["pesq"])
+    assert asking.finished(louder) is None
+    second = ok(asking.run(louder))
+    assert len(seen.batches) == 1
+    assert sum(slow_metric) == 2 * len(pairs)
+    assert first.measured is not None
+    assert second.measured is not None
+    assert "pesq" not in first.measured.quality
+    assert np.array_equal(first.measured.quality["snr_db"], second.measured.quality["snr_db"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class HalfUnmarked(Attack):
+    """Turns the polarity of one stretch and says that it carries no mark any more."""
+
+    name = "half_unmarked"
+    family = "noise"
+
+    def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> tuple[Audio, dict[str, float]]:
+        changed = clip.copy()
+        changed[4000:8000] *= -1
+        return changed, {"unmarked_from": 4000, "unmarked_to": 8000}
+
+
+class Locating(CountingDetector):
+    """Takes the first half of each clip for watermarked, in ten frames of which each is a probability."""
+
+    frames_are_probabilities = True
+
+    def detect(self, batch: Audio) -> Detection:
+        frames = np.tile(np.repeat([0.9, 0.3], 5).astype(np.float32), (len(batch), 1))
+        return Detection(frames.mean(axis=1), frames)
+
+
+class Evidence(Locating):
+    """Has the same frames, and does not say that they are probabilities."""
+
+    frames_are_probabilities = False
+
+
+def test_frames_that_are_probabilities_are_kept_as_their_mean_and_overlap(
+    bench_dataset: Dataset, tmp_path: Path
+) -> None:
+    subjects = [Locating("locating").subject(), Evidence("evidence").subject()]
+    the_bench, n_pairs = bench(bench_dataset, subjects, tmp_path), len(bench_dataset.split("test"))
+    scores = ok(the_bench.run(cell(bench_dataset, HalfUnmarked()))).scores
+    assert np.allclose(scores["locating"].mean_probability, np.full((2, n_pairs), 0.6))
+    # Flagged are frames 0 to 4; frames 3 and 4 (of 1,600 samples; centres 5,600 and 7,200) and 2 (4,000) are unmarked.
+    assert np.isnan(scores["locating"].frame_iou[0]).all()
+    assert np.allclose(scores["locating"].frame_iou[1], 2 / 10)
+    assert scores["evidence"].mean_probability.shape == (2, 0)
+    assert np.isnan(scores["evidence"].frame_iou).all()
+    chained = ok(the_bench.run(cell(bench_dataset, Chain(links=(HalfUnmarked(), get_attack("gain.6db"))))))
+    assert np.allclose(chained.scores["locating"].frame_iou[1], 2 / 10)
+    moved = ok(the_bench.run(cell(bench_dataset, Chain(links=(HalfUnmarked(), get_attack("reverse"))))))
+    assert np.isnan(moved.scores["locating"].frame_iou).all()
+    whole = ok(the_bench.run(cell(bench_dataset, get_attack("gain.6db"))))
+    assert np.isnan(whole.scores["locating"].frame_iou).all()
+
+
+def test_the_part_that_a_splice_leaves_is_found_again(mini_dataset: Dataset, tmp_path: Path) -> None:
+    mini = subjects_of(get_scheme("audioseal_mini"), [])
+    the_bench = bench(mini_dataset, mini, tmp_path)
+    spliced = ok(the_bench.run(cell(mini_dataset, get_attack("splice.50percent")))).scores["audioseal_mini"]
+    assert spliced.mean_probability.shape == spliced.score.shape
+    assert np.isnan(spliced.frame_iou[0]).all()
+    # By chance a detector that flags everything, or any half, gets 1/2 or 1/3.
+    assert np.median(spliced.frame_iou[1]) > 0.6
+
+
+def test_the_key_of_an_attack_that_knows_more_knows_the_watermarkers(
+    bench_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aware, plain = get_attack("splice.50percent"), get_attack("gain.6db")
+
+    def keys() -> tuple[str, str]:
+        return cell(bench_dataset, aware).key, cell(bench_dataset, plain).key
+
+    before = keys()
+    assert keys() == before
+    monkeypatch.setattr(type(get_scheme("perth")), "version", property(lambda self: "another"))
+    assert keys()[0] != before[0]
+    assert keys()[1] == before[1]
 
 
 def test_twins_get_the_same_noise_and_other_clips_another(bench_dataset: Dataset, tmp_path: Path) -> None:

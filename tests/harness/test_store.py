@@ -1,13 +1,19 @@
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sealproof.attacks import get_attack
+from sealproof.harness import store as store_module
 from sealproof.harness.matrix import Cell, Subject
+from sealproof.harness.quality import WAVEFORM_METRICS
 from sealproof.harness.store import CellStore, Measured, Scores
+
+Floats = NDArray[np.float64]
 
 CELL = Cell("spread_spectrum", get_attack("identity"), 0, "test", ("clean", "watermarked"), "a" * 64)
 
@@ -22,7 +28,19 @@ def subject(name: str = "detector", version: str = "1") -> Subject:
 
 def scores() -> Scores:
     rng = np.random.default_rng(0)
-    return Scores(rng.normal(size=(2, 3)).astype(np.float32), rng.integers(0, 2, (2, 3, 4), dtype=np.uint8), 4.0, 1.25)
+    return Scores(
+        rng.normal(size=(2, 3)).astype(np.float32),
+        rng.integers(0, 2, (2, 3, 4), dtype=np.uint8),
+        4.0,
+        1.25,
+        rng.uniform(size=(2, 3)).astype(np.float32),
+        np.array([[np.nan] * 3, [0.25, 0, 1]]),
+    )
+
+
+def measured(**quality: Floats) -> Measured:
+    known = dict.fromkeys(WAVEFORM_METRICS, np.array([[np.inf, np.nan, -3.5]]))
+    return Measured({**known, **quality}, np.array([[True, False, False]]), '{"a": 1}', 2.5)
 
 
 def same(found: Scores | None, kept: Scores) -> bool:
@@ -31,6 +49,8 @@ def same(found: Scores | None, kept: Scores) -> bool:
         and found.score.dtype == np.float32
         and np.array_equal(found.score, kept.score)
         and np.array_equal(found.bits, kept.bits)
+        and np.array_equal(found.mean_probability, kept.mean_probability)
+        and np.array_equal(found.frame_iou, kept.frame_iou, equal_nan=True)
         and (found.threshold, found.detect_s) == (kept.threshold, kept.detect_s)
     )
 
@@ -42,16 +62,40 @@ def entry(root: Path) -> Path:
 
 def test_an_entry_comes_back_as_it_was_put(tmp_path: Path) -> None:
     store, kept = CellStore(tmp_path), scores()
-    measured = Measured(np.array([[np.inf, np.nan, -3.5]]), np.array([[True, False, False]]), '{"a": 1}', 2.5)
     store.put_scores(CELL, subject(), kept)
-    store.put_measured(CELL, measured)
+    store.put_measured(CELL, measured(si_sdr_db=np.array([[1.0, 2.0, 3.0]])))
     again = CellStore(tmp_path)
     assert same(again.scores(CELL, subject()), kept)
     found = again.measured(CELL)
     assert found is not None
-    assert np.array_equal(found.snr_db, measured.snr_db, equal_nan=True)
-    assert np.array_equal(found.is_noop, measured.is_noop)
-    assert found.attack_s == 2.5
+    assert list(found.quality) == list(WAVEFORM_METRICS)
+    assert np.array_equal(found.quality["snr_db"], np.array([[np.inf, np.nan, -3.5]]), equal_nan=True)
+    assert found.quality["si_sdr_db"].tolist() == [[1, 2, 3]]
+    assert found.is_noop.tolist() == [[True, False, False]]
+    assert (found.verification, found.attack_s) == ('{"a": 1}', 2.5)
+
+
+@pytest.fixture
+def versions(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The versions of the packages behind slow metrics."""
+    found = {"pesq": "1", "stoi": "1"}
+    monkeypatch.setattr(store_module, "metric_version", found.__getitem__)
+    return found
+
+
+def test_slow_metrics_are_told_when_they_are_asked_for(tmp_path: Path, versions: dict[str, str]) -> None:
+    store, values = CellStore(tmp_path), np.array([[4.5, np.nan, 1.0]])
+    store.put_measured(CELL, measured())
+    assert store.measured(CELL, ["pesq"]) is None
+    store.put_measured(CELL, measured(pesq=values))
+    assert store.measured(CELL, ["pesq", "stoi"]) is None
+    found, plain = store.measured(CELL, ["pesq"]), store.measured(CELL)
+    assert found is not None
+    assert np.array_equal(found.quality["pesq"], values, equal_nan=True)
+    assert plain is not None
+    assert "pesq" not in plain.quality
+    versions["pesq"] = "2"
+    assert store.measured(CELL, ["pesq"]) is None
 
 
 def test_nothing_was_put(tmp_path: Path) -> None:
@@ -69,8 +113,9 @@ def test_nothing_was_put(tmp_path: Path) -> None:
         Cell("spread_spectrum", CELL.attack, 1, "test", CELL.labels, CELL.clips_sha256),
         Cell("spread_spectrum", CELL.attack, 0, "test", ("clean",), CELL.clips_sha256),
         Cell("spread_spectrum", CELL.attack, 0, "test", CELL.labels, "b" * 64),
+        Cell("spread_spectrum", CELL.attack, 0, "test", CELL.labels, CELL.clips_sha256, "c" * 64),
     ],
-    ids=["attack", "seed", "labels", "clips"],
+    ids=["attack", "seed", "labels", "clips", "knowledge"],
 )
 def test_another_cell_is_another_entry(other: Cell, tmp_path: Path) -> None:
     store = CellStore(tmp_path)
@@ -143,7 +188,7 @@ def test_a_write_that_stops_midway_leaves_the_old_entry_and_no_litter(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        store.put_scores(CELL, subject(), Scores(kept.score + 1, kept.bits, 0.0, 0.0))
+        store.put_scores(CELL, subject(), replace(kept, score=kept.score + 1))
     assert same(store.scores(CELL, subject()), kept)
     assert list(tmp_path.rglob("*.tmp")) == []
 

@@ -70,6 +70,7 @@ def out(bench: Bench, all_outcomes: list[Outcome], tmp_path_factory: pytest.Temp
 def test_all_files_are_written(out: Path) -> None:
     assert sorted(path.name for path in out.iterdir()) == [
         "attacks.csv",
+        "break_points.csv",
         "clips.csv",
         "run.json",
         "summary.csv",
@@ -85,7 +86,7 @@ def test_columns_are_fixed(out: Path) -> None:
     )
     assert (out / "clips.csv").read_text().splitlines()[0] == (
         "dataset,scheme,attack,params,clip_id,group,label,detector,score,decision_fixed,decision_fpr_1pct,"
-        "bit_accuracy,snr_db"
+        "bit_accuracy,mean_probability,frame_iou,snr_db"
     )
 
 
@@ -106,9 +107,9 @@ def test_clips_csv_is_what_was_measured(out: Path, bench: Bench, all_outcomes: l
     scores = noisy.scores["spread_spectrum"].score.ravel()
     assert np.allclose(part["score"], scores, rtol=1e-5)
     thresholds = thresholds_of(bench, 0)["spread_spectrum"]
-    assert thresholds.calibrated < thresholds.fixed
+    assert thresholds.calibrated["fpr_1pct"] < thresholds.fixed
     assert part["decision_fixed"].tolist() == (scores > 4.0).astype(int).tolist()
-    assert part["decision_fpr_1pct"].tolist() == (scores > thresholds.calibrated).astype(int).tolist()
+    assert part["decision_fpr_1pct"].tolist() == (scores > thresholds.calibrated["fpr_1pct"]).astype(int).tolist()
     assert np.allclose(part["snr_db"], 10.0, atol=0.01)
     assert part["bit_accuracy"].isna().tolist() == [True] * n_pairs + [False] * n_pairs
     assert 0.6 < part["bit_accuracy"].dropna().mean() < 1
@@ -129,11 +130,12 @@ def test_summary_csv_can_be_worked_out_from_clips_csv(out: Path) -> None:
         for rule in ("fixed", "fpr_1pct"):
             says = part[f"decision_{rule}"] == 1
             expected = {"accuracy": (says == marked).mean(), "tpr": says[marked].mean(), "fpr": says[~marked].mean()}
+            expected["balanced_accuracy"] = (expected["tpr"] + 1 - expected["fpr"]) / 2
             for metric, value in expected.items():
                 row = rows[(rows["metric"] == metric) & (rows["threshold_rule"] == rule)]
                 assert row["value"].item() == pytest.approx(value, abs=1e-6)
                 checked += 1
-    assert checked == 3 * 2 * 2 * 3
+    assert checked == 3 * 2 * 2 * 4
     bits = summary[(summary["metric"] == "bit_accuracy") & (summary["attack"] == "white_noise")]
     of_attack = clips[(clips["attack"] == "white_noise") & (clips["detector"] == "spread_spectrum")]
     assert bits["value"].item() == pytest.approx(of_attack["bit_accuracy"].mean(), abs=1e-4)
@@ -151,9 +153,9 @@ def test_a_failed_cell_is_a_row_in_every_table(out: Path) -> None:
     markdown = (out / "summary.md").read_text()
     assert "Failed cells:\n\n- resample via_hz=16000: AttackError: The 'via_hz'" in markdown
     lines = [line for line in markdown.splitlines() if line.startswith("| resample")]
-    assert len(lines) == 2
+    assert len(lines) == 3
     for line in lines:
-        assert set(line.replace("| resample via_hz=16000 |", "").replace("|", "").split()) == {"-"}
+        assert set(line.replace("| resample via_hz=16000 |", "").replace("|", "").split()) <= {"-", "/"}
     (facts,) = [cell for cell in json.loads((out / "run.json").read_text())["cells"] if "resample" in cell["id"]]
     assert facts["status"] == "failed"
     assert facts["error"] == row["error"]
@@ -205,11 +207,22 @@ def test_run_json_states_the_facts(out: Path, bench: Bench, all_outcomes: list[O
     assert facts["machine"]["cores"] >= 1
 
 
+def test_run_json_says_where_the_dataset_is_and_by_what_clips_are_judged(out: Path, bench: Bench) -> None:
+    facts = json.loads((out / "run.json").read_text())
+    assert facts["dataset_path"] == str(bench.dataset.root)
+    assert Dataset.open(Path(facts["dataset_path"])).sha256 == facts["dataset_sha256"]
+    about, thresholds = facts["detectors"]["spread_spectrum"], thresholds_of(bench, 0)["spread_spectrum"]
+    assert {rule: about[f"threshold_{rule}"] for rule in thresholds.by_rule()} == thresholds.by_rule()
+    assert set(thresholds.by_rule()) == {"fixed", "fpr_1pct", "fpr_0.1pct"}
+    assert (about["fpr_support"], about["fpr_support_0.1pct"]) == (False, False)
+    assert about["calibration_clean_clips"] == thresholds.n_negatives < 100
+
+
 def test_the_calibrated_threshold_is_of_clean_calibration_clips_only(bench: Bench) -> None:
     clean = bench.dataset.audio([pair.clean for pair in bench.dataset.split("calibration")])
     scores = get_scheme("spread_spectrum").detector.detect(clean).score
     # Fewer than 100 clips: the highest score seen.
-    assert thresholds_of(bench, 0)["spread_spectrum"].calibrated == pytest.approx(float(scores.max()))
+    assert set(thresholds_of(bench, 0)["spread_spectrum"].calibrated.values()) == {float(scores.max())}
 
 
 def test_the_picture_shows_every_cell(out: Path) -> None:
@@ -247,12 +260,16 @@ def test_files_that_say_the_same_are_left_alone(write: Write, tmp_path: Path) ->
         "summary.md",
         "summary.png",
         "attacks.csv",
+        "break_points.csv",
         "clips.csv",
         "run.json",
     ]
 
 
-@pytest.mark.parametrize("name", ["summary.csv", "summary.md", "summary.png", "attacks.csv", "clips.csv", "run.json"])
+@pytest.mark.parametrize(
+    "name",
+    ["summary.csv", "summary.md", "summary.png", "attacks.csv", "break_points.csv", "clips.csv", "run.json"],
+)
 def test_a_deleted_file_is_written_again(name: str, write: Write, tmp_path: Path) -> None:
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).unlink()
@@ -342,10 +359,39 @@ def row(**changes: object) -> SummaryRow:
 
 def test_markdown_has_a_table_per_threshold_rule() -> None:
     text = markdown_table([row(), row(threshold_rule="fixed", ci_low=0.25), row(metric="auc", threshold_rule="")])
-    fixed, calibrated = (line for line in text.splitlines() if line.startswith("| mp3"))
+    fixed, calibrated, by_rule = (line for line in text.splitlines() if line.startswith("| mp3"))
+    assert by_rule == "| mp3 bitrate_kbps=64 | - / - | - / - |"
     assert fixed == "| mp3 bitrate_kbps=64 | - | 0.750 [0.250, 0.875] | - | - | 0.750 | - |"
     assert calibrated == "| mp3 bitrate_kbps=64 | - | 0.750 [0.500, 0.875] | - | - | 0.750 | - |"
     assert "Failed" not in text
+
+
+def test_markdown_shows_the_reference_by_all_rules_and_says_which_is_optimistic() -> None:
+    rates = [
+        row(threshold_rule=rule, metric=metric, value=value)
+        for rule, tpr in (("best", 1.0), ("fixed", 0.5), ("fpr_1pct", 0.25), ("bits", 0.125))
+        for metric, value in (("tpr", tpr), ("fpr", tpr / 5))
+    ]
+    text = markdown_table([*rates, row(detector="copy", role="mimic", threshold_rule="low_tau", metric="tpr")])
+    table = text.split("TPR / FPR of s by threshold rule:\n\n")[1].split("\n\n")[0].splitlines()
+    assert table == [
+        "| attack | fixed | fpr_1pct | best (optimistic) | bits |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        "| mp3 bitrate_kbps=64 | 0.500 / 0.100 | 0.250 / 0.050 | 1.000 / 0.200 | 0.125 / 0.025 |",
+    ]
+
+
+def test_the_terminal_shows_a_screen_of_cells_the_worst_first() -> None:
+    rows = [row(attack="identity", params="", threshold_rule="fixed", value=1.0)]
+    rows += [row(params=f"bitrate_kbps={n}", threshold_rule="fixed", value=n / 100) for n in range(99, 0, -1)]
+    rows += [row(attack="gone", params=f"n={n}", status="failed", error="no", value=None) for n in range(40)]
+    lines = terminal_table(rows).splitlines()
+    assert lines[1].split()[:2] == ["identity", "1.000"]
+    assert [line.split()[2] for line in lines[2:31]] == [f"{n / 100:.3f}" for n in range(1, 30)]
+    assert lines[31] == "The 29 worst of 140 cells, after the first; all are in summary.md."
+    assert sum(line.startswith("- gone") for line in lines) == 30
+    assert lines[-1] == "- and 10 more, see summary.md"
+    assert all(f"- gone n={n}: no" in markdown_table(rows) for n in range(40))
 
 
 def test_a_number_without_an_interval_stands_alone() -> None:

@@ -1,0 +1,59 @@
+"""Mimics that hear the waveform itself: convolutions that step down to frames of 20 ms."""
+
+from typing import TYPE_CHECKING
+
+from sealproof.detectors.keras_runtime import import_keras
+from sealproof.detectors.mimics.base import FrameRecipe
+
+if TYPE_CHECKING:
+    import keras
+
+_CHANNELS = (12, 16, 32, 64, 96)
+_STRIDES = (2, 4, 5, 8)
+_RESIDUALS = 3
+
+
+class WaveformCnn(FrameRecipe):
+    """A CNN on the waveform, from labels alone: 262,577 parameters.
+
+    A spectrogram's magnitudes throw away how the mark lies against its host in phase; the waveform has it. Strided
+    convolutions shrink the clip by 2, 4, 5 and 8 to frames of 20 ms, as encoders of speech codecs do; three
+    residual convolutions look at the frames around, and every frame gets a logit.
+    """
+
+    name = "waveform_cnn"
+    summary = "the waveform, strided convolutions to frames of 20 ms, a label for each, Adam, clip and twin together"
+    steps = 1500
+    peak_rate = 3e-3
+    pairs_per_step = 16
+
+    def frames(self) -> "keras.Model":
+        """Make the untrained network up to its logits."""
+        keras = import_keras()
+        from keras import layers
+
+        waveform = keras.Input((None,), name="waveform")
+        x = layers.Conv1D(_CHANNELS[0], 7, padding="same")(waveform[..., None])
+        for channels, stride in zip(_CHANNELS[1:], _STRIDES, strict=True):
+            x = layers.Conv1D(channels, 2 * stride, strides=stride, padding="same")(layers.Activation("elu")(x))
+        for _ in range(_RESIDUALS):
+            x = x + layers.Conv1D(_CHANNELS[-1], 5, padding="same")(layers.Activation("elu")(x))
+        logits = layers.Conv1D(1, 1)(layers.Activation("elu")(x))
+        return keras.Model(waveform, logits[..., 0], name=f"{self.name}_frames")
+
+
+class DistilledCnn(WaveformCnn):
+    """The same network, taught by the detector: its probabilities over time, on training clips and attacked ones.
+
+    Labels tell what the truth is; a detector's answers on attacked audio tell what the detector does, also where it
+    fails. Source of the idea: Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network" (2015);
+    Jagielski et al., "High Accuracy and High Fidelity Extraction of Neural Networks" (USENIX Security 2020).
+    """
+
+    name = "distilled_cnn"
+    summary = "the network of waveform_cnn, taught by the detector's own answers on clips and attacked clips"
+    access = "scores"
+    steps = 3000
+    pairs_per_step = 12
+    queries = 20_000
+    queries_per_step = 28

@@ -1,0 +1,59 @@
+"""Making room for the plugin's own demo dataset where an earlier version of the scheme left one."""
+
+import shutil
+from pathlib import Path
+
+from sealproof.detectors import get_scheme
+from sealproof.harness.build import BuildRequest
+from sealproof.harness.dataset import FACTS, MANIFEST, REQUEST
+from sealproof.harness.demo_corpus import DemoCorpus
+from sealproof.harness.files import TEMPORARY, read_json
+from sealproof.harness.manifest import CLEAN, WATERMARKED
+
+PREFIX = "robustness-"
+"""How the names of the plugin's own datasets begin."""
+
+_OWN = {CLEAN, WATERMARKED, "cells", "mimics", "journal.jsonl", FACTS, MANIFEST, REQUEST}
+"""What a dataset holds that was built, trained on and run."""
+
+
+def remove_outdated(root: Path, request: BuildRequest) -> str:
+    """Delete the plugin's demo dataset where another version of the scheme marked it.
+
+    Nothing is deleted unless the folder is the plugin's beyond doubt: its name begins with `robustness-`, it is no
+    link, its build.json says that it holds demo music for the very request except for the scheme's version, and there
+    is nothing in it that sealproof does not write.
+
+    Args:
+        root: The dataset's folder.
+        request: What would be built there.
+
+    Returns:
+        What was done, as a sentence; empty when nothing was.
+
+    Raises:
+        OSError: It cannot be deleted.
+    """
+    if not root.name.startswith(PREFIX) or root.is_symlink() or not (root / REQUEST).is_file():
+        return ""
+    names = {path.name for path in root.iterdir()}
+    if any(name not in _OWN and not name.endswith(TEMPORARY) for name in names):
+        return ""
+    try:
+        asked = read_json(root / REQUEST)
+    except (ValueError, TypeError):
+        return ""
+    wanted = {**request.__dict__, "corpus": DemoCorpus().description()}
+    version = get_scheme(request.scheme).version
+    there = asked.get("scheme_version")
+    if any(asked.get(name) != value for name, value in wanted.items()) or there in (None, version):
+        return ""
+    # What tells whose folder it is goes last, so that a killed session is no obstacle to the next one.
+    for name in sorted(names - {REQUEST}, key=lambda name: name != FACTS):
+        path = root / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    (root / REQUEST).unlink()
+    return f"Built {root} anew: it was demo music marked by {there}, and the scheme is now {version}."

@@ -1,0 +1,34 @@
+"""Everything that a report shows, read once and shared by its pages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sealproof.harness.report.examples import Example
+from sealproof.harness.report.run_folder import RunFolder
+from sealproof.harness.report.scores import ClipScores, Histograms
+from sealproof.harness.report.series import Key, Series
+from sealproof.harness.report.sweeps import Sweep
+from sealproof.harness.report.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a report is made of.
+
+    Attributes:
+        folder: The run folder.
+        series: The numbers of summary.csv.
+        sweeps: Which cells make a sweep.
+        scores: The scores of every clip.
+        histograms: The same, counted.
+        verdict: What stands on top.
+        examples: What can be listened to.
+    """
+
+    folder: RunFolder
+    series: Mapping[Key, Series]
+    sweeps: Sequence[Sweep]
+    scores: ClipScores
+    histograms: Histograms
+    verdict: Verdict
+    examples: Sequence[Example]
