@@ -90,11 +90,77 @@ _CLIPS = {
     "snr_db": "of this clip, as in summary.csv; `inf` when the attack changed nothing",
 }
 
+_RATE = {
+    **_CELL,
+    "detector": "whose rate it is",
+    "threshold_rule": "`fixed` or `fpr_1pct`",
+    "metric": "`accuracy`, `tpr` or `fpr`; of a mimic also `agreement`",
+}
+
+_BASELINE = {
+    "dataset": _CELL["dataset"],
+    "clips": "hash of which clips these are (ids, groups, length) and of the seeds",
+    **{name: text for name, text in _RATE.items() if name != "dataset"},
+    "role": "`reference` or `mimic`",
+    "value": "the rate",
+    "n_clips": "clips it is taken over",
+    "n_groups": "groups (recordings) these are from",
+    "successes": "clips that count, group by group in the order of their names; `8x12` is twelve groups of 8",
+    "trials": "clips, group by group",
+}
+
+_COMPARE = {
+    **{name: text for name, text in _RATE.items() if name not in ("dataset", "threshold_rule", "metric")},
+    "role": "`reference` or `mimic`",
+    "threshold_rule": _RATE["threshold_rule"],
+    "metric": _RATE["metric"],
+    "before": "the rate in the first run",
+    "after": "in the second",
+    "difference": "after minus before, on the same clips",
+    "ci_low": "lower end of its 95 % interval; empty where all clips are of one group",
+    "ci_high": "upper end",
+    "mcnemar_p": "p value of McNemar's exact test, clips taken for independent",
+    "mcnemar_p_holm": "the same, adjusted for the number of attacks",
+    "n_clips": "clips that both runs judged",
+    "n_groups": "groups (recordings) these are from",
+    "verdict": "`regression`: fell by more than is allowed, and the interval excludes zero; `unproven`: fell by more, "
+    "but the interval holds zero; `improvement`; `changed`; `same`",
+}
+
+_EXTRACT = {
+    "access": "what the imitator is told: `labels` (the truth), `decisions` or `scores` of the detector",
+    "budget": "clips whose label or answer it gets",
+    "n_pairs": "training pairs among them, of 2 clips each",
+    "n_attacked": "attacked clips among them",
+    "accuracy": "share of held-out clips, not attacked, that the imitation judges right",
+    "accuracy_low": "lower end of the 95 % interval",
+    "accuracy_high": "upper end",
+    "agreement": "share of the same on which it decides as the detector does",
+    "agreement_low": "lower end of the 95 % interval",
+    "agreement_high": "upper end",
+    "kappa": "Cohen's kappa of the same",
+    "agreement_attacked": "agreement on attacked held-out clips, mean over the attacks",
+    "agreement_attacked_low": "lower end of the 95 % interval",
+    "agreement_attacked_high": "upper end",
+    "train_s": "seconds of training",
+}
+
+OTHER_FILES: Mapping[str, str] = {
+    "baseline.csv": "the rates that `pytest -m robustness` holds a run against; it is in version control",
+    "compare.csv": "`sealproof compare`: the paired difference of every rate of two runs; also as .md and .html",
+    "extract.csv": "`sealproof extract`: how faithful an imitation is, by what it may know; also as .png",
+    "report.html": "`sealproof report`: the run as a page; also .md and .tex, and the figures' numbers in `figures/`",
+}
+"""Files that other commands write."""
+
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "summary.csv": _SUMMARY,
     "break_points.csv": _BREAK_POINTS,
     "attacks.csv": _ATTACKS,
     "clips.csv": _CLIPS,
+    "baseline.csv": _BASELINE,
+    "compare.csv": _COMPARE,
+    "extract.csv": _EXTRACT,
 }
 """By file, its columns in their order and what they mean."""
 

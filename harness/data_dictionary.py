@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sealproof.harness.columns import COLUMNS, FILES, QUANTITIES
+from sealproof.harness.columns import COLUMNS, FILES, OTHER_FILES, QUANTITIES
 from sealproof.harness.schema import METRICS, THRESHOLD_RULES, Metric, Rule
 
 _HEAD = """# Results: what the files say
@@ -36,7 +36,7 @@ def markdown() -> str:
     """Return the page."""
     parts = [
         _HEAD,
-        _table(("file", "what it is"), ((f"`{name}`", text) for name, text in FILES.items())),
+        _table(("file", "what it is"), ((f"`{name}`", text) for name, text in {**FILES, **OTHER_FILES}.items())),
         _CSV,
         "## summary.csv",
         _columns("summary.csv"),
@@ -56,6 +56,7 @@ def markdown() -> str:
         "Other quantities belong to one attack, which says in its documentation what they are.",
         "## clips.csv",
         _columns("clips.csv"),
+        *(part for name in ("baseline.csv", "compare.csv", "extract.csv") for part in (f"## {name}", _columns(name))),
     ]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 

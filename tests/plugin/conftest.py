@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from threadpoolctl import threadpool_limits
 
+from sealproof.detectors.keras_runtime import import_keras
 from sealproof.harness.build import BuildRequest, build_dataset
 from sealproof.harness.corpus import Corpus
 from sealproof.harness.dataset import Dataset
@@ -26,9 +27,11 @@ COMPILED = (
     "pandas",
     "scipy.special",
     "soxr",
+    "tensorflow",
     "sealproof.attacks.codec",
     "sealproof.attacks.noise",
     "sealproof.attacks.resampling",
+    "sealproof.detectors.keras_runtime",
     "sealproof.harness.gate_text",
     "sealproof.harness.robustness",
     "sealproof.harness.outdated_demo",
@@ -41,6 +44,7 @@ COMPILED = (
 @pytest.fixture(scope="module", autouse=True)
 def _compiled_modules() -> None:
     """Import them first: pytester forgets what an inner run imported, and numpy cannot be imported twice."""
+    import_keras()  # quietly, before anything imports tensorflow itself
     for name in COMPILED:
         import_module(name)
 
