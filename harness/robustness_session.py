@@ -164,7 +164,7 @@ class RobustnessSession:
         note = remove_outdated(self.dataset_root, BuildRequest(scheme=self.scheme, n_clips=n_clips, seed=self.seed))
         if note:
             self.notes.append(note)
-        return demo_dataset(self.scheme, n_clips, self.seed, self.dataset_root)
+        return demo_dataset(self.scheme, n_clips, self.seed, self.dataset_root, with_baseline=False)
 
     @cached_property
     def cells(self) -> "dict[str, Cell]":

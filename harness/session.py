@@ -83,11 +83,20 @@ def _selection(pairs: tuple[Pair, ...], request: RunRequest) -> tuple[Pair, ...]
     return tuple(pairs[index] for index in sorted(order[: request.n_clips]))
 
 
-def demo_dataset(scheme: str, n_clips: int, seed: int, root: Path) -> Dataset:
-    """Build the demo dataset and train its mimics, or return what is already there; what ships is not trained again."""
+def demo_dataset(scheme: str, n_clips: int, seed: int, root: Path, *, with_baseline: bool = True) -> Dataset:
+    """Build the demo dataset and train its mimics, or return what is already there.
+
+    Args:
+        scheme: Name of the watermark scheme.
+        n_clips: Number of clips.
+        seed: Of the dataset and of the training.
+        root: The dataset's folder.
+        with_baseline: Train the study's network, too, where another mimic ships; what ships is never trained again.
+    """
     dataset, _ = build_dataset(DemoCorpus(), BuildRequest(scheme=scheme, n_clips=n_clips, seed=seed), root)
     shipped = {mimic.name for mimic in shipped_mimics(dataset)}
-    for mimic in BEST_AND_BASELINE:
-        if mimic not in shipped:
-            train_mimic(dataset, TrainRequest(mimic=mimic, seed=seed))
+    if with_baseline or not shipped:
+        for mimic in BEST_AND_BASELINE:
+            if mimic not in shipped:
+                train_mimic(dataset, TrainRequest(mimic=mimic, seed=seed))
     return dataset

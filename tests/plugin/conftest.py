@@ -127,7 +127,7 @@ def pytest_configure(config):
     config._patches = patches = pytest.MonkeyPatch()
     patches.setattr(session, "subjects_of", subjects_of)
     # Composing and training would take minutes.
-    patches.setattr(session, "demo_dataset", lambda scheme, n_clips, seed, root: take_the_set(root))
+    patches.setattr(session, "demo_dataset", lambda scheme, n_clips, seed, root, with_baseline: take_the_set(root))
     if FAULT.get("codec"):
         from sealproof.attacks.codec import MP3
         # The worst kind: it says what bitrate it had, and hands the clip back.
