@@ -36,9 +36,7 @@ def main() -> None:
     cells = [(row.attack, row.params, row.value) for row in tprs.itertuples()]
     print(_head(facts, cells))
     for family, attacks in groupby(sorted(_sweeps(cells).items(), key=_family), key=_family):
-        print(
-            f"\n## {family}\n\n| attack | TPR at each strength | FPR above 5 % | lowest AUC |\n| --- | --- | --- | --- |"
-        )
+        print(f"\n## {family}\n\n{_COLUMNS}")
         for name, found in attacks:
             strengths = ", ".join(f"{params or '-'}: {_bold(tpr)}" for params, tpr in found)
             flagged = ", ".join(
