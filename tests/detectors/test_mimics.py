@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from sealproof.detectors import DetectorError
 from sealproof.detectors.keras_runtime import import_keras
-from sealproof.detectors.mimic import Mimic
+from sealproof.detectors.mimic import Mimic, forward
 from sealproof.detectors.mimics import get_mimic_recipe, list_mimics
+from sealproof.detectors.mimics.base import FrameRecipe
 
 # tensorflow 2.21 beside numpy 2, when a model is saved.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -202,3 +203,26 @@ def test_every_mimic_says_what_it_is(name: str) -> None:
     recipe = get_mimic_recipe(name)
     assert recipe.name == name
     assert recipe.summary
+
+
+@pytest.mark.parametrize("name", ["waveform_cnn", "distilled_cnn"])
+def test_networks_of_frames_take_any_length(name: str, clips: NDArray[np.float32]) -> None:
+    import_keras().utils.set_random_seed(0)
+    recipe = get_mimic_recipe(name)
+    assert isinstance(recipe, FrameRecipe)
+    frames = recipe.frames()
+    assert frames.count_params() == 262_577
+    for samples, expected in ((320, 1), (321, 2), (8000, 25), (16_000, 50)):
+        assert frames(clips[:, :samples]).shape == (3, expected)
+    whole = recipe.whole(frames)
+    logits = frames(clips).numpy()
+    np.testing.assert_allclose(whole(clips).numpy()[:, 0], (1 / (1 + np.exp(-logits))).mean(axis=1), atol=1e-6)
+
+
+def test_forward_pads_and_cuts_for_a_network_of_one_length_only(clips: NDArray[np.float32]) -> None:
+    import_keras().utils.set_random_seed(0)
+    of_one, of_any = get_mimic_recipe("seed_cnn").build(16_000), get_mimic_recipe("waveform_cnn").build(16_000)
+    short = clips[:, :9600]
+    padded = np.pad(short, ((0, 0), (0, 6400)))
+    np.testing.assert_array_equal(forward(of_one)(short), forward(of_one)(padded))
+    assert not np.allclose(forward(of_any)(short), forward(of_any)(padded), atol=1e-6)

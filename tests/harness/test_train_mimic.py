@@ -10,7 +10,7 @@ import pytest
 from sealproof.detectors import Audio, Detector, DetectorError, Scheme, Watermarker
 from sealproof.detectors.base import Bits
 from sealproof.detectors.keras_runtime import import_keras
-from sealproof.harness import build, cli
+from sealproof.harness import build, cli, fit_frames
 from sealproof.harness import train_mimic as training
 from sealproof.harness.build import BuildRequest, build_dataset
 from sealproof.harness.corpus import Corpus
@@ -308,3 +308,33 @@ def test_training_stops_early_with_the_best_weights(tone_dataset: Dataset, monke
     files = {name: rows[:8] for name, rows in training.group_files(tone_dataset).items()}
     _, history = fit_clips(tone_dataset, files, recipe(), epochs=6, seed=0)
     assert len(history["loss"]) < 6
+
+
+# --- networks of frames -----------------------------------------------------------------------------------------------
+
+
+def test_waveform_cnn_learns_an_easy_watermark(tone_dataset: Dataset) -> None:
+    import pandas as pd
+
+    mimic, is_new = train_mimic(tone_dataset, TrainRequest(mimic="waveform_cnn", epochs=12))
+    assert is_new
+    assert mimic.card["metrics"]["test"]["accuracy"] > 0.9
+    assert mimic.card["metrics"]["test"]["auc"] > 0.95
+    assert (mimic.card["access"], mimic.card["queries"]) == ("labels", 0)
+    history = pd.read_csv(mimic.folder / "history.csv")
+    n_train = len(tone_dataset.split("train"))
+    assert history["step"].iloc[-1] == -(-12 * n_train // 16)
+    assert {"step", "loss", "val_accuracy"} == set(history.columns)
+
+
+def test_a_network_of_frames_needs_twins(tone_dataset: Dataset) -> None:
+    with pytest.raises(HarnessError, match=r"--split leaky .* waveform_cnn needs twins"):
+        train_mimic(tone_dataset, TrainRequest(mimic="waveform_cnn", split="leaky"))
+
+
+def test_every_clip_is_drawn_before_any_is_drawn_again() -> None:
+    deck = fit_frames._Deck(10, np.random.default_rng(0))
+    dealt = np.concatenate([deck.draw(3) for _ in range(10)])
+    assert sorted(dealt[:10]) == list(range(10))
+    assert sorted(dealt[10:20]) == list(range(10))
+    assert dealt[:10].tolist() != dealt[10:20].tolist()
