@@ -1,5 +1,6 @@
-import multiprocessing
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,20 +77,24 @@ def test_merging_replaces_the_same_rate_only(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def _merge_many(path: Path, attack: str) -> None:
-    for index in range(15):
-        merge_baseline(path, [row(f"{attack}{index:02d}")])
+MERGE_EACH = """
+import sys
+from pathlib import Path
+from sealproof.harness.baseline import merge_baseline, read_baseline
+for rows in sys.argv[2:]:
+    merge_baseline(Path(sys.argv[1]), read_baseline(Path(rows)).values())
+"""
 
 
 def test_sessions_that_end_together_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "baseline.csv"
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_merge_many, args=(path, attack)) for attack in ("mp3", "gain")]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0, 0]
+    sessions = []
+    for attack in ("mp3", "gain"):
+        parts = [tmp_path / f"{attack}{index:02d}.csv" for index in range(15)]
+        for part in parts:
+            part.write_text(to_csv([row(part.stem)]), encoding="utf-8")
+        sessions.append(subprocess.Popen([sys.executable, "-c", MERGE_EACH, str(path), *map(str, parts)]))
+    assert [session.wait() for session in sessions] == [0, 0]
     assert len(read_baseline(path)) == 30
 
 
