@@ -49,7 +49,9 @@ def test_every_command_is_one() -> None:
     from sealproof.harness.cli import main
 
     commands = set(re.findall(r"^sealproof ([a-z]+) .*(?:#|--)", README, re.MULTILINE))
-    assert commands == {"build", "check", "train", "run", "list", "doctor", "weights", "attacks"}
+    assert commands == {
+        "build", "check", "train", "run", "report", "compare", "extract", "list", "doctor", "weights", "attacks",
+    }  # fmt: skip
     for command in sorted(commands):
         with pytest.raises(SystemExit) as stop:
             main([command, "--help"])
