@@ -202,15 +202,16 @@ def _sureness(scores: NDArray[np.float32], threshold: float) -> tuple[NDArray[np
 
 
 def _candidates(mimic: int, joint: NDArray[np.float64], n: int) -> list[Disagreement]:
-    """Return the surest of each cell, surest first; `joint` is (cells, labels, clips), 0 where they do not disagree."""
+    """Return the surest clips of each cell, surest first; `joint` is (cells, labels, clips), 0 where they agree."""
     # A draw, the same each time, decides among equals: scores that saturate tie, and the alphabet must not.
     draw = np.random.default_rng(mimic)
     found = []
-    for cell, inside in enumerate(joint.reshape(len(joint), -1)):
-        drawn = draw.permutation(inside.size)
-        best = drawn[np.argsort(-inside[drawn], kind="stable")[:n]]
-        for at in best[inside[best] > 0].tolist():
-            label, clip = divmod(at, joint.shape[2])
-            found.append(Disagreement(cell, label, clip, mimic, float(inside[at])))
+    for cell, inside in enumerate(joint):
+        # A clip comes up once, so its surer side stands for both.
+        labels, surest = inside.argmax(axis=0), inside.max(axis=0)
+        drawn = draw.permutation(surest.size)
+        best = drawn[np.argsort(-surest[drawn], kind="stable")[:n]]
+        for clip in best[surest[best] > 0].tolist():
+            found.append(Disagreement(cell, int(labels[clip]), clip, mimic, float(surest[clip])))
     order = draw.permutation(len(found)).tolist()
     return [found[at] for at in sorted(order, key=lambda at: -found[at].sureness)]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -43,6 +43,7 @@ def sureness(scores: np.ndarray, threshold: float, score: float) -> float:
     return float(np.mean([np.abs(np.float32(one) - np.float32(threshold)) <= distance for one in side]))
 
 
+@example(np.full((1, 2, 2, 4), 0.5, dtype=np.float32), 3)  # both sides of a clip disagree
 @given(SCORES, st.integers(1, 6))
 def test_disagreements_are_sure_and_each_of_another_clip(scores: np.ndarray, n: int) -> None:
     thresholds = [0.5, 0.3, 0.6, 0.4][: scores.shape[1]]
