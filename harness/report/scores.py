@@ -211,7 +211,9 @@ def _candidates(mimic: int, joint: NDArray[np.float64], n: int) -> list[Disagree
         labels, surest = inside.argmax(axis=0), inside.max(axis=0)
         drawn = draw.permutation(surest.size)
         best = drawn[np.argsort(-surest[drawn], kind="stable")[:n]]
-        for clip in best[surest[best] > 0].tolist():
-            found.append(Disagreement(cell, int(labels[clip]), clip, mimic, float(surest[clip])))
+        found += [
+            Disagreement(cell, int(labels[clip]), clip, mimic, float(surest[clip]))
+            for clip in best[surest[best] > 0].tolist()
+        ]
     order = draw.permutation(len(found)).tolist()
     return [found[at] for at in sorted(order, key=lambda at: -found[at].sureness)]
