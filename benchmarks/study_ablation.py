@@ -47,22 +47,12 @@ class Variant(SeedCnn):
     log = False
     frame, step, fft = 255, 128, 256
 
-    def build(self, n_samples: int) -> "keras.Model":
-        """Make the untrained network."""
-        keras = import_keras()
-        from keras import layers, ops
+    def spectrogram(self, waveform: "keras.KerasTensor") -> "keras.KerasTensor":
+        """Magnitudes as in the study, or their logarithm."""
+        from keras import ops
 
-        waveform = keras.Input((n_samples,), name="waveform")
-        x = magnitude_spectrogram(waveform, frame=self.frame, step=self.step, fft=self.fft)
-        if self.log:
-            x = ops.log(x + 1e-3)
-        x = x[..., None]
-        for filters in (4, 8, 16):
-            x = layers.Conv2D(filters, 5, padding="same", activation="relu")(x)
-            x = layers.MaxPooling2D()(x)
-        x = layers.Flatten()(x)
-        x = layers.Dense(50, activation="relu", kernel_regularizer=keras.regularizers.L2(0.01))(x)
-        return keras.Model(waveform, layers.Dense(1, activation="sigmoid")(x), name=self.name)
+        magnitudes = magnitude_spectrogram(waveform, frame=self.frame, step=self.step, fft=self.fft)
+        return ops.log(magnitudes + 1e-3) if self.log else magnitudes
 
     def optimizer(self) -> "keras.optimizers.Optimizer":
         """Plain SGD as in the study, or Adam."""

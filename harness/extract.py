@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -12,14 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.attacks.base import Attack
-from sealproof.detectors import get_scheme
-from sealproof.detectors.base import Audio, Detector
 from sealproof.detectors.mimic import Mimic, forward
 from sealproof.detectors.mimics.waveform_cnn import DistilledCnn
 from sealproof.harness.agreement import cohens_kappa, estimate_agreement
 from sealproof.harness.bootstrap import group_weights
-from sealproof.harness.config import load_attacks
 from sealproof.harness.corpus import interleave_groups
 from sealproof.harness.dataset import Dataset, Pair
 from sealproof.harness.errors import HarnessError
@@ -27,10 +22,10 @@ from sealproof.harness.estimates import estimate_mean, estimate_rate
 from sealproof.harness.files import read_json, sha256_json, write_json, write_text
 from sealproof.harness.fit_frames import fit_frames
 from sealproof.harness.inputs import group_codes
-from sealproof.harness.knowledge import KnowledgeBase
 from sealproof.harness.progress import progress
 from sealproof.harness.queries import ACCESS, gather
 from sealproof.harness.seeds import derive_seed
+from sealproof.harness.session import RunRequest, cells_of, open_bench
 
 BUDGETS = (100, 300, 1000, 3000, 10_000)
 """Answers that are paid for, by default."""
@@ -191,26 +186,22 @@ class _Judge:
     """Held-out clips, attacked once, with the detector's decisions."""
 
     def __init__(self, dataset: Dataset, request: ExtractRequest) -> None:
-        everything = dataset.split("test")
-        order = interleave_groups([pair.group for pair in everything], derive_seed(request.seed, "test clips"))
-        pairs = [everything[index] for index in sorted(order[: request.n_clips])]
-        codes, names = group_codes([pair.group for pair in pairs])
+        asked = RunRequest(attacks=request.attacks, seed=request.seed, n_clips=request.n_clips)
+        bench = open_bench(dataset, asked)
+        codes, names = group_codes([pair.group for pair in bench.pairs])
         self._groups = np.concatenate([codes, codes])
         self._weights = group_weights(len(names), seed=derive_seed(dataset.facts["seed"], "bootstrap"))
-        self._truth = np.repeat([False, True], len(pairs))
-        self._detector: Detector = get_scheme(dataset.scheme).detector
-        clean = dataset.audio([pair.clean for pair in pairs])
-        clips = np.concatenate([clean, dataset.audio([pair.watermarked for pair in pairs])])
-        knowledge = KnowledgeBase(dataset)
+        self._truth = np.repeat([False, True], len(bench.pairs))
+        detector = bench.subjects[0].load()
         self._cells: list[tuple[str, NDArray[np.floating], NDArray[np.bool_]]] = []
-        for attack in progress(load_attacks(request.attacks), "attacking test clips"):
-            audio = _attacked(attack, clips, clean, pairs, dataset, knowledge, request.seed)
+        for cell in progress(cells_of(bench, asked), "attacking test clips"):
+            audio = bench.attacked(cell, bench.pairs)
             says = np.concatenate(
-                [self._detector.detect(audio[at : at + _BLOCK]).score for at in range(0, len(audio), _BLOCK)]
+                [detector.detect(audio[at : at + _BLOCK]).score for at in range(0, len(audio), _BLOCK)]
             )
             # Half the memory; 11 bits of mantissa are finer than 16-bit PCM wherever the audio is soft.
-            kept = audio if attack.id == "identity" else audio.astype(np.float16)
-            self._cells.append((attack.id, kept, says > self._detector.threshold))
+            kept = audio if cell.attack.id == "identity" else audio.astype(np.float16)
+            self._cells.append((cell.attack.id, kept, says > detector.threshold))
 
     def judge(self, model: Any) -> dict[str, float]:
         """Return the numbers of a point."""
@@ -235,28 +226,13 @@ class _Judge:
         }
 
 
-def _attacked(
-    attack: Attack,
-    clips: Audio,
-    clean: Audio,
-    pairs: Sequence[Pair],
-    dataset: Dataset,
-    knowledge: KnowledgeBase,
-    seed: int,
-) -> Audio:
-    ids = [row.clip_id for row in [pair.clean for pair in pairs] + [pair.watermarked for pair in pairs]]
-    seeds = [derive_seed(seed, clip_id, attack.id) for clip_id in ids]
-    known = knowledge.about(np.concatenate([clean, clean])) if attack.needs_knowledge else None
-    return attack.perform(clips, dataset.facts["sample_rate"], seeds, known).audio
-
-
 def _as_csv(points: Sequence[Point]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for point in points:
-        values = json.loads(json.dumps(asdict(point)))
+        values = asdict(point).values()
         writer.writerow(
-            "" if value != value else f"{value:.6f}" if isinstance(value, float) else value for value in values.values()
+            "" if value != value else f"{value:.6f}" if isinstance(value, float) else value for value in values
         )
     return text.getvalue()

@@ -19,6 +19,7 @@ _REPORT_EVERY = 250
 _CLIPNORM = 1.0
 
 History = dict[str, list[float]]
+"""A column each, a line for each few hundred steps."""
 
 
 def fit_frames(

@@ -140,7 +140,8 @@ def attacked_queries(
     at = 0
     tasks = list(_tasks(attacks, pairs, per_attack, rng))
     with ThreadPoolExecutor(2) as workers:
-        done = workers.map(lambda task: _attacked(dataset, task, seed), tasks)
+        knowledge = KnowledgeBase(dataset)
+        done = workers.map(lambda task: _attacked(dataset, task, knowledge, seed), tasks)
         for task, audio in zip(tasks, progress(done, "attacking training clips", total=len(tasks)), strict=True):
             places = place[at : at + len(audio)]
             at += len(audio)
@@ -166,7 +167,7 @@ def _tasks(
             yield _Task(attack, [pairs[index] for index in drawn])
 
 
-def _attacked(dataset: Dataset, task: _Task, seed: int) -> NDArray[np.float16]:
+def _attacked(dataset: Dataset, task: _Task, knowledge: KnowledgeBase, seed: int) -> NDArray[np.float16]:
     clean = dataset.audio([pair.clean for pair in task.pairs])
     clips = np.concatenate([clean, dataset.audio([pair.watermarked for pair in task.pairs])])
     # A clip may be drawn twice for one attack, so its place counts too.
@@ -175,10 +176,8 @@ def _attacked(dataset: Dataset, task: _Task, seed: int) -> NDArray[np.float16]:
         for label in ("clean", "watermarked")
         for place, pair in enumerate(task.pairs)
     ]
-    knowledge = None
-    if task.attack.needs_knowledge:
-        knowledge = KnowledgeBase(dataset).about(np.concatenate([clean, clean]))
-    audio = task.attack.perform(clips, dataset.facts["sample_rate"], seeds, knowledge).audio
+    known = knowledge.about(np.concatenate([clean, clean])) if task.attack.needs_knowledge else None
+    audio = task.attack.perform(clips, dataset.facts["sample_rate"], seeds, known).audio
     fitted = audio[:, : dataset.n_samples]
     return np.pad(fitted, ((0, 0), (0, dataset.n_samples - fitted.shape[1]))).astype(np.float16)
 

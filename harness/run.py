@@ -113,7 +113,7 @@ class Bench:
         return Cell(self.dataset.scheme, get_attack("identity"), seed, "calibration", (CLEAN,), sha256)
 
     def attacked(self, cell: Cell, pairs: Sequence[Pair]) -> Audio:
-        """Return clips as a cell attacks them, to be heard: (labels x pairs, samples'), label by label.
+        """Return clips as a cell attacks them, to hear or score elsewhere: (labels x pairs, samples'), label by label.
 
         They are those that a run scores, bit for bit: what an attack makes of a clip rests on that clip and its seed.
         """

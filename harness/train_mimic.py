@@ -22,7 +22,7 @@ from sealproof.harness.dataset import Dataset, Pair
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.files import read_json, sha256_file, sha256_json, write_json, write_text
 from sealproof.harness.fit_clips import fit_clips
-from sealproof.harness.fit_frames import fit_frames
+from sealproof.harness.fit_frames import History, fit_frames
 from sealproof.harness.manifest import CLEAN, WATERMARKED, Row
 from sealproof.harness.metrics import accuracy, auc, threshold_at_fpr
 from sealproof.harness.queries import gather
@@ -33,9 +33,6 @@ TARGET_FPR = 0.01
 """False-positive rate at which detectors are calibrated, on clean clips of the calibration split."""
 
 _READ_BLOCK = 256
-
-History = dict[str, list[float]]
-"""A column each, a line for each epoch or each few hundred steps."""
 
 
 @dataclass(frozen=True, kw_only=True)

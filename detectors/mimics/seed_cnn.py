@@ -28,13 +28,17 @@ class SeedCnn(ClipRecipe):
         from keras import layers
 
         waveform = keras.Input((n_samples,), name="waveform")
-        x = magnitude_spectrogram(waveform, frame=255, step=128, fft=256)[..., None]
+        x = self.spectrogram(waveform)[..., None]
         for filters in (4, 8, 16):
             x = layers.Conv2D(filters, 5, padding="same", activation="relu")(x)
             x = layers.MaxPooling2D()(x)
         x = layers.Flatten()(x)
         x = layers.Dense(50, activation="relu", kernel_regularizer=keras.regularizers.L2(0.01))(x)
         return keras.Model(waveform, layers.Dense(1, activation="sigmoid")(x), name=self.name)
+
+    def spectrogram(self, waveform: "keras.KerasTensor") -> "keras.KerasTensor":
+        """What the convolutions see of a waveform, (n, samples) -> (n, frames, bins)."""
+        return magnitude_spectrogram(waveform, frame=255, step=128, fft=256)
 
     def optimizer(self) -> "keras.optimizers.Optimizer":
         """Plain SGD at Keras' default rate, 0.01."""
