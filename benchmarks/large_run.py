@@ -1,15 +1,16 @@
-"""Measure the statistics and the tables of a large run: seconds of each part and peak memory.
+"""Measure the statistics, the tables and the report of a large run: seconds of each part and peak memory.
 
     python benchmarks/large_run.py --cells 250 --detectors 4 --pairs 1000 --groups 100
     python benchmarks/large_run.py --profile
 
-Run by hand; it is no test. On a busy machine look at the seconds of CPU. Outcomes are made up (scores of all detectors
-with much in common, messages that lose bits); everything behind them is what a run uses: thresholds, summary, break
-points, clips, picture.
+Run by hand; it is no test. Seconds of CPU are this process's, without the workers that compute rows. Outcomes are made
+up (scores of all detectors with much in common, messages that lose bits); everything behind them is what a run uses:
+thresholds, summary, break points, clips, picture, report.
 """
 
 import argparse
 import cProfile
+import os
 import pstats
 import resource
 import sys
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--detectors", type=int, default=4, help="the reference and its mimics")
     parser.add_argument("--pairs", type=int, default=1000, help="of one clean and one watermarked clip")
     parser.add_argument("--groups", type=int, default=100)
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="default: one a core")
     parser.add_argument("--profile", action="store_true", help="say which functions take the time")
     options = parser.parse_args()
     rng = np.random.default_rng(0)
@@ -52,19 +54,30 @@ def main() -> None:
         print(f"made up after {time.process_time():.1f} s CPU, {_peak_mb():.0f} MB")
         out = Path(folder) / "out"
         profile = cProfile.Profile() if options.profile else None
-        for name in ("_rows", "write_picture", "write_clips", "markdown_table", "_content_sha256", "_run_facts"):
+        timed = ("rows_of_cells", "write_picture", "write_clips", "markdown_table", "_content_sha256", "_run_facts")
+        for name in timed:
             _timed(tables, name)
         _timed(tables.sweeps, "break_point_rows")
         started, started_cpu = time.perf_counter(), time.process_time()
         if profile:
             profile.enable()
-        written = tables.write_tables(bench, outcomes, 0, out)
+        written = tables.write_tables(bench, outcomes, 0, out, processes=options.processes)
         if profile:
             profile.disable()
             pstats.Stats(profile).sort_stats("tottime").print_stats(25)
         seconds, cpu = time.perf_counter() - started, time.process_time() - started_cpu
         print(f"{len(written.rows)} rows of {len(outcomes)} cells in {seconds:.1f} s, {cpu:.1f} s CPU")
+        _report(out)
         print(f"peak {_peak_mb():.0f} MB; clips.csv {(out / 'clips.csv').stat().st_size / 1e6:.0f} MB")
+
+
+def _report(run: Path) -> None:
+    from sealproof.harness.report import write_report
+
+    started, started_cpu = time.perf_counter(), time.process_time()
+    # Without clips to listen to: a made-up run has no audio.
+    write_report(run, None, None, 0)
+    print(f"report in {time.perf_counter() - started:.1f} s, {time.process_time() - started_cpu:.1f} s CPU")
 
 
 class MadeUpBench(Bench):
@@ -127,9 +140,9 @@ def _cell(index: int) -> Cell:
 def _timed(module: object, name: str) -> None:
     function: Callable[..., object] = getattr(module, name)
 
-    def timed(*arguments: object) -> object:
+    def timed(*arguments: object, **named: object) -> object:
         started, started_cpu = time.perf_counter(), time.process_time()
-        result = function(*arguments)
+        result = function(*arguments, **named)
         result = list(result) if name == "break_point_rows" else result  # type: ignore[call-overload]
         seconds, cpu = time.perf_counter() - started, time.process_time() - started_cpu
         print(f"  {name:20} {seconds:6.2f} s, {cpu:6.2f} s CPU")
@@ -139,7 +152,9 @@ def _timed(module: object, name: str) -> None:
 
 
 def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+    """Return this process's peak and, as often as there may be workers, that of the largest of them."""
+    own, child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return (own + child * (os.cpu_count() or 1)) / (1024 if sys.platform == "linux" else 1024**2)
 
 
 if __name__ == "__main__":

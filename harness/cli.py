@@ -341,7 +341,7 @@ def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int |
     # First, for without thresholds there are no tables.
     thresholds = thresholds_of(bench, request.seed)
     outcomes = [bench.run(cell) for cell in progress(cells, "attacking and scoring")]
-    tables = write_tables(bench, outcomes, request.seed, options.out)
+    tables = write_tables(bench, outcomes, request.seed, options.out, processes=os.cpu_count() or 1)
     print(f"\n{terminal_table(tables.rows)}\nAccuracy and agreement {LEGEND[FIXED]}; agreement is with the reference.")
     print(f"Intervals and the other rules are in the files.\n{thin_calibration_note(thresholds)}")
     print("Wrote " + ", ".join(str(path) for path in tables.files))

@@ -47,6 +47,11 @@ def write_picture(rows: Sequence[SummaryRow], title: str, path: Path) -> None:
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(detectors), frameon=False)
+    # Once, by hand: with a layout engine in place everything would be drawn twice.
+    engine = figure.get_layout_engine()
+    assert engine is not None  # noqa: S101 - it has just been asked for
+    engine.execute(figure)
+    figure.set_layout_engine("none")
     png = io.BytesIO()
     figure.savefig(png, format="png", metadata={"Software": None})
     write_atomically(path, lambda file: file.write(png.getvalue()))

@@ -1,6 +1,7 @@
 """One pytest session's matrix: dataset, cells, baseline and tables."""
 
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -232,7 +233,7 @@ class RobustnessSession:
         from sealproof.harness.tables import write_tables
 
         known = {name: outcome for name, cell in self.cells.items() if (outcome := self._known(cell)) is not None}
-        tables = write_tables(self.bench, list(known.values()), self.seed, self.out)
+        tables = write_tables(self.bench, list(known.values()), self.seed, self.out, processes=os.cpu_count() or 1)
         names = set(ran)
         ran_now = {name: outcome for name, outcome in known.items() if self.cell_id(name) in names}
         rates = {name: list(self.tallies(outcome)) for name, outcome in ran_now.items() if outcome.error is None}

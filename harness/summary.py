@@ -1,10 +1,11 @@
 """From scores to table rows: the schema of summary.csv and what each of its metrics is taken over."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sealproof.harness import agreement, localisation, message, metrics
 from sealproof.harness.bootstrap import group_weights
@@ -38,6 +39,9 @@ MCNEMAR = "mcnemar_p"
 
 _Found = tuple[str, str, Estimate]
 """Threshold rule, metric and estimate."""
+
+Number = tuple[str, str, str, str, Estimate]
+"""Detector, role, threshold rule, metric and estimate: a row, but for the cell that it is of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,14 +89,15 @@ SUMMARY_COLUMNS = tuple(field.name for field in fields(SummaryRow))
 
 
 class Summariser:
-    """Turns outcomes into rows; holds what all cells of a run share."""
+    """Turns outcomes into rows; holds what all cells of a run share, and can be sent to another process."""
 
     def __init__(
         self, dataset: Dataset, pairs: Sequence[Pair], subjects: Sequence[Subject], thresholds: Mapping[str, Thresholds]
     ) -> None:
         """Prepare the truth, the groups and the resamples."""
         self._dataset_name = dataset.name
-        self._subjects = subjects
+        # Not the subjects themselves: how a detector is loaded cannot be sent to another process.
+        self._roles = {subject.name: subject.role for subject in subjects}
         self._thresholds = thresholds
         self._messages = messages([pair.watermarked for pair in pairs])
         codes, names = group_codes([pair.group for pair in pairs])
@@ -109,29 +114,36 @@ class Summariser:
         P values are those of the one cell; `with_holm` adjusts them for the number of attacks.
         """
         if outcome.error is not None:
-            yield self._row(outcome, "", "attack", "", "", _NOTHING)
+            yield self._row(outcome, ("", "attack", "", "", _NOTHING))
             return
-        yield from self._attack_rows(outcome)
-        decisions = {
-            subject.name: self._decisions(outcome.scores[subject.name], subject.name) for subject in self._subjects
-        }
-        for subject in self._subjects:
-            found = (self._rates(decisions[subject.name]), self._measures(outcome.scores[subject.name]))
-            for rule, metric, estimate in chain(*found):
-                yield self._row(outcome, subject.name, subject.role, rule, metric, estimate)
-        reference, *mimics = self._subjects
-        for mimic in mimics:
-            shared = self._agreement(decisions[mimic.name], decisions[reference.name])
-            alike = self._likeness(outcome.scores[mimic.name], outcome.scores[reference.name])
-            for rule, metric, estimate in chain(shared, alike):
-                yield self._row(outcome, mimic.name, mimic.role, rule, metric, estimate)
-
-    def _attack_rows(self, outcome: Outcome) -> Iterator[SummaryRow]:
         assert outcome.measured is not None  # noqa: S101 - the cell did not fail
-        for metric, values in outcome.measured.quality.items():
+        yield from self.named(outcome, self.numbers(outcome.measured.quality, outcome.scores))
+
+    def named(self, outcome: Outcome, numbers: Iterable[Number]) -> Iterator[SummaryRow]:
+        """Make rows of a cell's numbers."""
+        return (self._row(outcome, number) for number in numbers)
+
+    def numbers(self, quality: Mapping[str, NDArray[np.float64]], scores: Mapping[str, Scores]) -> Iterator[Number]:
+        """Yield the numbers of a cell that did not fail: all the work there is in its rows.
+
+        Args:
+            quality: (labels, clips) by metric of the attacked audio.
+            scores: By detector.
+        """
+        for metric, values in quality.items():
             if np.isfinite(values).any():
                 estimate = estimate_median_of_defined(values.ravel(), self._groups, self._weights)
-                yield self._row(outcome, "", "attack", "", metric, estimate)
+                yield "", "attack", "", metric, estimate
+        decisions = {name: self._decisions(scores[name], name) for name in self._roles}
+        for name, role in self._roles.items():
+            for rule, metric, estimate in chain(self._rates(decisions[name]), self._measures(scores[name])):
+                yield name, role, rule, metric, estimate
+        reference, *mimics = self._roles
+        for name in mimics:
+            shared = self._agreement(decisions[name], decisions[reference])
+            alike = self._likeness(scores[name], scores[reference])
+            for rule, metric, estimate in chain(shared, alike):
+                yield name, self._roles[name], rule, metric, estimate
 
     def _decisions(self, scores: Scores, name: str) -> dict[str, Flags]:
         """Decide by every rule: (2 x clips,) by rule."""
@@ -188,9 +200,8 @@ class Summariser:
         common = (mimic.score.ravel(), reference.score.ravel(), self._groups, self._weights)
         yield "", "spearman", agreement.estimate_spearman(*common)
 
-    def _row(
-        self, outcome: Outcome, detector: str, role: str, rule: str, metric: str, estimate: Estimate
-    ) -> SummaryRow:
+    def _row(self, outcome: Outcome, number: Number) -> SummaryRow:
+        detector, role, rule, metric, estimate = number
         attack = outcome.cell.attack
         return SummaryRow(
             dataset=self._dataset_name,

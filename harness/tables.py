@@ -6,7 +6,6 @@ import json
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +28,8 @@ from sealproof.harness.files import read_json, sha256_file, sha256_json, write_a
 from sealproof.harness.matrix import Subject
 from sealproof.harness.picture import write_picture
 from sealproof.harness.run import Bench, Outcome
-from sealproof.harness.summary import SUMMARY_COLUMNS, Summariser, SummaryRow, as_record, with_holm
+from sealproof.harness.summarise import rows_of_cells
+from sealproof.harness.summary import SUMMARY_COLUMNS, Summariser, SummaryRow, as_record
 from sealproof.harness.text_table import markdown_table, thin_calibration_note
 from sealproof.harness.verify import Checked
 from sealproof.harness.versions import package_versions
@@ -55,7 +55,9 @@ class Tables:
     files: list[Path]
 
 
-def write_tables(bench: Bench, outcomes: Sequence[Outcome], seed: int, out: Path) -> Tables:
+def write_tables(
+    bench: Bench, outcomes: Sequence[Outcome], seed: int, out: Path, *, processes: int = 1
+) -> Tables:
     """Write all tables of a run; files that already say the same are left alone.
 
     Args:
@@ -63,14 +65,14 @@ def write_tables(bench: Bench, outcomes: Sequence[Outcome], seed: int, out: Path
         outcomes: The cells' outcomes, failed ones among them.
         seed: The run's seed.
         out: The folder to write to.
+        processes: At most so many compute the rows; see `rows_of_cells`.
 
     Raises:
         HarnessError: The calibration clips could not be scored, so there are no thresholds.
         OSError: The folder cannot be written or the disk is full; tables that stood there stay as they were.
     """
     thresholds = thresholds_of(bench, seed)
-    summariser = summariser_of(bench, seed)
-    rows = _rows(summariser, outcomes)
+    rows = rows_of_cells(summariser_of(bench, seed), outcomes, processes)
     files = [out / name for name in (SUMMARY, MARKDOWN, PICTURE, ATTACKS, BREAK_POINTS, CLIPS, RUN)]
     content = _content_sha256(rows, outcomes, bench.subjects)
     if not _already_there(out, content):
@@ -85,17 +87,6 @@ def write_tables(bench: Bench, outcomes: Sequence[Outcome], seed: int, out: Path
         # Last: its hashes say that the others are whole.
         write_json(out / RUN, _run_facts(bench, outcomes, thresholds, seed, content, files[:-1]))
     return Tables(rows, files)
-
-
-def _rows(summariser: Summariser, outcomes: Sequence[Outcome]) -> list[SummaryRow]:
-    """Return the rows of all cells, in their order."""
-    from threadpoolctl import threadpool_limits
-
-    # The matrices are small: threads within a product wait for each other longer than they compute, so each core gets
-    # cells of its own instead.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as workers:
-        cells = list(workers.map(lambda outcome: list(summariser.rows(outcome)), outcomes))
-    return with_holm([row for cell in cells for row in cell])
 
 
 def thresholds_of(bench: Bench, seed: int) -> dict[str, Thresholds]:

@@ -16,6 +16,7 @@ from sealproof.harness.matrix import Cell, Subject, params_text
 from sealproof.harness.run import Outcome
 from sealproof.harness.schema import THRESHOLD_RULES
 from sealproof.harness.store import Measured, Scores
+from sealproof.harness.summarise import rows_of_cells
 from sealproof.harness.summary import (
     SUMMARY_COLUMNS,
     Summariser,
@@ -348,3 +349,23 @@ def test_a_record_has_the_columns_and_reads_back() -> None:
     (record,) = csv.DictReader(io.StringIO(text.getvalue(), newline=""))
     assert list(record) == list(asdict(row))
     assert (record["value"], record["ci_low"], record["error"]) == ("0.333333", "", 'a, "b"\nc')
+
+
+def test_rows_are_the_same_whatever_the_number_of_processes() -> None:
+    tiny = dataset()
+    summariser = Summariser(tiny, tiny.split("test"), SUBJECTS, THRESHOLDS)
+    rng = np.random.default_rng(0)
+    cells = [
+        outcome(real=rng.random((2, 4), dtype=np.float32), attack=get_attack("gain", gain_db=-1.0 - n))
+        for n in range(33)
+    ]
+    cells[20] = replace(cells[20], error="AttackError: it broke", measured=None, scores={})
+
+    alone = rows_of_cells(summariser, cells, 1)
+
+    assert next(row for row in alone if row.status == "failed").params == params_text(cells[20].cell.attack.params)
+    assert len({row.params for row in alone}) == len(cells)
+    assert rows_of_cells(summariser, cells, 2) == alone
+    assert [row for row in alone if row.metric == "accuracy"] == [
+        row for cell in cells for row in summariser.rows(cell) if row.metric == "accuracy"
+    ]
