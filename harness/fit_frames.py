@@ -36,7 +36,7 @@ def fit_frames(
     Args:
         recipe: The network.
         twins: Clips (2 n, samples), each clean one followed by its watermarked twin, and their frames' targets.
-        queries: Attacked clips and the detector's answers; none for the access level `labels`.
+        queries: Altered clips and the detector's answers; none for the access level `labels`.
         steps: Training steps.
         seed: Decides the initial weights and which clips are drawn.
         validate: Returns numbers for the history, given the whole network.

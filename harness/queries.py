@@ -1,4 +1,4 @@
-"""What an imitator asks a detector: training clips and attacked ones, with the detector's answers."""
+"""What an imitator asks a detector: training clips, as they are and altered, with the detector's answers."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,6 +16,7 @@ from sealproof.harness.config import load_attacks
 from sealproof.harness.dataset import Dataset, Pair
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.knowledge import KnowledgeBase
+from sealproof.harness.mixed_clips import mixed_clips
 from sealproof.harness.progress import progress
 from sealproof.harness.seeds import derive_seed
 
@@ -27,6 +28,9 @@ PRESET = "standard"
 
 _NEEDS_THE_WATERMARKER = ("reembed", "collude")
 """An imitator has marked clips and a detector to ask; it cannot mark clips itself."""
+
+_MIXED_SHARE = 1 / 3
+"""Of the altered clips; the others are attacked."""
 
 _SURE_PAIRS = 100
 """Pairs from which it is learnt how far from its threshold a detector's scores usually are."""
@@ -40,7 +44,7 @@ class Answers:
     """Clips and what the detector says of them.
 
     Attributes:
-        audio: (n, samples); float16 for attacked clips, which halves the memory and is finer than 16-bit PCM wherever
+        audio: (n, samples); float16 for altered clips, which halves the memory and is finer than 16-bit PCM wherever
             the audio is soft.
         targets: (n, frames) float32, the probability that each frame is watermarked.
     """
@@ -63,12 +67,12 @@ def gather(
         pairs: Training pairs.
         recipe: Whose frames the targets are for.
         access: One of `ACCESS`.
-        n_queries: Attacked clips; none with `labels`.
-        seed: Decides which clips are attacked by what.
+        n_queries: Altered clips, two of three attacked and one mixed with other music; none with `labels`.
+        seed: Decides which clips are altered by what.
 
     Returns:
-        The pairs' clips, twin beside twin, with the truth (`labels`) or the detector's answers; and the attacked clips
-        with the detector's answers.
+        The pairs' clips, twin beside twin, with the truth (`labels`) or the detector's answers; and the altered clips
+        with the detector's answers, in random order: any first part of them is a fair sample.
     """
     audio = dataset.audio([row for pair in pairs for row in (pair.clean, pair.watermarked)])
     n_frames = -(-audio.shape[1] // recipe.frame)
@@ -77,11 +81,18 @@ def gather(
         nothing = Answers(np.zeros((0, audio.shape[1]), np.float16), np.zeros((0, n_frames), np.float32))
         return Answers(audio, np.repeat(truth[:, None], n_frames, axis=1)), nothing
     detector = get_scheme(dataset.scheme).detector
-    attacked, _ = attacked_queries(dataset, pairs, n_queries, seed)
+    altered = _altered(dataset, pairs, n_queries, seed)
     scale = sure_distance(detector, audio[: 2 * _SURE_PAIRS])
     return tuple(  # type: ignore[return-value]  # two of them
-        Answers(clips, ask(detector, clips, access, recipe.frame, scale)) for clips in (audio, attacked)
+        Answers(clips, ask(detector, clips, access, recipe.frame, scale)) for clips in (audio, altered)
     )
+
+
+def _altered(dataset: Dataset, pairs: Sequence[Pair], n: int, seed: int) -> NDArray[np.float16]:
+    n_mixed = round(n * _MIXED_SHARE)
+    attacked, _ = attacked_queries(dataset, pairs, n - n_mixed, seed)
+    clips = np.concatenate([attacked, mixed_clips(dataset, pairs, n_mixed, seed)])
+    return clips[np.random.default_rng(derive_seed(seed, "query order")).permutation(n)]
 
 
 def ask(detector: Detector, audio: NDArray[np.floating], access: str, frame: int, scale: float) -> NDArray[np.float32]:

@@ -63,7 +63,7 @@ class FrameRecipe(MimicRecipe):
         steps: Training steps.
         peak_rate: Adam's learning rate at the start; it falls to zero along half a cosine.
         pairs_per_step: Twins in a training step, as they are in the dataset.
-        queries: Attacked clips on which the reference is asked; 0 with the access level `labels`.
+        queries: Altered clips on which the reference is asked; 0 with the access level `labels`.
         queries_per_step: Of these in a training step.
     """
 

@@ -43,17 +43,18 @@ class WaveformCnn(FrameRecipe):
 
 
 class DistilledCnn(WaveformCnn):
-    """The same network, taught by the detector: its probabilities over time, on training clips and attacked ones.
+    """The same network, taught by the detector: its probabilities over time, on training clips as they are and altered.
 
     Labels tell what the truth is; a detector's answers on attacked audio tell what the detector does, also where it
-    fails. Source of the idea: Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network" (2015);
-    Jagielski et al., "High Accuracy and High Fidelity Extraction of Neural Networks" (USENIX Security 2020).
+    fails, and those on mixtures of recordings what it does with hosts that are in no recording. Source of the idea:
+    Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network" (2015); Jagielski et al., "High Accuracy
+    and High Fidelity Extraction of Neural Networks" (USENIX Security 2020).
     """
 
     name = "distilled_cnn"
-    summary = "the network of waveform_cnn, taught by the detector's own answers on clips and attacked clips"
+    summary = "the network of waveform_cnn, taught by the detector's own answers on clips, attacked clips and mixtures"
     access = "scores"
     steps = 3000
-    pairs_per_step = 12
-    queries = 20_000
-    queries_per_step = 28
+    pairs_per_step = 10
+    queries = 30_000
+    queries_per_step = 32

@@ -10,6 +10,7 @@ from sealproof.detectors.mimics import get_mimic_recipe
 from sealproof.detectors.mimics.base import FrameRecipe
 from sealproof.harness.config import load_attacks
 from sealproof.harness.dataset import Dataset
+from sealproof.harness.mixed_clips import mixed_clips
 from sealproof.harness.queries import Answers, ask, attacked_queries, gather, sure_distance
 
 FRAME = 320
@@ -94,6 +95,40 @@ def test_queries_depend_on_the_seed_alone(bench_dataset: Dataset) -> None:
     assert ids == ids_again
     assert ids != ids_other
     assert not np.array_equal(first, other)
+
+
+def test_mixtures_are_a_training_clip_with_another_on_top(bench_dataset: Dataset) -> None:
+    pairs = bench_dataset.split("train")[:1]
+    clean, marked = bench_dataset.audio([pairs[0].clean, pairs[0].watermarked]).astype(np.float64)
+    found = mixed_clips(bench_dataset, pairs, 24, 0).astype(np.float64)
+    assert np.abs(found).max() <= 1
+    which, levels_db = [], []
+    for mixture in found:
+        # What is on top is the same clip from somewhere else on: the second peak of the correlation.
+        alike = np.fft.irfft(np.fft.rfft(clean) * np.fft.rfft(mixture).conj())
+        whitened = np.fft.irfft(np.exp(1j * np.angle(np.fft.rfft(alike))))
+        start = 1 + int(np.argmax(whitened[1:]))
+        fits = [np.linalg.lstsq(np.stack([host, np.roll(clean, -start)], 1), mixture) for host in (clean, marked)]
+        which.append(int(np.argmin([fit[1][0] for fit in fits])))
+        gains = fits[which[-1]][0]
+        levels_db.append(20 * np.log10(gains[1] / gains[0]))
+        assert fits[which[-1]][1][0] < 1e-5 * np.sum(mixture**2)
+    assert 4 <= sum(which) <= 20
+    assert -15.1 < min(levels_db) < -8
+    assert -3 < max(levels_db) < 3.1
+
+
+def test_a_third_of_the_queries_are_mixtures_and_the_order_is_random(
+    bench_dataset: Dataset, recipe: FrameRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = bench_dataset.split("train")
+    monkeypatch.setattr(
+        "sealproof.harness.queries.mixed_clips", lambda _dataset, _pairs, n, _seed: np.ones((n, 16_000))
+    )
+    _, altered = gather(bench_dataset, pairs, recipe, "decisions", 60, 0)
+    is_mixture = (altered.audio == 1).all(axis=1)
+    assert np.count_nonzero(is_mixture) == 20
+    assert 2 <= np.count_nonzero(is_mixture[:30]) <= 18
 
 
 def test_a_first_part_is_a_first_part() -> None:

@@ -1,0 +1,54 @@
+"""What the commands of `sealproof` have in common: exit codes and shared options."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+DEFAULT_SCHEME = "audioseal_mini"
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: done; done, but cells or checks failed; refused; Ctrl-C."""
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""Where commands are added: argparse has no public name for it."""
+
+
+def fail(message: str, code: int) -> int:
+    """Say on standard error, in one line, what went wrong, and return the exit code."""
+    # One line, whatever a library's message or a file's name holds.
+    print("sealproof:", " ".join(message.splitlines()), file=sys.stderr)
+    return code
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    text: str,
+) -> argparse.ArgumentParser:
+    """Add a command that calls a function."""
+    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--seed`."""
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="default 0")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of whatever attacks test clips."""
+    parser.add_argument(
+        "--attacks", default="fast", metavar="PRESET|TOML", help="a preset (default `fast`), a file, or an id"
+    )
+    parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default results")
+    add_seed(parser)
+
+
+def add_quality(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--quality`."""
+    text = "also measure some of pesq,stoi,zimtohrli on up to 32 pairs a cell (slow)"
+    parser.add_argument("--quality", default="", metavar="NAMES", help=text)
