@@ -1,8 +1,6 @@
 """The rows of all cells of a run, on several processors where that pays."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +27,7 @@ def rows_of_cells(summariser: Summariser, outcomes: Sequence[Outcome], processes
     Args:
         summariser: What turns an outcome into rows.
         outcomes: The cells' outcomes, failed ones among them.
-        processes: At most so many processes compute. With more than one the caller's main module must be importable
-            without effect, as Python's `multiprocessing` asks.
+        processes: At most so many processes compute.
     """
     arrays = [(each.measured.quality, each.scores) for each in outcomes if each.measured is not None]
     numbers = _numbers(summariser, arrays, min(processes, len(arrays) // _CELLS_FOR_A_PROCESS))
@@ -50,8 +47,11 @@ def _numbers(summariser: Summariser, cells: Sequence[_Arrays], processes: int) -
             for quality, scores in cells:
                 yield list(summariser.numbers(quality, scores))
         return
-    # A process that has threads, as tensorflow's and torch's, must not be forked.
-    with ProcessPoolExecutor(processes, get_context("spawn"), _start, (summariser,)) as pool:
+    from loky import ProcessPoolExecutor
+
+    # Not Python's own: a process that has threads, as tensorflow's and torch's, must not be forked, and where processes
+    # are spawned a user's script without `if __name__ == "__main__"` would start anew in each.
+    with ProcessPoolExecutor(processes, initializer=_start, initargs=(summariser,)) as pool:
         yield from pool.map(_numbers_of, cells, chunksize=_CHUNK)
 
 

@@ -65,7 +65,7 @@ def write_tables(
         outcomes: The cells' outcomes, failed ones among them.
         seed: The run's seed.
         out: The folder to write to.
-        processes: At most so many compute the rows; see `rows_of_cells`.
+        processes: At most so many compute the rows.
 
     Raises:
         HarnessError: The calibration clips could not be scored, so there are no thresholds.
