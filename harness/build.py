@@ -1,7 +1,8 @@
 """Building a dataset: watermark a corpus, split it by group, write it so that a killed build resumes."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -12,20 +13,21 @@ from numpy.typing import NDArray
 from sealproof.attacks.measure import snr_db
 from sealproof.detectors import get_scheme
 from sealproof.detectors.base import Scheme
-from sealproof.harness.audio_files import SAMPLE_RATE, Pcm, from_pcm, to_pcm, write_wav
+from sealproof.harness.audio_files import SAMPLE_RATE, Audio, Pcm, from_pcm, to_pcm, write_wav
 from sealproof.harness.corpus import Clip, Corpus, CorpusReport, clip_samples
 from sealproof.harness.dataset import FACTS, MANIFEST, REQUEST, Dataset
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.files import TEMPORARY, read_json, sha256_file, write_json, write_text
+from sealproof.harness.lookahead import map_ahead, n_cores
 from sealproof.harness.manifest import CLEAN, WATERMARKED, Row, to_csv
 from sealproof.harness.progress import progress
 from sealproof.harness.seeds import derive_seed
-from sealproof.harness.split import split_by_group
+from sealproof.harness.split import split_by_corpus, split_by_group
 from sealproof.harness.versions import package_versions
 
 _JOURNAL = "journal.jsonl"
 _BLOCK = 32
-"""Clips embedded together; a killed build does at most this many again."""
+"""Clips embedded together; a killed build does at most three times as many again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +76,12 @@ def build_dataset(corpus: Corpus, request: BuildRequest, root: Path) -> tuple[Da
     make_ready(scheme)
     write_json(root / REQUEST, asked)
     report = CorpusReport()
-    rows = _watermark(corpus, scheme, request, root, report)
+    held_out: dict[str, bool | None] = {}
+    rows = _watermark(corpus, scheme, request, root, report, held_out)
     if not rows:
         msg = f"The corpus must hold at least one usable clip. Got {report.sentence()}."
         raise HarnessError(msg)
-    split_of = split_by_group([row.group for row in rows if row.label == CLEAN], derive_seed(request.seed, "split"))
+    split_of = _split([row.group for row in rows if row.label == CLEAN], held_out, request.seed)
     rows = [replace(row, split=split_of[row.group]) for row in sorted(rows, key=lambda row: (row.clip_id, row.label))]
     write_text(root / MANIFEST, to_csv(rows))
     # Last, for it is what makes the dataset finished.
@@ -86,6 +89,15 @@ def build_dataset(corpus: Corpus, request: BuildRequest, root: Path) -> tuple[Da
     for leftover in (root / _JOURNAL, *root.rglob(f"*{TEMPORARY}")):
         leftover.unlink(missing_ok=True)
     return Dataset.open(root), report
+
+
+def _split(groups: list[str], held_out: Mapping[str, bool | None], seed: int) -> dict[str, str]:
+    """Keep the corpus' own split where it has one, else deal the groups out."""
+    if None in held_out.values():
+        return split_by_group(groups, derive_seed(seed, "split"))
+    return split_by_corpus(
+        groups, {group for group, is_held_out in held_out.items() if is_held_out}, derive_seed(seed, "split")
+    )
 
 
 def make_ready(scheme: Scheme) -> None:
@@ -120,21 +132,59 @@ def _is_finished(root: Path, asked: dict[str, object]) -> bool:
     return (root / FACTS).is_file()
 
 
-def _watermark(corpus: Corpus, scheme: Scheme, request: BuildRequest, root: Path, report: CorpusReport) -> list[Row]:
-    """Write the WAVs of all clips, those of a killed build excepted, and return their rows without a split."""
+def _watermark(
+    corpus: Corpus,
+    scheme: Scheme,
+    request: BuildRequest,
+    root: Path,
+    report: CorpusReport,
+    held_out: dict[str, bool | None],
+) -> list[Row]:
+    """Write the WAVs of all clips, those of a killed build excepted, and return their rows without a split.
+
+    What the corpus' own split says of each group is added to `held_out`.
+    """
     done = _read_journal(root)
     clips = corpus.clips(request.n_clips, clip_s=request.clip_s, seed=request.seed, report=report)
     total = request.n_clips if request.n_clips < ALL_CLIPS else None
     rows: list[Row] = []
-    with (root / _JOURNAL).open("a", encoding="utf-8") as journal:
+
+    def embedded() -> Iterator[tuple[list[Clip], "_Embedded"]]:
         for block in _blocks(progress(clips, f"embedding {scheme.name}", total=total)):
+            held_out.update({clip.group: clip.held_out for clip in block})
             new = [clip for clip in block if clip.clip_id not in done]
-            for twins in _write_pairs(new, scheme, request.seed, root) if new else ():
+            with _room_for(corpus):
+                pairs = _embed(new, scheme, request.seed)
+            yield block, pairs
+
+    def written(one: tuple[list[Clip], "_Embedded"]) -> tuple[list[Clip], list[list[Row]]]:
+        return one[0], _write_pairs(one[1], root)
+
+    with (root / _JOURNAL).open("a", encoding="utf-8") as journal:
+        # A block is written while the next is embedded.
+        for block, pairs in map_ahead(written, embedded(), threads=1, ahead=2):
+            for twins in pairs:
                 done[twins[0].clip_id] = twins
                 journal.write(json.dumps([asdict(row) for row in twins]) + "\n")
             journal.flush()
             rows += [row for clip in block for row in done[clip.clip_id]]
     return rows
+
+
+@contextmanager
+def _room_for(corpus: Corpus) -> Iterator[None]:
+    """Leave a core to a corpus that decodes ahead in threads of its own.
+
+    torch waits for its threads in a loop: with more of them than free cores it does little else (measured: 3 times as
+    slow). On two cores this is also one thread for the embedder, the same on every such machine.
+    """
+    from threadpoolctl import threadpool_limits
+
+    if not getattr(corpus, "reads_ahead", False):
+        yield
+        return
+    with threadpool_limits(max(1, n_cores() - 1)):
+        yield
 
 
 ALL_CLIPS = 1_000_000_000
@@ -155,7 +205,7 @@ def _read_journal(root: Path) -> dict[str, list[Row]]:
     done = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            twins = [Row(**record) for record in json.loads(line)]
+            twins = [Row.from_json(record) for record in json.loads(line)]
         except json.JSONDecodeError:
             # The line that the kill cut off; its clips are embedded again.
             continue
@@ -165,14 +215,25 @@ def _read_journal(root: Path) -> dict[str, list[Row]]:
     return done
 
 
-def _write_pairs(clips: list[Clip], scheme: Scheme, seed: int, root: Path) -> list[list[Row]]:
-    """Embed a block of clips and write clean and watermarked WAVs through the same path."""
+_Embedded = list[tuple[Clip, NDArray[np.uint8], Audio]]
+"""Clips with their messages and their watermarked twins."""
+
+
+def _embed(clips: list[Clip], scheme: Scheme, seed: int) -> _Embedded:
+    """Embed a block of clips."""
+    if not clips:
+        return []
     n_bits = scheme.watermarker.message_bits
     messages = np.stack([_message(clip.clip_id, n_bits, seed) for clip in clips])
     # The host is the clip as written, so that rounding touches both twins alike and only the watermark differs.
     marked = scheme.watermarker.embed(np.stack([from_pcm(clip.pcm) for clip in clips]), messages)
+    return list(zip(clips, messages, marked, strict=True))
+
+
+def _write_pairs(embedded: _Embedded, root: Path) -> list[list[Row]]:
+    """Write clean and watermarked WAVs through the same path."""
     pairs = []
-    for clip, message, audio in zip(clips, messages, marked, strict=True):
+    for clip, message, audio in embedded:
         pcm = to_pcm(audio)
         bits = "".join(map(str, message))
         snr = _snr_db(clip.pcm, pcm)
@@ -183,7 +244,8 @@ def _write_pairs(clips: list[Clip], scheme: Scheme, seed: int, root: Path) -> li
 def _write(clip: Clip, label: str, pcm: Pcm, message: str, snr_db: float | None, root: Path) -> Row:
     path = f"{label}/{clip.clip_id}.wav"
     sha256 = write_wav(root / path, pcm)
-    return Row(clip.clip_id, clip.group, clip.source, clip.start_s, "", label, path, message, snr_db, sha256)
+    about = (clip.caption, clip.aspects, clip.audioset_labels)
+    return Row(clip.clip_id, clip.group, clip.source, clip.start_s, "", label, path, message, snr_db, sha256, *about)
 
 
 def _message(clip_id: str, n_bits: int, seed: int) -> NDArray[np.uint8]:
@@ -219,6 +281,7 @@ def _facts(
         "skipped_near_silent": report.near_silent,
         "skipped_too_short": report.too_short,
         "skipped_bad_files": report.bad_files,
+        "skipped_unavailable": dict(sorted(report.unavailable.items())),
         "manifest_sha256": manifest_sha256,
         "packages": package_versions(),
     }

@@ -24,6 +24,10 @@ class Clip:
         source: The file it was cut from, relative to the corpus, or the piece of demo music.
         start_s: Where it starts in the source, in seconds.
         pcm: 16-bit samples at 16 kHz, shape (samples,).
+        caption: What it is, in words; empty where the corpus does not say.
+        aspects: The same in tags.
+        audioset_labels: AudioSet's labels, as ids of its ontology.
+        held_out: Whether the corpus' own split keeps it for evaluation; None where the groups are dealt out by chance.
     """
 
     clip_id: str
@@ -31,6 +35,10 @@ class Clip:
     source: str
     start_s: float
     pcm: Pcm
+    caption: str = ""
+    aspects: tuple[str, ...] = ()
+    audioset_labels: tuple[str, ...] = ()
+    held_out: bool | None = None
 
 
 @dataclass
@@ -41,6 +49,8 @@ class CorpusReport:
     near_silent: int = 0
     too_short: int = 0
     bad_files: dict[str, str] = field(default_factory=dict)
+    unavailable: Counter[str] = field(default_factory=Counter)
+    """How many recordings could not be had, by reason; those of a corpus that is fetched."""
 
     def sentence(self) -> str:
         """Tell the counts in one line."""
@@ -49,11 +59,16 @@ class CorpusReport:
             parts.append(f"{self.too_short} files shorter than a clip skipped")
         if self.bad_files:
             parts.append(f"{len(self.bad_files)} bad files skipped")
+        parts += [f"{count} not to be had ({reason})" for reason, count in self.unavailable.most_common() if count]
         return ", ".join(parts)
 
 
 class Corpus(Protocol):
-    """A source of clean clips."""
+    """A source of clean clips.
+
+    One whose threads decode clips ahead of those that are taken says so with `reads_ahead = True`: the embedder then
+    leaves them a core.
+    """
 
     @property
     def name(self) -> str:

@@ -13,11 +13,12 @@ from sealproof.attacks.base import AttackError, Audio
 from sealproof.attacks.knowledge import Knowledge
 from sealproof.attacks.testing import toy_knowledge
 from sealproof.detectors import get_scheme, list_schemes
+from sealproof.harness.musiccaps import readiness
 from sealproof.harness.versions import package_versions
 
 
 def diagnose() -> Iterator[str]:
-    """Yield the lines of a report on machine, packages, attacks and schemes.
+    """Yield the lines of a report on machine, packages, schemes, what MusicCaps needs, and attacks.
 
     Every attack is run once on a short clip, so that a codec without an encoder shows here and not in a long run.
     """
@@ -29,6 +30,7 @@ def diagnose() -> Iterator[str]:
         reason = scheme.unavailable()
         state = f"ready, version {scheme.version}" if reason is None else f"NOT AVAILABLE: {reason}"
         yield f"scheme     {name}: {state}"
+    yield from readiness.lines()
     clip = 0.1 * np.random.default_rng(0).standard_normal((1, 16_000)).astype(np.float32)
     knowledge = toy_knowledge(np.zeros_like(clip))
     for name in list_attacks():

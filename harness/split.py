@@ -1,7 +1,7 @@
 """Splits by group, so that clips of one recording, and a clip and its twin, are never on two sides."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +11,11 @@ SPLIT_FRACTIONS: Mapping[str, float] = {"train": 0.55, "validation": 0.10, "cali
 """Share of the clips that each split aims at; whole groups are dealt out, so the shares are approximate."""
 
 
-def split_by_group(groups: Sequence[str], seed: int) -> dict[str, str]:
+HELD_OUT_SPLITS = ("calibration", "test")
+"""Splits that no mimic learns from: where a corpus has a split of its own, these share its evaluation half."""
+
+
+def split_by_group(groups: Sequence[str], seed: int, splits: Sequence[str] = tuple(SPLIT_FRACTIONS)) -> dict[str, str]:
     """Deal the groups out to train, validation, calibration and test.
 
     Groups are dealt in shuffled order, each to the split that is furthest below its share of clips; the first of them
@@ -20,6 +24,7 @@ def split_by_group(groups: Sequence[str], seed: int) -> dict[str, str]:
     Args:
         groups: Each clip's group.
         seed: Shuffles the groups.
+        splits: Those to deal to, in proportion to their shares.
 
     Returns:
         The split of each group.
@@ -28,25 +33,54 @@ def split_by_group(groups: Sequence[str], seed: int) -> dict[str, str]:
         HarnessError: There are fewer groups than splits.
     """
     sizes = Counter(groups)
-    if len(sizes) < len(SPLIT_FRACTIONS):
+    if len(sizes) < len(splits):
         msg = (
-            f"The corpus must have at least {len(SPLIT_FRACTIONS)} groups, one for each split "
-            f"({', '.join(SPLIT_FRACTIONS)}). Got {len(sizes)}: put recordings into folders of their own, "
+            f"The corpus must have at least {len(splits)} groups, one for each split "
+            f"({', '.join(splits)}). Got {len(sizes)}: put recordings into folders of their own, "
             "or use --group-by file, or --groups FILE.csv."
         )
         raise HarnessError(msg)
-    names = list(SPLIT_FRACTIONS)
+    whole = sum(SPLIT_FRACTIONS[name] for name in splits)
     order = [sorted(sizes)[index] for index in np.random.default_rng(seed).permutation(len(sizes))]
-    filled = dict.fromkeys(names, 0)
+    filled = dict.fromkeys(splits, 0)
     split_of: dict[str, str] = {}
     for position, group in enumerate(order):
-        if position < len(names):
-            split = names[position]
+        if position < len(splits):
+            split = splits[position]
         else:
-            split = max(names, key=lambda name: SPLIT_FRACTIONS[name] * len(groups) - filled[name])
+            split = max(splits, key=lambda name: SPLIT_FRACTIONS[name] / whole * len(groups) - filled[name])
         split_of[group] = split
         filled[split] += sizes[group]
     return split_of
+
+
+def split_by_corpus(groups: Sequence[str], held_out: Collection[str], seed: int) -> dict[str, str]:
+    """Keep a corpus' own split: what it holds out becomes calibration and test, the rest train and validation.
+
+    Args:
+        groups: Each clip's group.
+        held_out: The groups that the corpus keeps for evaluation.
+        seed: Shuffles the groups within either half.
+
+    Returns:
+        The split of each group.
+
+    Raises:
+        HarnessError: A half has fewer groups than splits.
+    """
+    n_held_out = len(set(groups) & set(held_out))
+    n_others = len(set(groups)) - n_held_out
+    if min(n_held_out, n_others) < 2:
+        msg = (
+            "To keep the corpus' own split, at least 2 groups must be held out for evaluation and 2 not. "
+            f"Got {n_held_out} and {n_others}: take more clips, or let the groups be dealt out by chance."
+        )
+        raise HarnessError(msg)
+    learnt_from = [name for name in SPLIT_FRACTIONS if name not in HELD_OUT_SPLITS]
+    return {
+        **split_by_group([group for group in groups if group not in held_out], seed, learnt_from),
+        **split_by_group([group for group in groups if group in held_out], seed, HELD_OUT_SPLITS),
+    }
 
 
 def split_by_file(labels: Sequence[str], seed: int) -> list[str]:

@@ -55,9 +55,7 @@ class Tables:
     files: list[Path]
 
 
-def write_tables(
-    bench: Bench, outcomes: Sequence[Outcome], seed: int, out: Path, *, processes: int = 1
-) -> Tables:
+def write_tables(bench: Bench, outcomes: Sequence[Outcome], seed: int, out: Path, *, processes: int = 1) -> Tables:
     """Write all tables of a run; files that already say the same are left alone.
 
     Args:

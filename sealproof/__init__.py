@@ -2,6 +2,6 @@
 
 import os
 
-# Torch's threads (OpenMP) spin while they wait. Where other threads compute too, tensorflow's or another program's, they
-# spin in each other's way: a detector then takes 130 ms a clip in place of 8. Read when torch is first imported.
+# Torch's threads (OpenMP) spin while they wait. Where others compute too, tensorflow's for one, they spin in each
+# other's way: a detector then takes 130 ms a clip in place of 8. Read when torch is first imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -2,8 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sealproof.harness.commands.options import FAILED, OK, Commands, add_command, add_seed, fail
+from sealproof.harness.musiccaps import command as musiccaps
+
+if TYPE_CHECKING:
+    from sealproof.harness.corpus import Corpus, CorpusReport
 
 
 def add(commands: Commands) -> None:
@@ -11,7 +16,9 @@ def add(commands: Commands) -> None:
     build = add_command(
         commands, "build", _build, "watermark a corpus: clean and watermarked clips, split by recording"
     )
-    build.add_argument("--corpus", required=True, metavar="PATH|demo", help="a folder of audio, or built-in music")
+    build.add_argument(
+        "--corpus", required=True, metavar="PATH|demo|musiccaps", help="a folder of audio, built-in music, or MusicCaps"
+    )
     build.add_argument("--scheme", required=True, metavar="NAME", help="see `sealproof list schemes`")
     build.add_argument("--clips", type=int, metavar="N", help="at most N clips (default: all; demo: 1000)")
     build.add_argument("--out", required=True, type=Path, metavar="DIR", help="the dataset's folder")
@@ -21,6 +28,7 @@ def add(commands: Commands) -> None:
     build.add_argument("--group-column", default="group", metavar="NAME", help="its column (default group)")
     build.add_argument("--skip-bad", action="store_true", help="leave unreadable files out and count them")
     add_seed(build)
+    musiccaps.add_options(build)
 
     check = add_command(commands, "check", _check, "verify a dataset's hashes, formats and splits")
     check.add_argument("dataset", type=Path, metavar="DIR")
@@ -28,38 +36,51 @@ def add(commands: Commands) -> None:
 
 def _build(options: argparse.Namespace) -> int:
     from sealproof.harness.build import ALL_CLIPS, BuildRequest, build_dataset
-    from sealproof.harness.corpus import Corpus
-    from sealproof.harness.demo_corpus import DemoCorpus
-    from sealproof.harness.folder_corpus import FolderCorpus
     from sealproof.harness.session import DEMO_CLIPS
 
-    corpus: Corpus
-    _refuse_out_within(options.corpus, options.out)
-    if options.corpus == "demo":
-        corpus, default_clips = DemoCorpus(), DEMO_CLIPS
-    else:
-        corpus = FolderCorpus(
-            root=Path(options.corpus),
-            group_by=options.group_by,
-            groups_csv=options.groups,
-            group_column=options.group_column,
-            skip_bad=options.skip_bad,
-        )
-        default_clips = ALL_CLIPS
+    corpus = _corpus(options)
+    default_clips = DEMO_CLIPS if options.corpus == "demo" else ALL_CLIPS
     n_clips = default_clips if options.clips is None else options.clips
     request = BuildRequest(scheme=options.scheme, n_clips=n_clips, seed=options.seed, clip_s=options.clip_s)
     dataset, report = build_dataset(corpus, request, options.out)
-    if report is None:
-        print(f"{options.out} is already built.")
-    else:
-        for path, reason in report.bad_files.items():
-            print(f"skipped {path}: {reason}")
-        print(f"{report.sentence()}.")
-        if options.clips is not None and report.taken < options.clips:
-            print(f"{options.clips} clips were asked for; the corpus holds {report.taken}.")
+    lines = [f"{options.out} is already built."] if report is None else _told(corpus, report, options.clips)
+    note = musiccaps.note_when_built(options) if report is None else None
+    print("\n".join([*lines, *filter(None, [note])]))
     describe(dataset.facts)
     print(f"Wrote {options.out}. Next: sealproof train {options.out}")
     return OK
+
+
+def _corpus(options: argparse.Namespace) -> "Corpus":
+    from sealproof.harness.demo_corpus import DemoCorpus
+    from sealproof.harness.folder_corpus import FolderCorpus
+
+    if options.corpus == musiccaps.NAME:
+        return musiccaps.corpus_from(options)
+    musiccaps.refuse_foreign(options)
+    _refuse_out_within(options.corpus, options.out)
+    if options.corpus == "demo":
+        return DemoCorpus()
+    return FolderCorpus(
+        root=Path(options.corpus),
+        group_by=options.group_by,
+        groups_csv=options.groups,
+        group_column=options.group_column,
+        skip_bad=options.skip_bad,
+    )
+
+
+def _told(corpus: "Corpus", report: "CorpusReport", n_asked: int | None) -> list[str]:
+    """Return the lines on what a corpus gave."""
+    from sealproof.harness.musiccaps.corpus import MusicCapsCorpus
+
+    if isinstance(corpus, MusicCapsCorpus):
+        return list(musiccaps.report_lines(corpus, report))
+    lines = [f"skipped {path}: {reason}" for path, reason in report.bad_files.items()]
+    lines.append(f"{report.sentence()}.")
+    if n_asked is not None and report.taken < n_asked:
+        lines.append(f"{n_asked} clips were asked for; the corpus holds {report.taken}.")
+    return lines
 
 
 def _refuse_out_within(corpus: str, out: Path) -> None:

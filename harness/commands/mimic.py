@@ -1,4 +1,4 @@
-"""`sealproof train` and `extract`: imitations of a detector."""
+"""`sealproof train`, `extract` and `export`: imitations of a detector."""
 
 import argparse
 from pathlib import Path
@@ -23,6 +23,10 @@ def add(commands: Commands) -> None:
     study.add_argument("--clips", type=int, default=100, metavar="N", help="test pairs it is judged on (default 100)")
     study.add_argument("--steps", type=int, default=1500, metavar="N", help="training steps of each (default 1500)")
     add_run_options(study)
+
+    export = add_command(commands, "export", _export, "write a mimic as one ONNX file, from waveform to score")
+    export.add_argument("mimic", metavar="MIMIC", help="a mimic's folder, or the name of one that ships")
+    export.add_argument("--onnx", required=True, type=Path, metavar="FILE", help="the file to write")
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -85,4 +89,11 @@ def _extract(options: argparse.Namespace) -> int:
             f"{point.agreement_attacked:13.3f}"
         )
     print(f"Wrote {options.out / 'extract.csv'}, {options.out / 'extract.png'}")
+    return OK
+
+
+def _export(options: argparse.Namespace) -> int:
+    from sealproof.harness.export_onnx import export_onnx
+
+    print("\n".join(export_onnx(options.mimic, options.onnx).lines()))
     return OK

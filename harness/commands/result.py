@@ -1,9 +1,10 @@
-"""`sealproof report` and `compare`: what a run came to."""
+"""`sealproof report`, `compare` and `breakdown`: what a run came to."""
 
 import argparse
 from pathlib import Path
 
 from sealproof.harness.commands.options import FAILED, OK, Commands, add_command
+from sealproof.harness.musiccaps import command as musiccaps
 
 
 def add(commands: Commands) -> None:
@@ -21,6 +22,9 @@ def add(commands: Commands) -> None:
     compare.add_argument("after", type=Path, metavar="RUN_B", help="folder of the run after it")
     compare.add_argument("--out", type=Path, metavar="DIR", help="write compare.csv, compare.md and compare.html there")
     compare.add_argument("--allowed-drop", type=float, default=0.05, metavar="X", help="default 0.05")
+
+    breakdown = add_command(commands, "breakdown", _breakdown, "a run's results by tag of the music, as MusicCaps has")
+    musiccaps.add_breakdown_options(breakdown)
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -40,3 +44,9 @@ def _compare(options: argparse.Namespace) -> int:
     if found.files:
         print("Wrote " + ", ".join(map(str, found.files)))
     return FAILED if found.is_failure else OK
+
+
+def _breakdown(options: argparse.Namespace) -> int:
+    for line in musiccaps.run_breakdown(options):
+        print(line)
+    return OK

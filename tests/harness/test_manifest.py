@@ -1,8 +1,9 @@
 """The manifest: comes back as it was written, and one that was tampered with is refused."""
 
+import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,39 @@ def test_the_columns_are_what_the_readme_promises():
         f"c1,artist,a/x.wav,0.123,train,clean,clean/c1.wav,,,{'0' * 64}\n"
         f"c1,artist,a/x.wav,0.123,train,watermarked,watermarked/c1.wav,0101,26.125,{'0' * 64}\n"
     )
+
+
+any_tags = st.lists(st.text(st.characters(codec="utf-8"), max_size=8).filter(str.isprintable), max_size=3).map(tuple)
+
+
+@given(caption=any_name, aspects=any_tags, labels=any_tags)
+def test_descriptions_come_back(
+    tmp_path_factory: pytest.TempPathFactory, caption: str, aspects: tuple[str, ...], labels: tuple[str, ...]
+):
+    rows = [replace(CLEAN_ROW, caption=caption, aspects=aspects, audioset_labels=labels), MARKED_ROW]
+    path = write(tmp_path_factory.getbasetemp() / "described.csv", rows)
+    assert read_manifest(path) == rows
+    assert Row.from_json(json.loads(json.dumps(asdict(rows[0])))) == rows[0]
+
+
+def test_descriptions_have_columns_only_where_there_are_some():
+    described = replace(MARKED_ROW, caption="Slow, sad.", aspects=("slow", 'a "kick"'), audioset_labels=("/m/04rlf",))
+    assert to_csv([CLEAN_ROW, described]) == (
+        "clip_id,group,source,start_s,split,label,path,message,snr_db,sha256,caption,aspects,audioset_labels\n"
+        f"c1,artist,a/x.wav,0.123,train,clean,clean/c1.wav,,,{'0' * 64},,,\n"
+        f"c1,artist,a/x.wav,0.123,train,watermarked,watermarked/c1.wav,0101,26.125,{'0' * 64},"
+        '"Slow, sad.","[""slow"", ""a \\""kick\\""""]","[""/m/04rlf""]"\n'
+    )
+
+
+@pytest.mark.parametrize("tags", ["slow", "{}", '["slow", 1]', '["\\u001b[2J"]', "["])
+def test_tags_that_are_no_list_of_printable_texts_are_refused(tmp_path: Path, tags: str):
+    path = write(tmp_path / "manifest.csv", [replace(CLEAN_ROW, aspects=("slow",))])
+    text = path.read_text()
+    assert '"[""slow""]"' in text
+    path.write_text(text.replace('"[""slow""]"', '"' + tags.replace('"', '""') + '"'))
+    with pytest.raises(HarnessError, match=r"line 2: aspects must be a JSON list of printable texts, or empty\. Got"):
+        read_manifest(path)
 
 
 def test_messages_are_read_as_bits():

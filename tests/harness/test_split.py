@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.seeds import derive_seed
-from sealproof.harness.split import SPLIT_FRACTIONS, shared_groups, split_by_file, split_by_group
+from sealproof.harness.split import SPLIT_FRACTIONS, shared_groups, split_by_corpus, split_by_file, split_by_group
 
 clips_in_groups = st.lists(st.sampled_from([f"g{n}" for n in range(30)]), min_size=4, max_size=200)
 seeds = st.integers(0, 2**64 - 1)
@@ -47,6 +47,26 @@ def test_a_group_larger_than_its_split_does_not_pull_others_in():
     beside = [group for group, split in split_of.items() if split == split_of["whale"] and group != "whale"]
     assert len(beside) <= 1 or split_of["whale"] == "train"
     assert set(split_of.values()) == set(SPLIT_FRACTIONS)
+
+
+@given(st.integers(2, 60), st.integers(2, 60), st.integers(1, 3), seeds)
+def test_a_corpus_own_split_is_kept_and_shared_out_within_its_halves(n_learnt: int, n_held: int, size: int, seed: int):
+    learnt, held = [f"g{n}" for n in range(n_learnt)], [f"h{n}" for n in range(n_held)]
+    split_of = split_by_corpus((learnt + held) * size, set(held), seed)
+    assert split_of.keys() == {*learnt, *held}
+    assert {split_of[group] for group in held} == {"calibration", "test"}
+    assert {split_of[group] for group in learnt} == {"train", "validation"}
+    found = Counter(split_of.values())
+    assert abs(found["test"] - n_held * 0.20 / 0.35) <= 1.5
+    assert abs(found["train"] - n_learnt * 0.55 / 0.65) <= 1.5
+    assert split_by_corpus((held + learnt)[::-1] * size, set(held), seed) == split_of
+
+
+@pytest.mark.parametrize(("n_learnt", "n_held"), [(0, 9), (1, 9), (9, 1), (0, 0)])
+def test_a_corpus_own_split_with_a_half_too_small_is_refused(n_learnt: int, n_held: int):
+    groups = [f"g{n}" for n in range(n_learnt)] + [f"h{n}" for n in range(n_held)]
+    with pytest.raises(HarnessError, match=rf"2 groups must be held out for evaluation and 2 not\. Got {n_held} and"):
+        split_by_corpus(groups * 3, {group for group in groups if group[0] == "h"}, 0)
 
 
 def test_another_seed_is_another_split():
