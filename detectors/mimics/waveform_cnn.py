@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 _CHANNELS = (12, 16, 32, 64, 96)
 _STRIDES = (2, 4, 5, 8)
-_RESIDUALS = 3
+_DILATIONS = (1, 3, 9)
+"""Of the residual convolutions: half a second to each side, as a recurrent detector hears more than a frame, too."""
 
 
 class WaveformCnn(FrameRecipe):
@@ -18,7 +19,7 @@ class WaveformCnn(FrameRecipe):
 
     A spectrogram's magnitudes throw away how the mark lies against its host in phase; the waveform has it. Strided
     convolutions shrink the clip by 2, 4, 5 and 8 to frames of 20 ms, as encoders of speech codecs do; three
-    residual convolutions look at the frames around, and every frame gets a logit.
+    residual convolutions, more and more dilated, look at the frames around, and every frame gets a logit.
     """
 
     name = "waveform_cnn"
@@ -36,8 +37,9 @@ class WaveformCnn(FrameRecipe):
         x = layers.Conv1D(_CHANNELS[0], 7, padding="same")(waveform[..., None])
         for channels, stride in zip(_CHANNELS[1:], _STRIDES, strict=True):
             x = layers.Conv1D(channels, 2 * stride, strides=stride, padding="same")(layers.Activation("elu")(x))
-        for _ in range(_RESIDUALS):
-            x = x + layers.Conv1D(_CHANNELS[-1], 5, padding="same")(layers.Activation("elu")(x))
+        for dilation in _DILATIONS:
+            context = layers.Conv1D(_CHANNELS[-1], 5, padding="same", dilation_rate=dilation)
+            x = x + context(layers.Activation("elu")(x))
         logits = layers.Conv1D(1, 1)(layers.Activation("elu")(x))
         return keras.Model(waveform, logits[..., 0], name=f"{self.name}_frames")
 

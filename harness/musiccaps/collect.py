@@ -19,6 +19,7 @@ from sealproof.harness.files import TEMPORARY
 from sealproof.harness.musiccaps.cutting import Cut, CutError, cut
 from sealproof.harness.musiccaps.failures import Failure, classify
 from sealproof.harness.musiccaps.finished import clip_path, finished, last_attempts, whole
+from sealproof.harness.musiccaps.fragments import Fragments, remove_fetched
 from sealproof.harness.musiccaps.journal import BLOCKED, DONE, JOURNAL, Attempt, Journal, read_journal
 from sealproof.harness.musiccaps.options import CollectOptions
 from sealproof.harness.musiccaps.pace import Pace
@@ -104,6 +105,7 @@ class _Collection:
         self._given_resolver = resolver
 
     def run(self) -> CollectReport:
+        remove_fetched(self._folder)
         if self._waiting:
             with ExitStack() as at_end:
                 self._resolver = self._given_resolver or at_end.enter_context(closing(self._yt_dlp()))
@@ -164,6 +166,8 @@ class _Collection:
                     self._pace.clock.sleep(wait_s)
         finally:
             workers.stop()
+            # Of threads that go on, as they hung or the run was stopped: they find their folder gone and end.
+            remove_fetched(self._folder)
 
     def _until_next(self) -> float:
         """Return the seconds until the next song may start."""
@@ -172,12 +176,17 @@ class _Collection:
         return max(self._pace.wait_s(), self._waiting[0].not_before - self._pace.clock.now())
 
     def _attempt(self, job: _Try) -> _Got | Failure:
-        """Try a song; runs in a thread, so it writes nothing."""
+        """Try a song; runs in a thread, so it writes nothing that stays."""
         is_found = False
+        until = time.monotonic() + self._options.attempt_s
         try:
             audio = self._resolver.resolve(job.song.ytid)
             is_found = True
-            piece = cut(audio.source, self._start_s(job.song), self._options.n_samples, http=audio.http)
+            start_s, n_samples = self._start_s(job.song), self._options.n_samples
+            if isinstance(audio.source, Fragments):
+                piece = audio.source.cut(start_s, n_samples, self._folder, until)
+            else:
+                piece = cut(audio.source, start_s, n_samples, http=audio.http)
         except Exception as error:
             is_ours = isinstance(error, HarnessError) and not isinstance(error, CutError | FetchError)
             if is_ours or getattr(error, "errno", None) in _DISK_FULL:

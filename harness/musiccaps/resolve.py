@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sealproof.harness.errors import HarnessError
 from sealproof.harness.musiccaps.cutting import CutError
 from sealproof.harness.musiccaps.failures import clean
+from sealproof.harness.musiccaps.fragments import PROTOCOLS, Fragments
 from sealproof.harness.musiccaps.ranges import HttpOptions
 
 if TYPE_CHECKING:
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
 
     from sealproof.harness.musiccaps.collect import CollectOptions
 
-_FORMATS = "bestaudio[protocol=https]/bestaudio[protocol=http]/best[protocol=https]/best[protocol=http]"
-"""Audio alone, or else with pictures; only what lies behind one address that can be read in parts."""
+_IN_FRAGMENTS = f"[protocol~='^({'|'.join(PROTOCOLS)})$']"
+
+_FORMATS = "/".join(
+    (
+        "bestaudio[protocol=https]/bestaudio[protocol=http]/best[protocol=https]/best[protocol=http]",
+        f"bestaudio{_IN_FRAGMENTS}/best{_IN_FRAGMENTS}[height<=?480]/best{_IN_FRAGMENTS}",
+    )
+)
+"""What lies behind one address that can be read in parts, audio alone or else with pictures; fragments where nothing
+does, and with small pictures, as they are fetched, too."""
 
 _TIMEOUT_S = 20.0
 
@@ -29,12 +38,12 @@ class Audio:
     """Where a video's audio is.
 
     Attributes:
-        source: An address, or a file.
-        http: How to fetch an address; None for a file.
+        source: An address, a file, or fragments where no one address holds it.
+        http: How to fetch an address; None for the others.
         format_id: The site's name of the format.
     """
 
-    source: str | Path = field(repr=False)
+    source: str | Path | Fragments = field(repr=False)
     http: HttpOptions | None = None
     format_id: str = ""
 
@@ -100,8 +109,11 @@ class YtDlpResolver:
         info: dict[str, Any] = session.extract_info(self._address_of(ytid), download=False)
         if "entries" in info or not info.get("url"):
             raise CutError("no_audio", "The page does not hold one video.")
+        format_id = str(info.get("format_id") or "")
+        if info.get("protocol") in PROTOCOLS:
+            return Audio(source=Fragments(session=session, info=info), format_id=format_id)
         http = HttpOptions(session=session, headers=info.get("http_headers") or {}, timeout_s=_TIMEOUT_S)
-        return Audio(source=info["url"], http=http, format_id=str(info.get("format_id") or ""))
+        return Audio(source=info["url"], http=http, format_id=format_id)
 
     def close(self) -> None:
         """Close the connections that are kept open between songs."""

@@ -247,6 +247,8 @@ _TYPES = {"webm": "audio/webm", "m4a": "audio/mp4", "html": "text/html"}
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Or each answer waits 40 ms for the acknowledgement of its headers.
+    disable_nagle_algorithm = True
     server: "_Server"
 
     def log_message(self, *_: object) -> None: ...
