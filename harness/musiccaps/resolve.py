@@ -3,6 +3,7 @@
 import io
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,9 @@ _FORMATS = "/".join(
 does, and with small pictures, as they are fetched, too."""
 
 _TIMEOUT_S = 20.0
+
+_LONGEST_WAIT_S = 60.0
+"""For an address to become available; more is no advertisement."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +116,7 @@ class YtDlpResolver:
         format_id = str(info.get("format_id") or "")
         if info.get("protocol") in PROTOCOLS:
             return Audio(source=Fragments(session=session, info=info), format_id=format_id)
+        _wait_until_available(info)
         http = HttpOptions(session=session, headers=info.get("http_headers") or {}, timeout_s=_TIMEOUT_S)
         return Audio(source=info["url"], http=http, format_id=format_id)
 
@@ -132,6 +137,13 @@ class YtDlpResolver:
             self._sessions.append(self._threads.session)
         session: YoutubeDL = self._threads.session
         return session
+
+
+def _wait_until_available(info: dict[str, Any]) -> None:
+    """Wait as a player does through an advertisement: YouTube refuses (403) an address that is asked for earlier."""
+    wait_s = (info.get("available_at") or 0) - time.time()
+    if wait_s > 0:
+        time.sleep(min(wait_s, _LONGEST_WAIT_S))
 
 
 def _params(options: "CollectOptions", cache: Path) -> dict[str, Any]:

@@ -329,3 +329,16 @@ def test_what_yt_dlp_is_told(yt_dlp: YtDlp, tmp_path: Path) -> None:
 def test_the_address_of_a_video_is_youtubes(tmp_path: Path) -> None:
     with closing(YtDlpResolver(CollectOptions(), tmp_path)) as resolver:
         assert resolver._address_of(YTID) == f"https://www.youtube.com/watch?v={YTID}"
+
+
+@pytest.mark.parametrize(("in_s", "waits_s"), [(None, None), (-5, None), (7, 7), (3600, 60)])
+def test_an_address_is_not_asked_before_it_is_available(
+    in_s: float | None, waits_s: float | None, yt_dlp: YtDlp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver, waited = yt_dlp(), []
+    monkeypatch.setattr("sealproof.harness.musiccaps.resolve.time.time", lambda: 1000.0)
+    monkeypatch.setattr("sealproof.harness.musiccaps.resolve.time.sleep", waited.append)
+    info = {"url": "http://127.0.0.1/a.webm", "protocol": "http", "available_at": None if in_s is None else 1000 + in_s}
+    monkeypatch.setattr(resolver._session(), "extract_info", lambda _address, download: info)
+    assert resolver.resolve(YTID).source == info["url"]
+    assert waited == ([] if waits_s is None else [waits_s])
