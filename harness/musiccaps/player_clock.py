@@ -83,4 +83,5 @@ class PlayerClock:
             whole = round(decoded / frame.samples) * frame.samples
             if abs(whole - decoded) <= 1.5 * tick:
                 decoded = whole
-        return round(decoded - (self.skip_s - self.lead_s) * frame.sample_rate)
+        position: int = round(decoded - (self.skip_s - self.lead_s) * frame.sample_rate)
+        return position
