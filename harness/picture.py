@@ -36,7 +36,7 @@ def write_picture(rows: Sequence[SummaryRow], title: str, path: Path) -> None:
         _points(left, views, detector, "accuracy", index, len(detectors))
         if index > 0:
             _points(right, views, detector, "agreement", index, len(detectors))
-    left.set_xlabel("accuracy at the detector's own threshold (clean and watermarked clips, both attacked)")
+    left.set_xlabel("accuracy at the detector's own threshold\n(clean and watermarked clips, both attacked)")
     right.set_xlabel(f"agreement with {reference}")
     left.axvline(0.5, color="0.6", linestyle=":", linewidth=1)
     left.set_yticks(range(len(views)), [view.title for view in views], fontsize=9)
