@@ -3,8 +3,9 @@
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sealproof.detectors.base import DetectorError
@@ -31,16 +32,40 @@ def import_audioseal() -> None:
         import audioseal.loader  # noqa: F401
 
 
-@contextmanager
-def uncompiled() -> Iterator[None]:
-    """Runs the networks as they are: compiling costs minutes at the first call, and starts a pool of processes.
+class _Uncompiled:
+    """Holds the package's switch against compiling for as long as any thread needs it.
 
-    Set around each call, so that it does not depend on who imported the package first.
+    The package's own `no_compile` sets one flag for all threads, and puts back what it found: of two threads that
+    overlap the first to leave would let the other one compile.
     """
-    from audioseal.libs.moshi.utils.compile import no_compile
 
-    with no_compile():
-        yield
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._n_inside = 0
+        self._switch = ExitStack()
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Runs the networks as they are: compiling costs minutes at the first call, and starts a pool of processes.
+
+        Set around each call, so that it does not depend on who imported the package first.
+        """
+        from audioseal.libs.moshi.utils.compile import no_compile
+
+        with self._lock:
+            if self._n_inside == 0:
+                self._switch.enter_context(no_compile())
+            self._n_inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_inside -= 1
+                if self._n_inside == 0:
+                    self._switch.close()
+
+
+uncompiled = _Uncompiled()
 
 
 def published_config(kind: Kind) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import io
 import os
 import warnings
 from dataclasses import replace
+from threading import Barrier, Event, Thread
 from urllib.error import URLError
 
 import numpy as np
@@ -399,3 +400,31 @@ def test_a_safetensors_file_of_something_else_is_refused(tmp_path):
         other.write_bytes(content)
         with pytest.raises(DetectorError, match="must be a safetensors file of sealproof's"):
             CustomWeights(tmp_path).take([other])
+
+
+def test_no_thread_compiles_while_another_leaves() -> None:
+    from sealproof.detectors.audioseal_nets import import_audioseal, uncompiled
+
+    import_audioseal()
+    from audioseal.libs.moshi.utils import compile as switch
+
+    inside, first_left, seen = Barrier(2), Event(), []
+
+    def first() -> None:
+        with uncompiled():
+            inside.wait(10)
+        first_left.set()
+
+    def second() -> None:
+        with uncompiled():
+            inside.wait(10)
+            assert first_left.wait(10)
+            seen.append(switch._compile_disabled)
+
+    threads = [Thread(target=target) for target in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [True]
+    assert switch._compile_disabled is False
