@@ -131,7 +131,7 @@ _EXTRACT = {
     "access": "what the imitator is told: `labels` (the truth), `decisions` or `scores` of the detector",
     "budget": "clips whose label or answer it gets",
     "n_pairs": "training pairs among them, of 2 clips each",
-    "n_attacked": "attacked clips among them",
+    "n_altered": "altered clips among them: two of three attacked, one mixed with other music",
     "accuracy": "share of held-out clips, not attacked, that the imitation judges right",
     "accuracy_low": "lower end of the 95 % interval",
     "accuracy_high": "upper end",

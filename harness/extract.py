@@ -26,6 +26,7 @@ from sealproof.harness.progress import progress
 from sealproof.harness.queries import ACCESS, gather
 from sealproof.harness.seeds import derive_seed
 from sealproof.harness.session import RunRequest, cells_of, open_bench
+from sealproof.harness.train_mimic import recipe_key
 
 BUDGETS = (100, 300, 1000, 3000, 10_000)
 """Answers that are paid for, by default."""
@@ -40,7 +41,7 @@ class ExtractRequest:
     Attributes:
         access: Some of `labels`, `decisions`, `scores`.
         budgets: Numbers of clips whose label, decision or scores the imitator gets. With `labels` all are training
-            clips as they are; else at least half are attacked ones.
+            clips as they are; else at least half are altered ones.
         attacks: On which the imitation is judged: a preset's name, a TOML file or ids.
         n_clips: Test pairs on which it is judged.
         steps: Training steps, alike for all.
@@ -77,7 +78,7 @@ class Point:
         access: What it was told.
         budget: Clips whose label, decision or scores it got.
         n_pairs: Training pairs among them, 2 clips each.
-        n_attacked: Attacked clips among them.
+        n_altered: Altered clips among them, two of three attacked and one mixed with other music.
         accuracy: Share of test clips, not attacked, that it judges right: the task.
         agreement: Share of the same on which it decides as the detector does: fidelity.
         kappa: Cohen's kappa of the same.
@@ -88,7 +89,7 @@ class Point:
     access: str
     budget: int
     n_pairs: int
-    n_attacked: int
+    n_altered: int
     accuracy: float
     accuracy_low: float
     accuracy_high: float
@@ -108,7 +109,8 @@ COLUMNS = tuple(field.name for field in fields(Point))
 def extract(dataset: Dataset, request: ExtractRequest, out: Path) -> list[Point]:
     """Run the study, or what of it is not done yet, and write `extract.csv` and `extract.png`.
 
-    A finished point is kept in `out/points` and never computed again while dataset, request and weights are the same.
+    A finished point is kept in `out/points` and not computed again while dataset, request, weights and the code of the
+    imitation are the same.
 
     Raises:
         HarnessError: The dataset has too few training pairs, or the preset is unknown.
@@ -133,7 +135,7 @@ def extract(dataset: Dataset, request: ExtractRequest, out: Path) -> list[Point]
 
 def _key(dataset: Dataset, request: ExtractRequest, access: str, budget: int) -> str:
     alone = replace(request, access=(access,), budgets=(budget,))
-    return sha256_json([dataset.sha256, dataset.facts["scheme_version"], asdict(alone)])
+    return sha256_json([dataset.sha256, dataset.facts["scheme_version"], asdict(alone), recipe_key(DistilledCnn())])
 
 
 def _points(dataset: Dataset, request: ExtractRequest, access: str, budgets: Sequence[int], judge: "_Judge") -> Any:
@@ -142,21 +144,21 @@ def _points(dataset: Dataset, request: ExtractRequest, access: str, budgets: Seq
     recipe = DistilledCnn()
     shares = {budget: _shares(access, budget, len(pairs)) for budget in budgets}
     most_pairs = max(n_pairs for n_pairs, _ in shares.values())
-    most_attacked = max(n_attacked for _, n_attacked in shares.values())
-    twins, attacked = gather(dataset, pairs[:most_pairs], recipe, access, most_attacked, request.seed)
-    for budget, (n_pairs, n_attacked) in shares.items():
+    most_altered = max(n_altered for _, n_altered in shares.values())
+    twins, altered = gather(dataset, pairs[:most_pairs], recipe, access, most_altered, request.seed)
+    for budget, (n_pairs, n_altered) in shares.items():
         started = time.monotonic()
         model, _ = fit_frames(
             _WithoutQueries() if access == "labels" else recipe,
             twins.first(2 * n_pairs),
-            attacked.first(n_attacked),
+            altered.first(n_altered),
             steps=request.steps,
             seed=request.seed,
         )
         trained = time.monotonic() - started
         numbers = judge.judge(model)
         yield Point(
-            access=access, budget=budget, n_pairs=n_pairs, n_attacked=n_attacked, train_s=round(trained, 1), **numbers
+            access=access, budget=budget, n_pairs=n_pairs, n_altered=n_altered, train_s=round(trained, 1), **numbers
         )
 
 
@@ -169,7 +171,7 @@ class _WithoutQueries(DistilledCnn):
 
 
 def _shares(access: str, budget: int, n_train: int) -> tuple[int, int]:
-    """Return how many pairs and how many attacked clips a budget buys."""
+    """Return how many pairs and how many altered clips a budget buys."""
     n_pairs = min(n_train, budget // (2 if access == "labels" else 4))
     return n_pairs, 0 if access == "labels" else budget - 2 * n_pairs
 

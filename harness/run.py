@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -17,6 +17,7 @@ from sealproof.detectors.base import Audio, DetectorError
 from sealproof.harness.corpus import interleave_groups
 from sealproof.harness.dataset import Dataset, Pair
 from sealproof.harness.knowledge import KnowledgeBase
+from sealproof.harness.lookahead import map_ahead
 from sealproof.harness.manifest import CLEAN, WATERMARKED
 from sealproof.harness.matrix import Cell, Subject, clips_sha256
 from sealproof.harness.perceptual import N_PAIRS, perceptual_quality
@@ -151,19 +152,13 @@ class Bench:
         """Yield the attacked blocks; the next one is attacked while the detectors score this one."""
         pairs = self._pairs(cell.split)
         heard = _spread(pairs) if self._perceptual(cell) else set()
-        starts = list(range(0, len(pairs), _BLOCK))
-        with ThreadPoolExecutor(_N_THREADS) as workers, ThreadPoolExecutor(1) as ahead:
+        with ThreadPoolExecutor(_N_THREADS) as workers:
 
-            def submit(start: int) -> "Future[_Block]":
+            def attack(start: int) -> "_Block":
                 block = pairs[start : start + _BLOCK]
-                return ahead.submit(self._attack_block, cell, block, workers, heard, first=start == 0)
+                return self._attack_block(cell, block, workers, heard, first=start == 0)
 
-            pending = submit(starts[0])
-            for following in [*starts[1:], None]:
-                block = pending.result()
-                if following is not None:
-                    pending = submit(following)
-                yield block
+            yield from map_ahead(attack, range(0, len(pairs), _BLOCK), threads=1, ahead=1)
 
     def _attack_block(
         self, cell: Cell, pairs: Sequence[Pair], workers: ThreadPoolExecutor, heard: Collection[str], *, first: bool

@@ -25,6 +25,7 @@ from sealproof.harness.fit_clips import fit_clips
 from sealproof.harness.fit_frames import History, fit_frames
 from sealproof.harness.manifest import CLEAN, WATERMARKED, Row
 from sealproof.harness.metrics import accuracy, auc, threshold_at_fpr
+from sealproof.harness.mixed_clips import mixed_clips
 from sealproof.harness.queries import gather
 from sealproof.harness.split import shared_groups, split_by_file
 from sealproof.harness.versions import package_versions
@@ -122,7 +123,7 @@ def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False)
     """
     recipe = get_mimic_recipe(request.mimic)
     folder = dataset.root / "mimics" / request.name
-    key = sha256_json([dataset.sha256, request.__dict__, _recipe_key(recipe)])
+    key = sha256_json([dataset.sha256, request.__dict__, recipe_key(recipe)])
     done = None if force else _finished(folder, key)
     if done is not None:
         return done, False
@@ -184,11 +185,12 @@ def _finished(folder: Path, key: str) -> TrainedMimic | None:
     return TrainedMimic(folder, card) if card.get("key") == key and (folder / "model.keras").is_file() else None
 
 
-def _recipe_key(recipe: MimicRecipe) -> list[str]:
+def recipe_key(recipe: MimicRecipe) -> list[str]:
     """Hash the files that define the network and its training, so that a changed one is trained again."""
     import sys
 
-    modules = {type(recipe).__module__, MimicRecipe.__module__, fit_clips.__module__, fit_frames.__module__}
+    learnt_from = (gather, mixed_clips) if isinstance(recipe, FrameRecipe) else ()
+    modules = {each.__module__ for each in (type(recipe), MimicRecipe, fit_clips, fit_frames, *learnt_from)}
     return [sha256_file(Path(str(sys.modules[module].__file__))) for module in sorted(modules)]
 
 

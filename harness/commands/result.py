@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from sealproof.harness.commands.options import FAILED, OK, Commands, add_command
-from sealproof.harness.musiccaps import command as musiccaps
 
 
 def add(commands: Commands) -> None:
@@ -24,7 +23,12 @@ def add(commands: Commands) -> None:
     compare.add_argument("--allowed-drop", type=float, default=0.05, metavar="X", help="default 0.05")
 
     breakdown = add_command(commands, "breakdown", _breakdown, "a run's results by tag of the music, as MusicCaps has")
-    musiccaps.add_breakdown_options(breakdown)
+    breakdown.add_argument("run", type=Path, metavar="RUN", help="a folder that `sealproof run` wrote")
+    breakdown.add_argument("--by", default="aspects", metavar="COLUMN", help="`aspects` (default) or `audioset_labels`")
+    breakdown.add_argument("--min-clips", type=int, default=20, metavar="N", help="clips a tag must have (default 20)")
+    breakdown.add_argument("--attack", metavar="ID", help="one attack in place of all together")
+    breakdown.add_argument("--dataset", type=Path, metavar="DIR", help="default: the one that the run names")
+    breakdown.add_argument("--out", type=Path, metavar="DIR", help="default: the run's folder")
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -47,6 +51,10 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _breakdown(options: argparse.Namespace) -> int:
-    for line in musiccaps.run_breakdown(options):
-        print(line)
+    from sealproof.harness.breakdown import break_down, write_breakdown
+    from sealproof.harness.breakdown_text import terminal_lines
+
+    found = break_down(options.run, options.by, options.min_clips, options.attack, options.dataset)
+    print("\n".join(terminal_lines(found)))
+    print("Wrote " + ", ".join(map(str, write_breakdown(found, options.out or options.run))))
     return OK

@@ -15,7 +15,6 @@ NAME = "musiccaps"
 
 FOLDER = Path("data/musiccaps")
 GROUP, AUDIOSET = "group", "audioset"
-RETRIES = ("blocked", "transient")
 
 _OWN = ("table", "music_dir", "audio_dir", "offset_s", "limit", "ids", "balanced", "split")
 _FETCHING = (
@@ -158,9 +157,6 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
             "none would be left to learn from."
         )
         raise HarnessError(msg)
-    if any(which not in RETRIES for which in options.retry or ()):
-        msg = f"--retry must be {' or '.join(RETRIES)}. Got {', '.join(options.retry)}."
-        raise HarnessError(msg)
     fetching = _given(options, _FETCHING)
     if options.audio_dir is not None and fetching:
         msg = f"{fetching[0]} is for fetching, and with --audio-dir nothing is fetched: leave one of them out."
@@ -176,28 +172,3 @@ def _given(options: argparse.Namespace, names: tuple[str, ...]) -> list[str]:
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
-
-
-def add_breakdown_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `sealproof breakdown`."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="a folder that `sealproof run` wrote")
-    parser.add_argument("--by", default="aspects", metavar="COLUMN", help="`aspects` (default) or `audioset_labels`")
-    parser.add_argument("--min-clips", type=int, default=20, metavar="N", help="clips a tag must have (default 20)")
-    parser.add_argument("--attack", metavar="ID", help="one attack in place of all together")
-    parser.add_argument("--dataset", type=Path, metavar="DIR", help="default: the one that the run names")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="default: the run's folder")
-
-
-def run_breakdown(options: argparse.Namespace) -> Iterator[str]:
-    """Write a run's results by tag, and yield the lines for a terminal.
-
-    Raises:
-        HarnessError: See `break_down`.
-        OSError: A file cannot be written.
-    """
-    from sealproof.harness.breakdown import break_down, write_breakdown
-    from sealproof.harness.breakdown_text import terminal_lines
-
-    found = break_down(options.run, options.by, options.min_clips, options.attack, options.dataset)
-    yield from terminal_lines(found)
-    yield "Wrote " + ", ".join(map(str, write_breakdown(found, options.out or options.run)))

@@ -37,7 +37,7 @@ def test_a_budget_buys_as_many_answers_whatever_they_are(bench_dataset: Dataset,
 
     points = extract(bench_dataset, SMALL, tmp_path)
     assert fits == [(4, 0), (12, 0), (2, 4), (6, 12)]
-    assert [2 * point.n_pairs + point.n_attacked for point in points] == [8, 24, 8, 24]
+    assert [2 * point.n_pairs + point.n_altered for point in points] == [8, 24, 8, 24]
     table = pd.read_csv(tmp_path / "extract.csv")
     assert tuple(table.columns) == COLUMNS
     assert table["access"].tolist() == ["labels", "labels", "scores", "scores"]
@@ -118,3 +118,13 @@ def test_numbers_are_those_of_a_count_by_hand(bench_dataset: Dataset) -> None:
 def test_impossible_requests_are_refused(changes: dict[str, Any], told: str) -> None:
     with pytest.raises(HarnessError, match=told):
         replace(SMALL, **changes)
+
+
+def test_a_point_of_another_imitation_is_computed_anew(
+    bench_dataset: Dataset, tmp_path: Path, fits: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = replace(SMALL, access=("labels",), budgets=(8,))
+    extract(bench_dataset, request, tmp_path)
+    monkeypatch.setattr(study, "recipe_key", lambda _recipe: ["another network"])
+    extract(bench_dataset, request, tmp_path)
+    assert len(fits) == 2
