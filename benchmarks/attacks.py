@@ -29,8 +29,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="best of (default 5)")
     parser.add_argument("--all", action="store_true", help="also the attacks without a rival")
     options = parser.parse_args()
+    from sealproof.attacks.selection import load_attacks
     from sealproof.attacks.testing import music_like, toy_knowledge
-    from sealproof.harness.config import load_attacks
 
     clips = music_like(options.clips, RATE, RATE)
     knowledge = toy_knowledge(clips)

@@ -22,9 +22,10 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.harness import agreement, estimates, message, metrics
-from sealproof.harness.bootstrap import group_weights
-from sealproof.harness.break_point import find_break_point
+from sealproof.harness.statistics import agreement, detection, message, rank_agreement, roc
+from sealproof.harness.statistics.break_point import find_break_point
+from sealproof.harness.statistics.estimation import estimate as estimates
+from sealproof.harness.statistics.estimation.bootstrap import group_weights
 
 SHIFT, CORRELATION, PAIRS = 2.0, 0.8, 10
 """Of the watermarked clips' scores; of mimic and reference; clips (with twins) of a recording."""
@@ -138,20 +139,20 @@ def _intervals(
     common = (groups, weights)
     bits, sent = _bits(setting, groups[truth], rng), np.ones((groups.size // 2, N_BITS), np.bool_)
     found = {
-        "tpr": metrics.estimate_tpr(reference, truth, cut, *common),
-        "accuracy": metrics.estimate_accuracy(reference, truth, cut, *common),
-        "balanced accuracy": metrics.estimate_balanced_accuracy(reference, truth, cut, *common),
-        "AUC": metrics.estimate_auc(reference, truth, *common),
-        "EER": metrics.estimate_eer(reference, truth, *common),
-        "TPR at 1 % FPR": metrics.estimate_tpr_at_fpr(reference, truth, 0.01, *common),
-        "TPR at 10 % FPR": metrics.estimate_tpr_at_fpr(reference, truth, 0.1, *common),
+        "tpr": detection.estimate_tpr(reference, truth, cut, *common),
+        "accuracy": detection.estimate_accuracy(reference, truth, cut, *common),
+        "balanced accuracy": detection.estimate_balanced_accuracy(reference, truth, cut, *common),
+        "AUC": roc.estimate_auc(reference, truth, *common),
+        "EER": roc.estimate_eer(reference, truth, *common),
+        "TPR at 1 % FPR": roc.estimate_tpr_at_fpr(reference, truth, 0.01, *common),
+        "TPR at 10 % FPR": roc.estimate_tpr_at_fpr(reference, truth, 0.1, *common),
         "agreement": agreement.estimate_agreement(a, b, *common),
         "kappa": agreement.estimate_kappa(a, b, *common),
         "MCC": agreement.estimate_mcc(a, b, *common),
         "PABAK": agreement.estimate_pabak(a, b, *common),
         "agreement, reference right": agreement.estimate_conditional_agreement(a, b, truth, *common, given="right"),
         "agreement, reference wrong": agreement.estimate_conditional_agreement(a, b, truth, *common, given="wrong"),
-        "Spearman": agreement.estimate_spearman(mimic, reference, *common),
+        "Spearman": rank_agreement.estimate_spearman(mimic, reference, *common),
         "bit accuracy": message.estimate_bit_accuracy(bits, sent, groups[truth], weights),
         "mean": estimates.estimate_mean(ours[truth], groups[truth], weights),
         "median": estimates.estimate_median(ours[truth], groups[truth], weights),

@@ -18,10 +18,10 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS
 
 import numpy as np
 
-from sealproof.harness import agreement, message, metrics
-from sealproof.harness.bootstrap import group_weights
-from sealproof.harness.break_point import find_break_point
-from sealproof.harness.estimates import estimate_median_of_defined
+from sealproof.harness.statistics import agreement, detection, message, rank_agreement, roc, significance, thresholds
+from sealproof.harness.statistics.break_point import find_break_point
+from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.estimate import estimate_median_of_defined
 
 RULES = 4
 """Threshold rules: fixed, 1 %, 0.1 %, best."""
@@ -66,14 +66,14 @@ def _estimates(n_clips: int, n_groups: int, n_resamples: int) -> Timed:
     trials = np.tile(np.bincount(groups[truth], minlength=n_groups), (12, 1))
     hits = rng.binomial(trials, np.linspace(0.95, 0.05, 12)[:, None])
     return {
-        "accuracy": (lambda: metrics.estimate_accuracy(mimic, truth, 1, *common), RULES),
-        "balanced_accuracy": (lambda: metrics.estimate_balanced_accuracy(mimic, truth, 1, *common), RULES),
-        "tpr": (lambda: metrics.estimate_tpr(mimic, truth, 1, *common), RULES),
-        "fpr": (lambda: metrics.estimate_fpr(mimic, truth, 1, *common), RULES),
-        "best_threshold": (lambda: metrics.best_threshold(mimic, truth), 1),
-        "auc": (lambda: metrics.estimate_auc(mimic, truth, *common), 1),
-        "eer": (lambda: metrics.estimate_eer(mimic, truth, *common), 1),
-        "tpr_at_fpr_1pct": (lambda: metrics.estimate_tpr_at_fpr(mimic, truth, 0.01, *common), 1),
+        "accuracy": (lambda: detection.estimate_accuracy(mimic, truth, 1, *common), RULES),
+        "balanced_accuracy": (lambda: detection.estimate_balanced_accuracy(mimic, truth, 1, *common), RULES),
+        "tpr": (lambda: detection.estimate_tpr(mimic, truth, 1, *common), RULES),
+        "fpr": (lambda: detection.estimate_fpr(mimic, truth, 1, *common), RULES),
+        "best_threshold": (lambda: thresholds.best_threshold(mimic, truth), 1),
+        "auc": (lambda: roc.estimate_auc(mimic, truth, *common), 1),
+        "eer": (lambda: roc.estimate_eer(mimic, truth, *common), 1),
+        "tpr_at_fpr_1pct": (lambda: roc.estimate_tpr_at_fpr(mimic, truth, 0.01, *common), 1),
         "bit_accuracy": (lambda: message.estimate_bit_accuracy(*bits), 1),
         "exact_match": (lambda: message.estimate_exact_match(*bits), 1),
         "message_p_value": (lambda: message.estimate_p_value(*bits), 1),
@@ -86,8 +86,8 @@ def _estimates(n_clips: int, n_groups: int, n_resamples: int) -> Timed:
             lambda: agreement.estimate_conditional_agreement(a, b, truth, *common, given="right"),
             4,
         ),
-        "mcnemar_p": (lambda: agreement.mcnemar_exact(a == truth, b == truth), 2),
-        "spearman": (lambda: agreement.estimate_spearman(mimic, reference, *common), 1),
+        "mcnemar_p": (lambda: significance.mcnemar_exact(a == truth, b == truth), 2),
+        "spearman": (lambda: rank_agreement.estimate_spearman(mimic, reference, *common), 1),
         "median (3 qualities for 4 mimics)": (lambda: estimate_median_of_defined(snrs, *common), 1),
         "break point (12 strengths)": (lambda: find_break_point(strengths, hits, trials, weights), 0),
     }

@@ -22,13 +22,15 @@ from pathlib import Path
 import numpy as np
 
 from sealproof.attacks import get_attack
-from sealproof.harness import tables
-from sealproof.harness.dataset import Dataset
-from sealproof.harness.manifest import CLEAN, WATERMARKED, Row
-from sealproof.harness.matrix import Cell, Subject
-from sealproof.harness.quality import WAVEFORM_METRICS
-from sealproof.harness.run import Bench, Outcome
-from sealproof.harness.store import CellStore, Measured, Scores
+from sealproof.harness.datasets.dataset import Dataset
+from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row
+from sealproof.harness.matrix.bench import Bench
+from sealproof.harness.matrix.cell import Cell
+from sealproof.harness.matrix.outcome import Measured, Outcome, Scores
+from sealproof.harness.matrix.quality.waveform import WAVEFORM_METRICS
+from sealproof.harness.matrix.store import CellStore
+from sealproof.harness.matrix.subject import Subject
+from sealproof.harness.tables import write as tables
 
 LABELS = (CLEAN, WATERMARKED)
 N_BITS = 16
@@ -72,7 +74,7 @@ def main() -> None:
 
 
 def _report(run: Path) -> None:
-    from sealproof.harness.report import write_report
+    from sealproof.harness.report.write import write_report
 
     started, started_cpu = time.perf_counter(), time.process_time()
     # Without clips to listen to: a made-up run has no audio.

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-SEALPROOF = [sys.executable, "-m", "sealproof.harness.cli"]
+SEALPROOF = [sys.executable, "-m", "sealproof"]
 
 
 def main() -> None:
@@ -68,8 +68,8 @@ def _batch_ratios(scheme_name: str, root: Path) -> None:
     import numpy as np
 
     from sealproof.detectors import get_scheme
-    from sealproof.harness.dataset import Dataset, messages
-    from sealproof.harness.train_mimic import trained_mimics
+    from sealproof.harness.datasets.dataset import Dataset, messages
+    from sealproof.harness.training.mimics.trained import trained_mimics
 
     dataset = Dataset.open(root)
     pairs = dataset.split("test")[:64]

@@ -94,7 +94,7 @@ def _references() -> dict[str, Way]:
 
 
 def _mimics(mimic: str, threads: int | None) -> dict[str, Way]:
-    from sealproof.harness.export_onnx import export_onnx, find_mimic, missing_packages
+    from sealproof.harness.training.mimics.export_onnx import export_onnx, find_mimic, missing_packages
 
     trained = find_mimic(mimic)
     ways: dict[str, Way] = {f"{trained.name}, Keras": trained.detector().detect}

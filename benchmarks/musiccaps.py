@@ -80,9 +80,10 @@ def _measure(name: str, n_songs: int, work: Callable[[], object]) -> float:
 
 
 def _ours(audio: Path, ids: list[str], scheme: str, out: Path) -> None:
-    from sealproof.harness.build import ALL_CLIPS, BuildRequest, build_dataset
-    from sealproof.harness.musiccaps.audio_dir import AudioDir
-    from sealproof.harness.musiccaps.corpus import MusicCapsCorpus
+    from sealproof.harness.corpora.base import ALL_CLIPS
+    from sealproof.harness.corpora.musiccaps.audio_dir import AudioDir
+    from sealproof.harness.corpora.musiccaps.corpus import MusicCapsCorpus
+    from sealproof.harness.datasets.build import BuildRequest, build_dataset
 
     corpus = MusicCapsCorpus(table=_table(ids), source=AudioDir(folder=audio))
     dataset, _ = build_dataset(corpus, BuildRequest(scheme=scheme, n_clips=ALL_CLIPS), out)
@@ -128,7 +129,7 @@ def _decode_inside(source: Path, target: Path, seconds: float | None) -> None:
 
 
 def _memory(work: Path) -> None:
-    from sealproof.harness.musiccaps.table import N_SONGS
+    from sealproof.harness.corpora.musiccaps.table import N_SONGS
 
     made = _make_songs(work / "made", 40)
     files = sorted((work / "made").iterdir())
@@ -142,7 +143,7 @@ def _memory(work: Path) -> None:
 
 def _watch_build(work: Path, ids: list[str]) -> None:
     """Build, and print the resident memory each time that another eighth is written."""
-    from sealproof.harness import build
+    from sealproof.harness.datasets import build
 
     write, seen = build.write_wav, [0]
     step = 2 * len(ids) // 8
@@ -201,7 +202,7 @@ def _encode(path: Path, audio: np.ndarray, rate: int, codec: str) -> None:
 
 
 def _table(ids: list[str]) -> object:
-    from sealproof.harness.musiccaps.table import Song, Table
+    from sealproof.harness.corpora.musiccaps.table import Song, Table
 
     return Table(
         tuple(

@@ -23,12 +23,15 @@ from typing import Any
 
 import numpy as np
 
-from sealproof.harness.musiccaps import collect as collecting
-from sealproof.harness.musiccaps.collect import CollectOptions, CollectReport, collect, finished
-from sealproof.harness.musiccaps.journal import JOURNAL, read_journal
-from sealproof.harness.musiccaps.pace import Clock, Pace
-from sealproof.harness.musiccaps.resolve import Audio
-from sealproof.harness.musiccaps.table import N_SONGS, Song
+from sealproof.harness.corpora.musiccaps.collection import collect as collecting
+from sealproof.harness.corpora.musiccaps.collection.collect import collect
+from sealproof.harness.corpora.musiccaps.collection.finished import finished
+from sealproof.harness.corpora.musiccaps.collection.journal import JOURNAL, read_journal
+from sealproof.harness.corpora.musiccaps.collection.options import CollectOptions
+from sealproof.harness.corpora.musiccaps.collection.pace import Clock, Pace
+from sealproof.harness.corpora.musiccaps.collection.report import CollectReport
+from sealproof.harness.corpora.musiccaps.table import N_SONGS, Song
+from sealproof.harness.corpora.musiccaps.youtube.resolve import Audio
 
 HOUR_S = 3600.0
 

@@ -18,10 +18,10 @@ import numpy as np
 from sealproof.detectors.keras_runtime import import_keras
 from sealproof.detectors.mimics.base import ClipRecipe, magnitude_spectrogram
 from sealproof.detectors.mimics.seed_cnn import SeedCnn
-from sealproof.harness import train_mimic
-from sealproof.harness.dataset import Dataset
-from sealproof.harness.fit_clips import fit_clips
-from sealproof.harness.manifest import WATERMARKED
+from sealproof.harness.datasets.dataset import Dataset
+from sealproof.harness.datasets.manifest import WATERMARKED
+from sealproof.harness.training.mimics import train as train_mimic
+from sealproof.harness.training.mimics.fit_clips import fit_clips
 
 if TYPE_CHECKING:
     import keras
@@ -107,8 +107,8 @@ def _train(dataset: Dataset, recipe: ClipRecipe, split: str, epochs: int) -> dic
     model, history = fit_clips(dataset, files, recipe, epochs=epochs, seed=0)
     seconds = time.monotonic() - started
     from sealproof.detectors.mimic import forward
-    from sealproof.harness.metrics import accuracy
-    from sealproof.harness.roc import auc
+    from sealproof.harness.statistics.detection import accuracy
+    from sealproof.harness.statistics.roc import auc
 
     truth = np.array([row.label == WATERMARKED for row in files["test"]])
     score = forward(model)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import settings
 
 from sealproof.attacks.testing import music_like
-from sealproof.harness.audio_files import to_pcm
-from sealproof.harness.build import BuildRequest, build_dataset
-from sealproof.harness.corpus import Clip, CorpusReport
-from sealproof.harness.dataset import Dataset
+from sealproof.harness.corpora.base import Clip, CorpusReport
+from sealproof.harness.datasets.build import BuildRequest, build_dataset
+from sealproof.harness.datasets.dataset import Dataset
+from sealproof.harness.foundation.audio.files import to_pcm
 
 pytest_plugins = ["pytester"]
 

@@ -46,7 +46,7 @@ def test_the_scheme_keeps_the_contract() -> None:
 
 
 def test_every_command_is_one() -> None:
-    from sealproof.harness.cli import main
+    from sealproof.harness.cli.main import main
 
     commands = set(re.findall(r"^sealproof ([a-z]+) .*(?:#|--)", README, re.MULTILINE))
     assert commands == {

@@ -11,15 +11,16 @@ import numpy as np
 from sealproof.attacks import get_attack
 from sealproof.attacks.base import AttackError
 from sealproof.detectors.base import Audio, DetectorError
-from sealproof.harness.dataset import Dataset, Pair
-from sealproof.harness.errors import HarnessError
-from sealproof.harness.matrix import matrix
-from sealproof.harness.report.run_folder import RunFolder
-from sealproof.harness.report.scores import LABELS, ClipScores, Disagreement
-from sealproof.harness.report.spectrogram_image import spectrogram_png
-from sealproof.harness.run import Bench
-from sealproof.harness.spectrogram import level_db
-from sealproof.harness.store import CellStore
+from sealproof.harness.datasets.dataset import Dataset, Pair
+from sealproof.harness.foundation.audio.spectrogram import level_db
+from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.matrix.bench import Bench
+from sealproof.harness.matrix.cell import matrix
+from sealproof.harness.matrix.store import CellStore
+from sealproof.harness.report.disagreements import Disagreement
+from sealproof.harness.report.page.spectrogram_image import spectrogram_png
+from sealproof.harness.tables.reading.clips import LABELS, ClipScores
+from sealproof.harness.tables.reading.run_folder import RunFolder
 
 _RANGE_DB = 80
 """Levels that the spectrograms of an example span, below the loudest of it."""

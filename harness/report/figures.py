@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sealproof.harness.report.contents import Contents
-from sealproof.harness.report.scores import LABELS, N_BINS
+from sealproof.harness.report.disagreements import N_BINS
 from sealproof.harness.report.terms import AUDIO, METRICS
+from sealproof.harness.tables.reading.clips import LABELS
 
 if TYPE_CHECKING:
     import pandas as pd

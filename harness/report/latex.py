@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from sealproof.harness.report.contents import Contents
-from sealproof.harness.report.series import Series
 from sealproof.harness.report.verdict import cell_text
+from sealproof.harness.tables.reading.series import Series
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",

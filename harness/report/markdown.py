@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from sealproof.harness.report.contents import Contents
-from sealproof.harness.report.run_facts import failures
-from sealproof.harness.report.series import Series
+from sealproof.harness.report.page.small_print import failures
 from sealproof.harness.report.verdict import cell_text
+from sealproof.harness.tables.reading.series import Series
 
 _N_WORST, _N_FAILED = 10, 10
 """Lines of the two tables at most."""

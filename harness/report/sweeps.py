@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sealproof.harness.report.run_folder import ReportedCell
-from sealproof.harness.report.terms import parameter_words, unit_words, value_short, value_text
+from sealproof.harness.report.terms import parameter_words, parameters, unit_words, value_short, value_text
+from sealproof.harness.tables.reading.run_folder import ReportedCell
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,6 @@ class Sweep:
     def labels(self) -> list[str]:
         """The strengths without their unit."""
         return [value_short(self.parameter, value) for value in self.values]
-
-
-def parameters(params: str) -> dict[str, str]:
-    """Read the column `params`: `delay_ms=100;gain=0.3`."""
-    pairs = (pair.partition("=") for pair in params.split(";") if pair)
-    return {name: value for name, _, value in pairs}
 
 
 def title_of(cell: ReportedCell) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sealproof.harness.report.run_folder import ReportedCell, RunFolder
-from sealproof.harness.report.series import Key, Series, worst_cell
-from sealproof.harness.report.sweeps import parameters, title_of
-from sealproof.harness.report.terms import parameter_words, value_text
+from sealproof.harness.report.sweeps import title_of
+from sealproof.harness.report.terms import parameter_words, parameters, value_text
+from sealproof.harness.tables.reading.run_folder import ReportedCell, RunFolder
+from sealproof.harness.tables.reading.series import Key, Series, worst_cell
 
 HELD, CHANCE = 0.9, 0.5
 """An attack is withstood from this accuracy on; accuracy by guessing."""

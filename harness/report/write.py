@@ -3,20 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealproof.harness.dataset import Dataset
-from sealproof.harness.errors import HarnessError
-from sealproof.harness.files import write_text
+from sealproof.harness.datasets.dataset import Dataset
+from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.foundation.files import write_text
 from sealproof.harness.report.contents import Contents
+from sealproof.harness.report.disagreements import histograms, surest_disagreements
 from sealproof.harness.report.examples import Example, make_examples, open_dataset
 from sealproof.harness.report.figures import figure_tables
 from sealproof.harness.report.latex import latex_table
 from sealproof.harness.report.markdown import markdown_report
-from sealproof.harness.report.page import html_page
-from sealproof.harness.report.run_folder import RunFolder
-from sealproof.harness.report.scores import histograms, read_scores, surest_disagreements
-from sealproof.harness.report.series import read_series
+from sealproof.harness.report.page.html import html_page
 from sealproof.harness.report.sweeps import find_sweeps
 from sealproof.harness.report.verdict import judge
+from sealproof.harness.tables.reading.clips import read_scores
+from sealproof.harness.tables.reading.run_folder import RunFolder
+from sealproof.harness.tables.reading.series import read_series
 
 DEFAULT_EXAMPLES = 8
 

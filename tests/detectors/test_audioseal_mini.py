@@ -31,7 +31,7 @@ def test_the_card_names_the_files_that_are_loaded():
 
 
 def test_the_recipe_that_ships_is_the_one_it_was_trained_by():
-    from sealproof.harness.pair_training.recipe import load_recipe
+    from sealproof.harness.training.schemes.recipe import load_recipe
 
     with as_file(FOLDER.joinpath("recipe.toml")) as path:
         trained_by = load_recipe(str(path))
@@ -82,10 +82,10 @@ def test_the_mark_is_found_where_it_is(scheme, music):
 @pytest.mark.skipif(MUSIC is None, reason="SEALPROOF_TEST_MUSIC names no folder of music")
 def test_the_floors_of_its_card_hold_on_music_it_was_not_trained_on():
     from sealproof.attacks.measure import snr_db
-    from sealproof.harness import metrics
-    from sealproof.harness.audio_files import from_pcm
-    from sealproof.harness.folder_corpus import FolderCorpus
-    from sealproof.harness.pair_training.clips import read_clips
+    from sealproof.harness.corpora.folder import FolderCorpus
+    from sealproof.harness.foundation.audio.files import from_pcm
+    from sealproof.harness.statistics import roc, thresholds
+    from sealproof.harness.training.schemes.clips import read_clips
 
     clips = read_clips(FolderCorpus(root=Path(MUSIC)), 10_000_000, 0)
     rng = np.random.default_rng(0)
@@ -96,10 +96,10 @@ def test_the_floors_of_its_card_hold_on_music_it_was_not_trained_on():
     messages = rng.integers(0, 2, (len(host), 16), dtype=np.uint8)
     marked = scheme.watermarker.embed(host, messages)
     assert np.median(snr_db(host, marked)) >= 24
-    threshold = metrics.threshold_at_fpr(scheme.detector.detect(calibration).score, 0.01)
+    threshold = thresholds.threshold_at_fpr(scheme.detector.detect(calibration).score, 0.01)
     found, clean = scheme.detector.detect(marked), scheme.detector.detect(host)
     truth = np.repeat([True, False], len(host))
-    assert metrics.auc(np.concatenate([found.score, clean.score]), truth) >= 0.999
+    assert roc.auc(np.concatenate([found.score, clean.score]), truth) >= 0.999
     assert (found.score > threshold).mean() >= 0.99
     assert (found.bits == messages).mean() >= 0.9
     for name in ("mp3.64kbps", "white_noise.30db", "resample.8khz", "gain.6db", "gain.-6db", "lowpass.4khz"):

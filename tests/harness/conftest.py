@@ -10,9 +10,9 @@ import soundfile
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from sealproof.harness.build import BuildRequest, build_dataset
-from sealproof.harness.dataset import Dataset
-from sealproof.harness.folder_corpus import FolderCorpus
+from sealproof.harness.corpora.folder import FolderCorpus
+from sealproof.harness.datasets.build import BuildRequest, build_dataset
+from sealproof.harness.datasets.dataset import Dataset
 
 Floats = NDArray[np.float32]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sealproof.harness.robustness import RobustnessCell
+from sealproof.harness.pytest_plugin.cell import RobustnessCell
 
 
 @pytest.mark.robustness

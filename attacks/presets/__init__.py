@@ -1,0 +1,1 @@
+"""Presets: the grids of attacks that come with sealproof, as TOML."""

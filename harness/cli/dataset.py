@@ -1,0 +1,115 @@
+"""`sealproof build` and `check`: datasets."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealproof.harness.cli import musiccaps
+from sealproof.harness.cli.options import FAILED, OK, Commands, add_command, add_seed, fail
+
+if TYPE_CHECKING:
+    from sealproof.harness.corpora.base import Corpus, CorpusReport
+
+
+def add(commands: Commands) -> None:
+    """Add the commands to `sealproof`."""
+    build = add_command(
+        commands, "build", _build, "watermark a corpus: clean and watermarked clips, split by recording"
+    )
+    build.add_argument(
+        "--corpus", required=True, metavar="PATH|demo|musiccaps", help="a folder of audio, built-in music, or MusicCaps"
+    )
+    build.add_argument("--scheme", required=True, metavar="NAME", help="see `sealproof list schemes`")
+    build.add_argument("--clips", type=int, metavar="N", help="at most N clips (default: all; demo: 1000)")
+    build.add_argument("--out", required=True, type=Path, metavar="DIR", help="the dataset's folder")
+    build.add_argument("--clip-s", type=float, default=1.0, metavar="S", help="length of a clip (default 1)")
+    build.add_argument("--group-by", default="folder", help="a recording is a `folder` (default) or a `file`")
+    build.add_argument("--groups", type=Path, metavar="CSV", help="recordings by CSV: columns path and --group-column")
+    build.add_argument("--group-column", default="group", metavar="NAME", help="its column (default group)")
+    build.add_argument("--skip-bad", action="store_true", help="leave unreadable files out and count them")
+    add_seed(build)
+    musiccaps.add_options(build)
+
+    check = add_command(commands, "check", _check, "verify a dataset's hashes, formats and splits")
+    check.add_argument("dataset", type=Path, metavar="DIR")
+
+
+def _build(options: argparse.Namespace) -> int:
+    from sealproof.harness.corpora.base import ALL_CLIPS
+    from sealproof.harness.datasets.build import BuildRequest, build_dataset
+    from sealproof.harness.training.demo_dataset import DEMO_CLIPS
+
+    corpus = _corpus(options)
+    default_clips = DEMO_CLIPS if options.corpus == "demo" else ALL_CLIPS
+    n_clips = default_clips if options.clips is None else options.clips
+    request = BuildRequest(scheme=options.scheme, n_clips=n_clips, seed=options.seed, clip_s=options.clip_s)
+    dataset, report = build_dataset(corpus, request, options.out)
+    lines = [f"{options.out} is already built."] if report is None else _told(corpus, report, options.clips)
+    note = musiccaps.note_when_built(options) if report is None else None
+    print("\n".join([*lines, *filter(None, [note])]))
+    describe(dataset.facts)
+    print(f"Wrote {options.out}. Next: sealproof train {options.out}")
+    return OK
+
+
+def _corpus(options: argparse.Namespace) -> "Corpus":
+    from sealproof.harness.corpora.demo.corpus import DemoCorpus
+    from sealproof.harness.corpora.folder import FolderCorpus
+
+    if options.corpus == musiccaps.NAME:
+        return musiccaps.corpus_from(options)
+    musiccaps.refuse_foreign(options)
+    _refuse_out_within(options.corpus, options.out)
+    if options.corpus == "demo":
+        return DemoCorpus()
+    return FolderCorpus(
+        root=Path(options.corpus),
+        group_by=options.group_by,
+        groups_csv=options.groups,
+        group_column=options.group_column,
+        skip_bad=options.skip_bad,
+    )
+
+
+def _told(corpus: "Corpus", report: "CorpusReport", n_asked: int | None) -> list[str]:
+    """Return the lines on what a corpus gave."""
+    from sealproof.harness.corpora.musiccaps.corpus import MusicCapsCorpus
+
+    if isinstance(corpus, MusicCapsCorpus):
+        return list(musiccaps.report_lines(corpus, report))
+    lines = [f"skipped {path}: {reason}" for path, reason in report.bad_files.items()]
+    lines.append(f"{report.sentence()}.")
+    if n_asked is not None and report.taken < n_asked:
+        lines.append(f"{n_asked} clips were asked for; the corpus holds {report.taken}.")
+    return lines
+
+
+def _refuse_out_within(corpus: str, out: Path) -> None:
+    """Keep a dataset out of its own corpus: a resumed build would take its watermarked clips for clean ones."""
+    from sealproof.harness.foundation.errors import HarnessError
+
+    if corpus != "demo" and out.resolve().is_relative_to(Path(corpus).resolve()):
+        msg = f"--out must not lie in the corpus {corpus}. Got {out}: choose a folder beside it."
+        raise HarnessError(msg)
+
+
+def describe(facts: dict[str, object]) -> None:
+    """Print what a dataset holds, from its dataset.json."""
+    per_split = facts["pairs_per_split"]
+    assert isinstance(per_split, dict)  # noqa: S101 - as written by the build
+    splits = ", ".join(f"{name} {n}" for name, n in per_split.items())
+    print(f"{facts['n_pairs']} pairs in {facts['n_groups']} groups ({splits}); scheme {facts['scheme']}.")
+    if facts["unmarked_pairs"]:
+        print(f"Mind: in {facts['unmarked_pairs']} pairs the watermark is too weak to change one 16-bit sample.")
+
+
+def _check(options: argparse.Namespace) -> int:
+    from sealproof.harness.datasets.dataset import check_dataset
+
+    problems = check_dataset(options.dataset)
+    for problem in problems[:20]:
+        print(problem)
+    if problems:
+        return fail(f"{options.dataset} has {len(problems)} problems (up to 20 are listed).", FAILED)
+    print(f"{options.dataset} is as its manifest says.")
+    return OK

@@ -1,0 +1,82 @@
+"""`sealproof weights` and `train-scheme`: watermarks themselves."""
+
+import argparse
+from pathlib import Path
+
+from sealproof.harness.cli.options import OK, Commands, add_command
+
+
+def add(commands: Commands) -> None:
+    """Add the commands to `sealproof`."""
+    weights = add_command(commands, "weights", _weights, "get, check and import AudioSeal's weights, or your own")
+    actions = weights.add_subparsers(required=True, metavar="ACTION", dest="action")
+    actions.add_parser("status", help="say which weights are here and where")
+    actions.add_parser("fetch", help="download the published AudioSeal weights, check and convert them")
+    bring = actions.add_parser("import", help="take weights from files that were brought here by hand")
+    bring.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="checkpoints, or folders of them")
+    bring.add_argument("--trust", action="store_true", help="take a pair of your own, as scheme `audioseal_custom`")
+    actions.add_parser("verify", help="check all weights that are here against their hashes")
+
+    train_scheme = add_command(
+        commands, "train-scheme", _train_scheme, "train a watermark of AudioSeal's kind of your own"
+    )
+    train_scheme.add_argument(
+        "--corpus", action="append", default=[], metavar="PATH", help="a folder of audio; built-in music is added to it"
+    )
+    train_scheme.add_argument(
+        "--recipe", default="mini", metavar="NAME|TOML", help="`mini` (default), `full` or a file"
+    )
+    train_scheme.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="the pair's folder; resumes what is there"
+    )
+    train_scheme.add_argument("--steps", type=int, metavar="N", help="number of updates (default: the recipe's)")
+    train_scheme.add_argument("--seed", type=int, metavar="S", help="of the training (default: the recipe's)")
+    train_scheme.add_argument(
+        "--split-seed", type=int, default=0, metavar="S", help="of the split, as in `build` (default 0)"
+    )
+    train_scheme.add_argument("--data-licence", default="", metavar="TEXT", help="of the recordings, for the card")
+    train_scheme.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's choice)")
+
+
+def _weights(options: argparse.Namespace) -> int:
+    from sealproof.harness.cli import weights
+
+    if options.action == "import":
+        lines = weights.import_own(options.paths) if options.trust else weights.import_published(options.paths)
+    else:
+        lines = {"status": weights.status, "fetch": weights.fetch, "verify": weights.verify}[options.action]()
+    for line in lines:
+        print(line, flush=True)
+    return OK
+
+
+def _train_scheme(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from sealproof.harness.corpora.folder import FolderCorpus
+    from sealproof.harness.foundation.errors import HarnessError
+    from sealproof.harness.training.schemes.recipe import load_recipe
+    from sealproof.harness.training.schemes.train import TrainingRequest, train_pair
+
+    changes = {"steps": options.steps, "seed": options.seed}
+    recipe = replace(load_recipe(options.recipe), **{key: value for key, value in changes.items() if value is not None})
+    if options.threads is not None:
+        import torch
+
+        if options.threads < 1:
+            msg = f"--threads must be at least 1. Got {options.threads}."
+            raise HarnessError(msg)
+        torch.set_num_threads(options.threads)
+    # Built-in music is always added, as much of it as the recipe says.
+    folders = [Path(path) for path in options.corpus if path != "demo"]
+    corpora = {folder.name: FolderCorpus(root=folder) for folder in folders}
+    if len(corpora) < len(folders):
+        msg = f"Each --corpus must have a folder name of its own. Got {', '.join(map(str, folders))}."
+        raise HarnessError(msg)
+    card = train_pair(TrainingRequest(recipe, dict(corpora), options.split_seed, options.data_licence), options.out)
+    print(f"Wrote {card}")
+    print(
+        f"To use it: sealproof weights import {options.out} --trust, "
+        "then sealproof build --scheme audioseal_custom --corpus ..."
+    )
+    return OK

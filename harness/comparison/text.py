@@ -1,0 +1,156 @@
+"""A comparison of two runs for terminals, spreadsheets and pull requests; `compare_page` makes it a page."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealproof.harness.comparison.difference import CHANGED, IMPROVEMENT, REGRESSION, SAME, UNPROVEN, interval_text
+from sealproof.harness.foundation.files import write_text
+
+if TYPE_CHECKING:
+    from sealproof.harness.comparison.runs import Compared, Comparison
+
+CSV, MARKDOWN, PAGE = "compare.csv", "compare.md", "compare.html"
+
+COLUMNS = (
+    "scheme", "attack", "params", "detector", "role", "threshold_rule", "metric", "before", "after", "difference",
+    "ci_low", "ci_high", "mcnemar_p", "mcnemar_p_holm", "n_clips", "n_groups", "verdict",
+)  # fmt: skip
+
+_ON_SCREEN = 15
+_IN_MARKDOWN = 40
+_NAMES = 8
+
+WORDS = {
+    REGRESSION: "fell by more than is allowed, and the interval excludes zero",
+    UNPROVEN: "fell by more than is allowed, but the interval holds zero: the clips cannot tell it from chance",
+    IMPROVEMENT: "got better, and the interval excludes zero",
+    CHANGED: "changed within what is allowed or what chance does",
+    SAME: "the same",
+}
+"""What each verdict means."""
+
+
+def write_comparison(comparison: "Comparison", out: Path) -> list[Path]:
+    """Write compare.csv, compare.md and compare.html, and return their paths."""
+    from sealproof.harness.comparison.page import page
+
+    texts = {CSV: _csv(comparison), MARKDOWN: _markdown(comparison), PAGE: page(comparison)}
+    for name, text in texts.items():
+        write_text(out / name, text)
+    return [out / name for name in texts]
+
+
+def headline(comparison: "Comparison") -> str:
+    """Say in a sentence what the comparison comes to."""
+    n_regressions, n_failed = len(comparison.regressions), len(comparison.newly_failed)
+    if n_regressions:
+        worst = comparison.regressions[0]
+        text = f"Worse: {n_regressions} of {len(comparison.rates)} rates fell by more than {comparison.allowed_drop:g}"
+        text += f", most of all {_who(worst)} under {cell_of(worst)}, {interval_text(worst.difference)}."
+    elif comparison.changed:
+        text = f"No rate of {len(comparison.rates)} fell by more than {comparison.allowed_drop:g} beyond chance."
+    else:
+        text = f"All {len(comparison.rates)} rates are the same."
+    return f"{text} {n_failed} cells failed that did not before." if n_failed else text
+
+
+def counts(comparison: "Comparison") -> dict[str, int]:
+    """Count the rates by verdict, the worst verdict first."""
+    found = Counter(rate.verdict for rate in comparison.rates)
+    return {verdict: found[verdict] for verdict in WORDS}
+
+
+def cell_of(rate: "Compared") -> str:
+    """Return `attack params`."""
+    return f"{rate.after.attack} {rate.after.params}".strip()
+
+
+def notes(comparison: "Comparison") -> list[str]:
+    """Say which cells failed, are missing or new."""
+    lines = [f"failed, did not before: {cell}: {error}" for cell, error in comparison.newly_failed.items()]
+    for what, names in (("missing from the second run", comparison.missing), ("new in it", comparison.new)):
+        if names:
+            more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+            lines.append(f"{what}: {', '.join(names[:_NAMES])}{more}")
+    return lines
+
+
+def terminal_lines(comparison: "Comparison") -> list[str]:
+    """Write one screen, the worst first."""
+    lines = [headline(comparison), f"{', '.join(f'{n} {verdict}' for verdict, n in counts(comparison).items())}"]
+    lines += notes(comparison)
+    shown = comparison.changed[:_ON_SCREEN]
+    if shown:
+        rows = [["attack", "rate", "before", "after", "difference", "p (Holm)", ""]]
+        rows += [[cell_of(rate), _who(rate), *_numbers(rate)] for rate in shown]
+        lines += _aligned(rows)
+    if len(comparison.changed) > len(shown):
+        lines.append(f"... and {len(comparison.changed) - len(shown)} more rates that changed")
+    lines += [f"{name}: {a or '-'} -> {b or '-'}" for name, a, b in comparison.facts[:_NAMES]]
+    if len(comparison.facts) > _NAMES:
+        lines.append(f"... and {len(comparison.facts) - _NAMES} more facts that differ")
+    return lines
+
+
+def _who(rate: "Compared") -> str:
+    return f"{rate.after.detector} {rate.after.metric} ({rate.after.threshold_rule})"
+
+
+def _numbers(rate: "Compared") -> list[str]:
+    found = rate.difference
+    p_value = p_text(rate.mcnemar_p_holm)
+    return [f"{found.before:.3f}", f"{found.after:.3f}", interval_text(found), p_value, rate.verdict]
+
+
+def p_text(p_value: float) -> str:
+    """Write a p value with two digits."""
+    return "< 0.0001" if p_value < 1e-4 else f"{p_value:.2g}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _csv(comparison: "Comparison") -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for rate in comparison.rates:
+        tally, found = rate.after, rate.difference
+        known = found.n_groups > 1
+        numbers = [found.before, found.after, found.value, found.ci_low, found.ci_high]
+        writer.writerow(
+            [
+                *(tally.scheme, tally.attack, tally.params, tally.detector, tally.role),
+                *(tally.threshold_rule, tally.metric),
+                *(f"{number:.6f}" if known or index < 3 else "" for index, number in enumerate(numbers)),
+                *(f"{rate.mcnemar_p:.6g}", f"{rate.mcnemar_p_holm:.6g}"),
+                *(found.n_clips, found.n_groups, rate.verdict),
+            ]
+        )
+    return text.getvalue()
+
+
+def _markdown(comparison: "Comparison") -> str:
+    lines = [f"**{headline(comparison)}**", "", f"`{comparison.before}` against `{comparison.after}`", ""]
+    lines += [f"- {n} {verdict}: {WORDS[verdict]}" for verdict, n in counts(comparison).items() if n]
+    lines += [f"- {note}" for note in notes(comparison)]
+    if comparison.changed:
+        lines += ["", "| attack | rate | before | after | difference | p (Holm) | |"]
+        lines += ["|---|---|---:|---:|---:|---:|---|"]
+        for rate in comparison.changed[:_IN_MARKDOWN]:
+            lines.append(f"| {cell_of(rate)} | {_who(rate)} | {' | '.join(_numbers(rate))} |")
+        left = len(comparison.changed) - _IN_MARKDOWN
+        if left > 0:
+            lines += ["", f"{left} more rates changed: see {CSV}."]
+    if comparison.facts:
+        lines += ["", "| what else differs | before | after |", "|---|---|---|"]
+        lines += [
+            f"| {name} | {a.replace('|', '&#124;')} | {b.replace('|', '&#124;')} |" for name, a, b in comparison.facts
+        ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,96 @@
+"""What watermark-aware attacks know in a run: other recordings of the dataset, and watermarkers."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
+
+import numpy as np
+
+from sealproof.attacks.knowledge import Knowledge, Watermarker
+from sealproof.detectors import get_scheme
+from sealproof.detectors.base import Audio, Scheme
+from sealproof.detectors.base import Watermarker as SchemeWatermarker
+from sealproof.harness.corpora.base import interleave_groups
+from sealproof.harness.datasets.dataset import Dataset, Pair
+from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.foundation.seeds import derive_seed
+
+N_OTHERS = 16
+"""Other recordings that an attack draws from, of as many groups as there are."""
+
+_SCHEMES = ("spread_spectrum", "perth")
+"""Schemes that need no weights from elsewhere, to mark audio over."""
+
+
+class KnowledgeBase:
+    """Reads what the attacks may know when the first of them asks.
+
+    The other recordings are training clips, so that no clip under test is ever told of.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        """Nothing is read yet."""
+        self._dataset = dataset
+        self._lock = threading.Lock()
+
+    def about(self, twins: Audio) -> Knowledge:
+        """Returns what is known when clips with these twins, shape (n, samples), are attacked.
+
+        Raises:
+            HarnessError: The dataset has no training clips to draw from.
+            sealproof.detectors.base.DetectorError: A scheme cannot run here.
+        """
+        with self._lock:
+            clean, marked = self._others
+            return Knowledge(twins, clean, marked, self._watermarkers)
+
+    @cached_property
+    def _others(self) -> tuple[Audio, Audio]:
+        chosen = other_recordings(self._dataset)
+        if not chosen:
+            msg = f"A watermark-aware attack needs training clips to draw from. {self._dataset.root} has none."
+            raise HarnessError(msg)
+        return self._dataset.audio([pair.clean for pair in chosen]), self._dataset.audio(
+            [pair.watermarked for pair in chosen]
+        )
+
+    @cached_property
+    def _watermarkers(self) -> Mapping[str, Watermarker]:
+        return watermarkers(self._dataset.scheme)
+
+
+def other_recordings(dataset: Dataset) -> list[Pair]:
+    """Returns the pairs that attacks draw from; none where the dataset has no training clips."""
+    pairs = dataset.split("train")
+    order = interleave_groups([pair.group for pair in pairs], derive_seed(dataset.sha256, "others"))
+    return [pairs[index] for index in sorted(order[:N_OTHERS])]
+
+
+def known_schemes(scheme: str) -> list[Scheme]:
+    """Returns the schemes that an attacker of a scheme can mark with, that scheme first."""
+    return [get_scheme(name) for name in (scheme, *_SCHEMES)]
+
+
+def watermarkers(scheme: str) -> dict[str, Watermarker]:
+    """Returns what an attacker of a scheme can mark with: the scheme itself as `same`, and others by name."""
+    return {"same": _watermarker(scheme), **{name: _watermarker(name) for name in _SCHEMES}}
+
+
+def _watermarker(scheme_name: str) -> Watermarker:
+    lock = threading.Lock()
+
+    @cache
+    def watermarker() -> SchemeWatermarker:
+        return get_scheme(scheme_name).watermarker
+
+    def mark(batch: Audio, seeds: Sequence[int]) -> Audio:
+        with lock:  # a scheme loads its networks at its first call
+            message_bits = watermarker().message_bits
+            marked = [
+                # Alone, as a network's last digits depend on the batch.
+                watermarker().embed(clip[None], np.random.default_rng(seed).integers(0, 2, (1, message_bits), np.uint8))
+                for clip, seed in zip(batch, seeds, strict=True)
+            ]
+        return np.concatenate(marked) if marked else batch.copy()
+
+    return mark

@@ -1,0 +1,175 @@
+"""A watermarked dataset on disk: reading it and checking that it is what its manifest says."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row, read_manifest
+from sealproof.harness.datasets.split import SPLIT_FRACTIONS, shared_groups
+from sealproof.harness.foundation.audio.files import Audio, from_pcm, read_wav
+from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.foundation.files import read_json, sha256_file
+from sealproof.harness.foundation.progress import progress
+
+MANIFEST, FACTS, REQUEST = "manifest.csv", "dataset.json", "build.json"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A clean clip and its watermarked twin."""
+
+    clean: Row
+    watermarked: Row
+
+    @property
+    def clip_id(self) -> str:
+        """The name both share."""
+        return self.clean.clip_id
+
+    @property
+    def group(self) -> str:
+        """The recording both belong to."""
+        return self.clean.group
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A finished dataset.
+
+    Attributes:
+        root: Its folder.
+        facts: What dataset.json says: scheme, seed, versions, counts.
+        rows: The manifest.
+    """
+
+    root: Path
+    facts: dict[str, Any]
+    rows: tuple[Row, ...]
+
+    @classmethod
+    def open(cls, root: Path) -> "Dataset":
+        """Open a finished dataset.
+
+        Raises:
+            HarnessError: There is none, its build was not finished, or its manifest was changed since.
+        """
+        facts_path = root / FACTS
+        if not facts_path.is_file():
+            unfinished = (root / REQUEST).is_file()
+            what = "an unfinished build: give the same `sealproof build` command again" if unfinished else "no dataset"
+            msg = f"{root} must be a dataset that `sealproof build` wrote. Found {what}."
+            raise HarnessError(msg)
+        try:
+            facts = read_json(facts_path)
+            expected = facts["manifest_sha256"]
+        except (ValueError, TypeError, KeyError) as error:
+            msg = f"{facts_path} is damaged ({error!r}): build the dataset again."
+            raise HarnessError(msg) from error
+        try:
+            rows = tuple(read_manifest(root / MANIFEST))
+            found = sha256_file(root / MANIFEST)
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            msg = f"{root / MANIFEST} cannot be read ({error}): build the dataset again."
+            raise HarnessError(msg) from error
+        if found != expected:
+            msg = (
+                f"{root / MANIFEST} must have the sha256 that {FACTS} gives, {expected[:12]}... Got {found[:12]}...: "
+                "it was changed after the build. Build the dataset again."
+            )
+            raise HarnessError(msg)
+        return cls(root, facts, rows)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.root.resolve().name
+
+    @property
+    def scheme(self) -> str:
+        """Name of the watermark scheme."""
+        return str(self.facts["scheme"])
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the manifest, which holds the hash of every WAV."""
+        return str(self.facts["manifest_sha256"])
+
+    @property
+    def n_samples(self) -> int:
+        """Length of each clip in samples."""
+        return int(self.facts["n_samples"])
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """All pairs, ordered by clip id.
+
+        Raises:
+            HarnessError: A clip has no twin.
+        """
+        by_label: dict[str, dict[str, Row]] = {CLEAN: {}, WATERMARKED: {}}
+        for row in self.rows:
+            by_label[row.label][row.clip_id] = row
+        alone = sorted(set(by_label[CLEAN]) ^ set(by_label[WATERMARKED]))
+        if alone or len(self.rows) != 2 * len(by_label[CLEAN]):
+            msg = f"{self.root / MANIFEST} must name one clean and one watermarked WAV per clip. Not so: {alone[:3]}."
+            raise HarnessError(msg)
+        return tuple(Pair(by_label[CLEAN][name], by_label[WATERMARKED][name]) for name in sorted(by_label[CLEAN]))
+
+    def split(self, name: str) -> tuple[Pair, ...]:
+        """Return the pairs of one split."""
+        return tuple(pair for pair in self.pairs if pair.clean.split == name)
+
+    def audio(self, rows: Sequence[Row]) -> Audio:
+        """Read WAVs into one array, float32 of shape (n, samples).
+
+        Raises:
+            HarnessError: A WAV is missing or damaged.
+        """
+        return np.stack([from_pcm(read_wav(self.root / row.path, self.n_samples)) for row in rows])
+
+
+def messages(rows: Sequence[Row]) -> NDArray[np.uint8]:
+    """Return the embedded bits, uint8 of shape (n, bits)."""
+    return np.array([[int(bit) for bit in row.message] for row in rows], dtype=np.uint8).reshape(len(rows), -1)
+
+
+def check_dataset(root: Path) -> list[str]:
+    """Verify everything that a dataset claims about itself.
+
+    Every WAV's hash and format, that no group and no pair is in two splits, and that no split is empty.
+
+    Args:
+        root: The dataset's folder.
+
+    Returns:
+        The problems found, one sentence each; empty when all is well.
+
+    Raises:
+        HarnessError: There is no dataset, or its manifest cannot be used at all.
+    """
+    dataset = Dataset.open(root)
+    problems = [f"split {name} is empty." for name in SPLIT_FRACTIONS if not dataset.split(name)]
+    rows = dataset.rows
+    splits = [row.split for row in rows]
+    for group, found in shared_groups([row.group for row in rows], splits).items():
+        problems.append(f"group {group} is in {len(found)} splits: {', '.join(sorted(found))}.")
+    for clip_id, found in shared_groups([row.clip_id for row in rows], splits).items():
+        problems.append(f"clip {clip_id} is parted from its twin: {', '.join(sorted(found))}.")
+    for row in progress(rows, "checking hashes"):
+        path = root / row.path
+        if not path.is_file():
+            problems.append(f"{row.path} is missing.")
+        elif sha256_file(path) != row.sha256:
+            problems.append(f"{row.path} is damaged: its sha256 is not the manifest's.")
+        else:
+            try:
+                read_wav(path, dataset.n_samples)
+            except HarnessError as error:
+                problems.append(str(error))
+    return problems

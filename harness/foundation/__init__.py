@@ -1,0 +1,1 @@
+"""Files that are whole or absent, seeds, versions, threads, sound files; knows nothing of watermarks."""

@@ -1,0 +1,247 @@
+"""The one loop: attack a cell's clips, measure what the attack did, score with every detector, keep the result."""
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealproof.attacks import get_attack
+from sealproof.attacks.base import Attacked, AttackError
+from sealproof.attacks.measure import is_noop
+from sealproof.attacks.verification import Verification, verify
+from sealproof.detectors.base import Audio, DetectorError
+from sealproof.harness.corpora.base import interleave_groups
+from sealproof.harness.datasets.attacker_knowledge import KnowledgeBase
+from sealproof.harness.datasets.dataset import Dataset, Pair
+from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
+from sealproof.harness.foundation.parallel import map_ahead
+from sealproof.harness.foundation.seeds import derive_seed
+from sealproof.harness.matrix.cell import Cell, clips_sha256
+from sealproof.harness.matrix.outcome import Measured, Outcome, Scores
+from sealproof.harness.matrix.quality.perceptual import N_PAIRS, perceptual_quality
+from sealproof.harness.matrix.quality.waveform import WAVEFORM_METRICS, waveform_quality
+from sealproof.harness.matrix.scoring import Scored, Stretches, score, unmarked_stretches
+from sealproof.harness.matrix.store import CellStore
+from sealproof.harness.matrix.subject import Subject
+from sealproof.harness.tables.attacks import as_json, join_attacked
+
+_BLOCK = 128
+"""Pairs in memory at a time: bounds memory whatever the dataset's size."""
+
+_TASK = 16
+"""Clips that one thread attacks at a time."""
+
+_N_THREADS = 2
+
+_VERIFIED = 32
+"""Pairs of a cell on which the attack's claims are verified."""
+
+
+class Bench:
+    """Everything that cells are run with.
+
+    Attributes:
+        dataset: Where the clips are.
+        pairs: The pairs of the test split that are attacked.
+        subjects: The reference detector and the mimics.
+        store: What is finished already.
+        perceptual: Slow metrics of the attacked audio that are measured too, some of `PERCEPTUAL_METRICS`.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        pairs: Sequence[Pair],
+        subjects: Sequence[Subject],
+        store: CellStore,
+        perceptual: Sequence[str] = (),
+    ) -> None:
+        """Put a bench together; nothing is loaded yet."""
+        self.dataset = dataset
+        self.pairs = pairs
+        self.subjects = subjects
+        self.store = store
+        self.perceptual = tuple(perceptual)
+        self._knowledge = KnowledgeBase(dataset)
+
+    def finished(self, cell: Cell) -> Outcome | None:
+        """Return a cell's outcome from the store, or None when something of it is still to be done."""
+        measured = self.store.measured(cell, self._perceptual(cell))
+        scores = {subject.name: self.store.scores(cell, subject) for subject in self.subjects}
+        whole = {name: found for name, found in scores.items() if found is not None}
+        if measured is None or len(whole) < len(scores):
+            return None
+        return Outcome(cell, None, measured, whole)
+
+    def run(self, cell: Cell) -> Outcome:
+        """Return a cell's outcome; only what the store lacks is computed.
+
+        A cell whose attack or detector refuses its work has failed: the outcome says why, and it is run again next
+        time. Anything else that goes wrong (a full disk, a damaged WAV, Ctrl-C) is raised, and ends the run.
+        """
+        done = self.finished(cell)
+        if done is not None:
+            return done
+        try:
+            return self._run(cell)
+        except (AttackError, DetectorError) as error:
+            message = f"{type(error).__name__}: {error}"
+            self.store.put_failure(cell, message)
+            return Outcome(cell, message, None, {})
+
+    def calibration_cell(self, seed: int) -> Cell:
+        """Return the cell that thresholds come from: clean clips of the calibration split, not attacked."""
+        sha256 = clips_sha256(self._pairs("calibration"))
+        return Cell(self.dataset.scheme, get_attack("identity"), seed, "calibration", (CLEAN,), sha256)
+
+    def attacked(self, cell: Cell, pairs: Sequence[Pair]) -> Audio:
+        """Return clips as a cell attacks them, to hear or score elsewhere: (labels x pairs, samples'), label by label.
+
+        They are those that a run scores, bit for bit: what an attack makes of a clip rests on that clip and its seed.
+        """
+        with ThreadPoolExecutor(_N_THREADS) as workers:
+            return self._attack_block(cell, pairs, workers, (), first=False).audio
+
+    def _pairs(self, split: str) -> Sequence[Pair]:
+        return self.pairs if split == "test" else self.dataset.split(split)
+
+    def _perceptual(self, cell: Cell) -> Sequence[str]:
+        """Name the slow metrics that are measured in a cell: of what was not attacked they say nothing."""
+        return self.perceptual if cell.split == "test" else ()
+
+    def _run(self, cell: Cell) -> Outcome:
+        missing = [subject for subject in self.subjects if self.store.scores(cell, subject) is None]
+        blocks: list[_Block] = []
+        scored: dict[str, list[Scored]] = {subject.name: [] for subject in missing}
+        for block in self._attacked_blocks(cell):
+            n_pairs = len(block.audio) // len(cell.labels)
+            is_watermarked = np.repeat([label == WATERMARKED for label in cell.labels], n_pairs)
+            for subject in missing:
+                scored[subject.name].append(score(subject, block.audio, is_watermarked, block.unmarked))
+            # The audio has been scored: keeping it would hold every clip of the cell in memory.
+            blocks.append(block._replace(audio=block.audio[:0]))
+        measured = _join_measured(blocks, len(cell.labels))
+        for subject in missing:
+            self.store.put_scores(cell, subject, _join_scores(scored[subject.name], len(cell.labels), subject))
+        self.store.put_measured(cell, measured)
+        self.store.put_failure(cell, None)
+        done = self.finished(cell)
+        assert done is not None  # noqa: S101 - it has just been written
+        return done
+
+    def _attacked_blocks(self, cell: Cell) -> "Iterator[_Block]":
+        """Yield the attacked blocks; the next one is attacked while the detectors score this one."""
+        pairs = self._pairs(cell.split)
+        heard = _spread(pairs) if self._perceptual(cell) else set()
+        with ThreadPoolExecutor(_N_THREADS) as workers:
+
+            def attack(start: int) -> "_Block":
+                block = pairs[start : start + _BLOCK]
+                return self._attack_block(cell, block, workers, heard, first=start == 0)
+
+            yield from map_ahead(attack, range(0, len(pairs), _BLOCK), threads=1, ahead=1)
+
+    def _attack_block(
+        self, cell: Cell, pairs: Sequence[Pair], workers: ThreadPoolExecutor, heard: Collection[str], *, first: bool
+    ) -> "_Block":
+        rows = [getattr(pair, label) for label in cell.labels for pair in pairs]
+        before = self.dataset.audio(rows)
+        # A clip and its twin get the same seed, so that the watermark stays the only difference between them.
+        seeds = [derive_seed(cell.seed, row.clip_id, cell.attack.id) for row in rows]
+        knows = cell.attack.needs_knowledge
+        # Of a clip that carries no mark the twin is the clip itself.
+        twins = self.dataset.audio([pair.clean for _ in cell.labels for pair in pairs]) if knows else before
+        parts = [slice(at, at + _TASK) for at in range(0, len(rows), _TASK)]
+        started = time.perf_counter()
+        tasks = [workers.submit(self._attack_task, cell, before[part], twins[part], seeds[part]) for part in parts]
+        attacked = join_attacked([task.result() for task in tasks])
+        seconds = time.perf_counter() - started
+        is_heard = np.array([row.clip_id in heard for row in rows])
+        quality = self._quality(cell, before, attacked.audio, is_heard, workers)
+        verification = self._verified(cell, before, attacked, len(pairs)) if first else None
+        unmarked = unmarked_stretches(cell.attack, attacked)
+        return _Block(attacked.audio, quality, is_noop(before, attacked.audio), seconds, verification, unmarked)
+
+    def _quality(
+        self, cell: Cell, before: Audio, after: Audio, is_heard: NDArray[np.bool_], workers: ThreadPoolExecutor
+    ) -> dict[str, NDArray[np.float64]]:
+        """Measure how far clips are from what they were; NaN throughout where the attack moved them in time."""
+        perceptual, rate = self._perceptual(cell), self.dataset.facts["sample_rate"]
+        found = {name: np.full(len(before), np.nan) for name in (*WAVEFORM_METRICS, *perceptual)}
+        if not cell.attack.keeps_alignment or after.shape != before.shape:
+            return found
+        parts = [slice(at, at + _TASK) for at in range(0, len(before), _TASK)]
+        tasks = [workers.submit(waveform_quality, before[part], after[part], rate) for part in parts]
+        for part, task in zip(parts, tasks, strict=True):
+            for name, values in task.result().items():
+                found[name][part] = values
+        for name in perceptual:
+            found[name][is_heard] = perceptual_quality(name, before[is_heard], after[is_heard], rate)
+        return found
+
+    def _attack_task(self, cell: Cell, before: Audio, twins: Audio, seeds: Sequence[int]) -> Attacked:
+        knowledge = self._knowledge.about(twins) if cell.attack.needs_knowledge else None
+        return cell.attack.perform(before, self.dataset.facts["sample_rate"], seeds, knowledge)
+
+    def _verified(self, cell: Cell, before: Audio, attacked: Attacked, n_pairs: int) -> Verification:
+        """Hold the attack's claims against the first clips of either label."""
+        chosen = [
+            label * n_pairs + clip for label in range(len(cell.labels)) for clip in range(min(n_pairs, _VERIFIED))
+        ]
+        facts = {name: values[chosen] for name, values in attacked.facts.items()}
+        sample = Attacked(attacked.audio[chosen], facts)
+        verification = verify(cell.attack, before[chosen], sample, self.dataset.facts["sample_rate"])
+        if verification.broken:
+            complaints = " ".join(verdict.complaint for verdict in verification.broken)
+            raise AttackError(f"{cell.attack.id} does not do what it claims: {complaints}")
+        return verification
+
+
+class _Block(NamedTuple):
+    audio: Audio
+    quality: dict[str, NDArray[np.float64]]
+    is_noop: NDArray[np.bool_]
+    seconds: float
+    verification: Verification | None
+    unmarked: Stretches | None
+
+
+def _spread(pairs: Sequence[Pair]) -> set[str]:
+    """Choose the clips of which slow metrics are measured, of as many groups as there are."""
+    order = interleave_groups([pair.group for pair in pairs], derive_seed("perceptual"))
+    return {pairs[index].clip_id for index in order[:N_PAIRS]}
+
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+def _by_label(blocks: Sequence[NDArray[_Scalar]], n_labels: int) -> NDArray[_Scalar]:
+    """Join blocks of (labels x clips) rows into one (labels, clips, ...) array."""
+    parts = [block.reshape(n_labels, len(block) // n_labels, *block.shape[1:]) for block in blocks]
+    return np.concatenate(parts, axis=1)
+
+
+def _join_measured(blocks: list[_Block], n_labels: int) -> Measured:
+    verification = blocks[0].verification
+    assert verification is not None  # noqa: S101 - the first block is verified
+    return Measured(
+        {name: _by_label([block.quality[name] for block in blocks], n_labels) for name in blocks[0].quality},
+        _by_label([block.is_noop for block in blocks], n_labels),
+        as_json(verification),
+        sum(block.seconds for block in blocks),
+    )
+
+
+def _join_scores(parts: list[Scored], n_labels: int, subject: Subject) -> Scores:
+    means = [part.mean_probability for part in parts if part.mean_probability is not None]
+    return Scores(
+        _by_label([part.score for part in parts], n_labels),
+        _by_label([part.bits for part in parts], n_labels),
+        subject.load().threshold,
+        sum(part.seconds for part in parts),
+        _by_label(means, n_labels) if means else np.zeros((n_labels, 0), dtype=np.float32),
+        _by_label([part.frame_iou for part in parts], n_labels),
+    )

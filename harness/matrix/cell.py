@@ -1,0 +1,95 @@
+"""Cells: scheme x attack, each with the key of everything that can change one of its numbers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+from sealproof.attacks.base import Attack
+from sealproof.harness.datasets.attacker_knowledge import known_schemes, other_recordings
+from sealproof.harness.datasets.dataset import Dataset, Pair
+from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
+from sealproof.harness.foundation.files import sha256_json
+from sealproof.harness.foundation.versions import package_versions
+from sealproof.harness.matrix.code import code_sha256
+
+_REVISION = 2
+"""Raised when the run itself changes so that stored numbers no longer hold."""
+
+_NO_EFFECT = {"pandas", "sealproof"}
+"""Packages that touch no number; sealproof's own code is hashed file by file instead."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One attack on one dataset: attacked once, scored by every detector of the scheme.
+
+    Attributes:
+        scheme: Name of the watermark scheme.
+        attack: The attack.
+        seed: The run's seed.
+        split: Which split's pairs are attacked.
+        labels: Which of clean and watermarked clips are attacked.
+        clips_sha256: Hash of the audio that is attacked.
+        knowledge: Hash of what the attack knows besides the clips; empty for one that need not know more.
+    """
+
+    scheme: str
+    attack: Attack
+    seed: int
+    split: str
+    labels: tuple[str, ...]
+    clips_sha256: str
+    knowledge: str = ""
+
+    @property
+    def id(self) -> str:
+        """Name for tests, tables and files: `spread_spectrum-mp3.64kbps`."""
+        return f"{self.scheme}-{self.attack.id}"
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of everything that can change the attacked audio."""
+        return sha256_json(
+            [
+                _REVISION,
+                self.clips_sha256,
+                self.knowledge,
+                self.labels,
+                self.attack.id,
+                self.seed,
+                code_sha256(type(self.attack)),
+                _environment(),
+            ]
+        )
+
+
+def clips_sha256(pairs: Sequence[Pair]) -> str:
+    """Hash which audio is attacked, and under which ids: the ids seed the attacks."""
+    return sha256_json([(pair.clip_id, pair.clean.sha256, pair.watermarked.sha256) for pair in pairs])
+
+
+def matrix(dataset: Dataset, attacks: Sequence[Attack], pairs: Sequence[Pair], *, seed: int) -> list[Cell]:
+    """Return the cells of a run on the test split."""
+    sha256, labels = clips_sha256(pairs), (CLEAN, WATERMARKED)
+    knowledge = knowledge_sha256(dataset) if any(attack.needs_knowledge for attack in attacks) else ""
+    return [
+        Cell(dataset.scheme, attack, seed, "test", labels, sha256, knowledge if attack.needs_knowledge else "")
+        for attack in attacks
+    ]
+
+
+def knowledge_sha256(dataset: Dataset) -> str:
+    """Hash what watermark-aware attacks know: the recordings they draw from, and whose watermarks they add."""
+    schemes = [(scheme.name, scheme.version, code_sha256(type(scheme))) for scheme in known_schemes(dataset.scheme)]
+    return sha256_json([schemes, clips_sha256(other_recordings(dataset))])
+
+
+def params_text(params: Mapping[str, object]) -> str:
+    """Write parameters as `name=value` joined by `;`; a whole number has no decimals, as in ids."""
+    texts = {name: f"{value:.12g}" if isinstance(value, float) else str(value) for name, value in params.items()}
+    return ";".join(f"{name}={text}" for name, text in texts.items())
+
+
+@cache
+def _environment() -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(item for item in package_versions().items() if item[0] not in _NO_EFFECT))

@@ -1,0 +1,44 @@
+"""Subjects: the detectors under test, each with a version that stands for all that can change its scores."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from sealproof.detectors.base import Detector, Scheme
+from sealproof.detectors.mimic import Mimic
+from sealproof.harness.foundation.files import sha256_json
+from sealproof.harness.matrix.cell import Cell
+from sealproof.harness.matrix.code import code_sha256
+from sealproof.harness.training.mimics.trained import TrainedMimic
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A detector under test.
+
+    Attributes:
+        name: As in tables: the scheme's name for its reference detector, or the mimic's.
+        role: `reference` or `mimic`.
+        version: Everything that can change its scores.
+        load: Returns the detector; called only when there is something to score, as it may import torch or tensorflow.
+    """
+
+    name: str
+    role: str
+    version: str
+    load: Callable[[], Detector]
+
+    def key(self, cell: Cell) -> str:
+        """Hash of everything that can change its scores in a cell."""
+        return sha256_json([cell.key, self.name, self.version])
+
+
+def subjects_of(scheme: Scheme, mimics: Sequence[TrainedMimic]) -> list[Subject]:
+    """Return a scheme's reference detector and its mimics as subjects; leaky mimics are no subjects."""
+    reference_version = f"{scheme.version}+{code_sha256(type(scheme))[:12]}"
+    subjects = [Subject(scheme.name, "reference", reference_version, lambda: scheme.detector)]
+    for mimic in mimics:
+        if not mimic.is_leaky:
+            version = f"{mimic.detector().version}+{code_sha256(Mimic)[:12]}"
+            subjects.append(Subject(mimic.name, "mimic", version, cache(mimic.detector)))
+    return subjects

@@ -1,0 +1,179 @@
+"""The pytest plugin: a cell of the matrix is a test.
+
+A project that wants the matrix in its own suite writes one test:
+
+    @pytest.mark.robustness
+    def test_robustness(robustness_cell):
+        robustness_cell.check()
+
+and runs `pytest -m robustness`. Everything heavy is imported when a cell runs, not when tests are collected.
+"""
+
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from sealproof.harness.pytest_plugin.cell import RobustnessCell
+    from sealproof.harness.pytest_plugin.gate_text import Finished
+    from sealproof.harness.pytest_plugin.session import RobustnessSession
+
+_OPTIONS = {
+    "dataset": ("", "a dataset that `sealproof build` wrote (default: demo music, built and trained when missing)"),
+    "scheme": ("audioseal_mini", "the scheme of the demo dataset, when no dataset is named"),
+    "attacks": ("fast", "a preset's name or a TOML file"),
+    "clips": ("", "at most this many test pairs of a named dataset; of the demo dataset, its number of clips"),
+    "seed": ("0", "decides what random attacks draw"),
+    "out": ("results", "folder of the tables"),
+    "baseline": ("results/baseline.csv", "file of the rates that cells are held against"),
+    "allowed-drop": ("0.05", "by how much a rate may fall, when the fall is significant"),
+}
+"""Name -> default and help of each option; the first six are the same things that `sealproof run` takes."""
+
+_UPDATE = "--robustness-update-baseline"
+_STRICT = "--robustness-strict"
+
+
+def _dest(name: str) -> str:
+    return f"robustness_{name.replace('-', '_')}"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options `--robustness-...`, each with an ini setting `robustness_...` behind it."""
+    group = parser.getgroup("robustness", "sealproof: audio watermark detectors under attack")
+    for name, (default, text) in _OPTIONS.items():
+        metavar = name.upper().replace("-", "_")
+        group.addoption(f"--robustness-{name}", metavar=metavar, help=f"{text} (ini: {_dest(name)})")
+        parser.addini(_dest(name), text, default=default)
+    group.addoption(
+        _UPDATE, action="store_true", help="put the rates of the cells that run into the baseline; others stay"
+    )
+    text = "cells that the baseline lacks, and those that only the baseline has, are failures"
+    group.addoption(_STRICT, action="store_true", help=f"{text} (ini: robustness_strict)")
+    parser.addini("robustness_strict", text, type="bool", default=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker, and listen for cells."""
+    config.addinivalue_line("markers", "robustness: a cell of sealproof's perturbation matrix (slow)")
+    config.pluginmanager.register(_Robustness(config), "sealproof-session")
+
+
+@pytest.fixture
+def robustness_cell(request: pytest.FixtureRequest) -> "RobustnessCell":
+    """One cell of the matrix: `check()` runs it, and fails the test when the cell failed or got worse."""
+    plugin: _Robustness = request.config.pluginmanager.getplugin("sealproof-session")
+    return plugin.cell(request.param, request.node)
+
+
+class _Robustness:
+    """What one pytest session knows of the matrix; one in each xdist worker, and one in the controller."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._session: RobustnessSession | None = None
+        self._ran: set[str] = set()
+        self._notes: list[str] = []
+        self._finished: Finished | None = None
+
+    @property
+    def session(self) -> "RobustnessSession":
+        if self._session is None:
+            from sealproof.harness.pytest_plugin.session import RobustnessSession
+
+            given = {
+                name.replace("-", "_"): self._config.getoption(_dest(name)) or self._config.getini(_dest(name))
+                for name in _OPTIONS
+            }
+            is_strict = self._config.getoption("robustness_strict") or self._config.getini("robustness_strict")
+            self._session = RobustnessSession.from_text(
+                given,
+                self._config.rootpath,
+                is_update=self._config.getoption("robustness_update_baseline"),
+                is_strict=is_strict,
+            )
+        return self._session
+
+    def cell(self, attack_id: str, item: pytest.Item) -> "RobustnessCell":
+        from sealproof.harness.pytest_plugin.cell import RobustnessCell
+
+        return RobustnessCell(self.session, attack_id, item.user_properties, lambda: self._command(item.nodeid))
+
+    def _command(self, *selection: str) -> str:
+        """Write the command that makes numbers of this session the baseline, with the options that it was given."""
+        parts = ["pytest", *selection]
+        for option, flag in (("markexpr", "-m"), ("keyword", "-k")):
+            given = self._config.getoption(option)
+            if given and not (selection and option == "keyword"):
+                parts += [flag, given]
+        for name in _OPTIONS:
+            given = self._config.getoption(_dest(name))
+            if given:
+                parts.append(f"--robustness-{name}={given}")
+        return shlex.join([*parts, _UPDATE])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Refuse wrong options of the command line; once modules are collected it is too late for a usage error."""
+        if any(self._config.getoption(_dest(name)) for name in _OPTIONS):
+            self.session.check()
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make one test per cell out of each test that asks for `robustness_cell`."""
+        if "robustness_cell" in metafunc.fixturenames:
+            try:
+                self.session.check()
+                ids = self.session.attack_ids()
+            except pytest.UsageError as error:
+                # Of the ini file: suites without cells need not care, so it is an error of this module only.
+                raise pytest.Collector.CollectError(str(error)) from error
+            metafunc.parametrize("robustness_cell", ids, ids=map(self.session.cell_id, ids), indirect=True)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note which cells ran: with xdist, the controller sees the reports of all workers."""
+        if report.when == "call":
+            for name, value in report.user_properties:
+                if name == "sealproof_cell":
+                    self._ran.add(str(value))
+                elif name == "sealproof_note":
+                    self._notes.append(str(value))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the tables, and the baseline if asked to; only one process does, and it has seen all cells.
+
+        The terminal summary is shown after all hooks of this name, so it is not too late to fail the session here.
+        """
+        if not self._ran or hasattr(self._config, "workerinput"):
+            return
+        from sealproof.attacks.base import AttackError
+        from sealproof.detectors.base import DetectorError
+        from sealproof.harness.foundation.errors import HarnessError
+
+        try:
+            self._finished = self.session.finish(self._ran, self._command())
+        except (HarnessError, DetectorError, AttackError, OSError) as error:
+            self._notes.append(f"tables or baseline could not be written: {error}")
+        is_failure = self._finished is None or self._finished.is_failure
+        if is_failure and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show what changed since the baseline and the worst cells; with `-q` only what changed."""
+        if not self._ran or hasattr(self._config, "workerinput"):
+            return
+        from sealproof.attacks.selection import left_out
+
+        only_changes = self._config.get_verbosity() < 0
+        lines = list(self._notes)
+        if self._finished is not None:
+            lines += self._finished.lines(only_changes=only_changes)
+        if not only_changes:
+            found = left_out(self.session.attacks).items()
+            lines += [f"Left out of the preset {self.session.attacks}: {name}. {reason}" for name, reason in found]
+        if lines:
+            terminalreporter.section("robustness")
+            for line in lines:
+                terminalreporter.write_line(line)

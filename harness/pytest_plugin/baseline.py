@@ -1,0 +1,199 @@
+"""The baseline: the gated rates of an accepted run, one line each, in a file that is kept in version control."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.foundation.files import sha256_json, write_text
+from sealproof.harness.tables.rates import RateKey, Tally
+
+if TYPE_CHECKING:
+    from sealproof.harness.datasets.dataset import Dataset, Pair
+
+DEFAULT_BASELINE = Path("results") / "baseline.csv"
+
+COLUMNS = (
+    "dataset", "clips", "scheme", "attack", "params", "detector", "threshold_rule", "metric", "role", "value",
+    "n_clips", "n_groups", "successes", "trials",
+)  # fmt: skip
+"""The first eight name a rate; the file is sorted by them."""
+
+_N_KEY = 8
+
+
+class Sample(NamedTuple):
+    """What rates are taken on.
+
+    Attributes:
+        dataset: Name of the dataset's folder.
+        clips: Hash of which clips these are and what random attacks drew.
+        groups: Sorted names of the clips' groups; the columns of all counts.
+    """
+
+    dataset: str
+    clips: str
+    groups: tuple[str, ...]
+
+
+class BaselineKey(NamedTuple):
+    """Which rate, on what."""
+
+    dataset: str
+    clips: str
+    rate: RateKey
+
+
+@dataclass(frozen=True)
+class BaselineRow:
+    """One rate of the baseline.
+
+    Attributes:
+        key: Which rate, on what.
+        role: The detector's role.
+        successes: (G,) by group, in the order of the groups' names.
+        trials: (G,) likewise.
+    """
+
+    key: BaselineKey
+    role: str
+    successes: tuple[int, ...]
+    trials: tuple[int, ...]
+
+    def tally(self, groups: tuple[str, ...]) -> Tally:
+        """Return the rate with the names of its groups, which the file leaves out: its `clips` stand for them."""
+        rate = self.key.rate
+        counts = np.array([self.successes, self.trials], dtype=np.int64)
+        cell = (rate.scheme, rate.attack, rate.params, rate.detector, self.role)
+        return Tally(*cell, rate.threshold_rule, rate.metric, groups, counts[0], counts[1])
+
+
+Baseline = dict[BaselineKey, BaselineRow]
+
+
+def sample_of(dataset: "Dataset", pairs: "Sequence[Pair]", seed: int) -> Sample:
+    """Say what a run's rates are taken on.
+
+    The hash covers the clips' names, groups, length and seeds, but no audio: built-in music may differ in its last bits
+    between machines, and a scheme's next version marks the same clips otherwise. That is what a gate compares.
+    """
+    clips = [(pair.clip_id, pair.group) for pair in pairs]
+    sha256 = sha256_json([clips, dataset.n_samples, dataset.facts["seed"], seed])
+    return Sample(dataset.name, sha256[:12], tuple(sorted({pair.group for pair in pairs})))
+
+
+def row_of(tally: Tally, sample: Sample) -> BaselineRow:
+    """Return a rate as a row."""
+    key = BaselineKey(sample.dataset, sample.clips, tally.key)
+    return BaselineRow(key, tally.role, tuple(tally.successes.tolist()), tuple(tally.trials.tolist()))
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read a baseline; a file that is not there is an empty one.
+
+    Raises:
+        HarnessError: It is no baseline, a line of it is damaged, or two lines are of the same rate.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.reader(file, strict=True)
+            header = tuple(next(reader, ()))
+            if header != COLUMNS:
+                msg = (
+                    f"The baseline {path} must have the columns {', '.join(COLUMNS)}. Got {', '.join(header)}. {_HINT}"
+                )
+                raise HarnessError(msg)
+            found: Baseline = {}
+            for record in reader:
+                where = f"The baseline {path}, line {reader.line_num},"
+                row = _row(record, where)
+                if row.key in found:
+                    msg = f"{where} must be of another rate than the lines above it. Got {_name(row)} again. {_HINT}"
+                    raise HarnessError(msg)
+                found[row.key] = row
+            return found
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        msg = f"The baseline {path} cannot be read ({error}). {_HINT}"
+        raise HarnessError(msg) from error
+
+
+_HINT = "Take it from version control again, or delete it and make a new one with --robustness-update-baseline."
+
+
+def merge_baseline(path: Path, rows: Iterable[BaselineRow]) -> Baseline:
+    """Put rows into a baseline, each in the place of an older one of the same rate; all others stay.
+
+    Two sessions that end at the same time wait for each other, so neither loses the other's rows.
+
+    Raises:
+        HarnessError: The file that is there is no baseline.
+        OSError: It cannot be written; the older file stays as it was.
+    """
+    from filelock import FileLock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        merged = {**read_baseline(path), **{row.key: row for row in rows}}
+        write_text(path, to_csv(merged.values()))
+    return merged
+
+
+def to_csv(rows: Iterable[BaselineRow]) -> str:
+    """Write rows as CSV, sorted by what they are about, so that a change is a change of few lines."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in sorted(rows, key=lambda row: row.key):
+        n_clips = sum(row.trials)
+        numbers = (f"{sum(row.successes) / n_clips:.6f}", n_clips, len(row.trials))
+        key = row.key
+        writer.writerow(
+            [key.dataset, key.clips, *key.rate, row.role, *numbers, _runs(row.successes), _runs(row.trials)]
+        )
+    return text.getvalue()
+
+
+def _row(record: list[str], where: str) -> BaselineRow:
+    if len(record) != len(COLUMNS):
+        msg = f"{where} must have {len(COLUMNS)} fields. Got {len(record)}. {_HINT}"
+        raise HarnessError(msg)
+    dataset, clips, *rate = record[:_N_KEY]
+    role, value, n_clips, n_groups, successes, trials = record[_N_KEY:]
+    try:
+        row = BaselineRow(BaselineKey(dataset, clips, RateKey(*rate)), role, _counts(successes), _counts(trials))
+        fits = len(row.successes) == len(row.trials) == int(n_groups) and sum(row.trials) == int(n_clips) > 0
+        fits = fits and all(0 <= count <= of for count, of in zip(row.successes, row.trials, strict=True))
+        fits = fits and f"{sum(row.successes) / sum(row.trials):.6f}" == value
+    except ValueError:
+        fits = False
+    if not fits:
+        msg = f"{where} must have counts by group that fit its value, n_clips and n_groups. Got {record}. {_HINT}"
+        raise HarnessError(msg)
+    return row
+
+
+def _name(row: BaselineRow) -> str:
+    rate = row.key.rate
+    return f"{rate.detector} {rate.metric} ({rate.threshold_rule}) under {rate.attack} {rate.params}".rstrip()
+
+
+def _runs(counts: Sequence[int]) -> str:
+    """Write counts as runs: `8x12 7 8x3` is twelve times 8, one 7, three times 8."""
+    runs = [(count, len(list(same))) for count, same in groupby(counts)]
+    return " ".join(f"{count}x{length}" if length > 1 else str(count) for count, length in runs)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    counts: list[int] = []
+    for run in text.split(" "):
+        count, times, length = run.partition("x")
+        counts += [int(count)] * (int(length) if times else 1)
+    return tuple(counts)

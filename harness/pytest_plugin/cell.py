@@ -1,0 +1,94 @@
+"""One cell of the matrix as a test sees it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sealproof.attacks.base import AttackError
+from sealproof.detectors.base import DetectorError
+from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.pytest_plugin.session import RobustnessSession
+
+if TYPE_CHECKING:
+    from sealproof.harness.pytest_plugin.gate import Judged
+
+
+@dataclass(frozen=True)
+class RobustnessCell:
+    """One cell of the matrix, as a test sees it.
+
+    Attributes:
+        session: The matrix.
+        attack_id: Which cell of it.
+        properties: The test's `user_properties`.
+        command: Returns the command that makes the cell's numbers the baseline.
+    """
+
+    session: RobustnessSession
+    attack_id: str
+    properties: list[tuple[str, object]]
+    command: Callable[[], str]
+
+    def check(self) -> None:
+        """Run the cell, unless it is finished, and fail the test when the cell failed or is worse than the baseline.
+
+        A cell fails when its attack or a detector refuses its work, or when the attack breaks what it claims. It is
+        worse when one of its gated rates fell by more than is allowed and the interval of the difference excludes zero.
+        The numbers go to the test's `user_properties`, and so to JUnit files.
+        """
+        import pytest
+
+        self.properties.append(("sealproof_cell", self.session.cell_id(self.attack_id)))
+        try:
+            outcome = self.session.bench.run(self.session.cells[self.attack_id])
+            failed = outcome.error is not None
+            rows = [] if failed else list(self.session.summariser.rows(outcome))
+            judged = [] if failed else self.session.gate.judge(self.session.tallies(outcome))
+        except (HarnessError, DetectorError, AttackError) as error:
+            pytest.fail(str(error), pytrace=False)
+        finally:
+            self.properties.extend(("sealproof_note", note) for note in self.session.notes)
+            self.session.notes.clear()
+        if outcome.error is not None:
+            pytest.fail(outcome.error, pytrace=False)
+        for row in rows:
+            if row.value is not None:
+                # xdist carries plain numbers only.
+                self.properties.append((_property(row.detector, row.metric, row.threshold_rule), float(row.value)))
+        for one in judged:
+            self._note_difference(one)
+        if not self.session.is_update:
+            self._refuse_worse(judged)
+
+    def _note_difference(self, one: "Judged") -> None:
+        if one.difference is not None:
+            name = _property(one.tally.detector, one.tally.metric, one.tally.threshold_rule)
+            found = one.difference
+            self.properties.extend([(f"{name}.baseline", found.before), (f"{name}.difference", found.value)])
+            if not math.isnan(found.ci_low):
+                ends = (("difference_low", found.ci_low), ("difference_high", found.ci_high))
+                self.properties.extend((f"{name}.{end}", value) for end, value in ends)
+
+    def _refuse_worse(self, judged: "list[Judged]") -> None:
+        import pytest
+
+        from sealproof.harness.comparison.difference import REGRESSION
+        from sealproof.harness.pytest_plugin.gate import NEW, complaint
+
+        cell_id = self.session.cell_id(self.attack_id)
+        worse = [one for one in judged if one.verdict == REGRESSION]
+        if worse:
+            pytest.fail(complaint(cell_id, worse, self.session.allowed_drop, self.command()), pytrace=False)
+        new = [one for one in judged if one.verdict == NEW]
+        if new and self.session.is_strict:
+            names = ", ".join(dict.fromkeys(one.tally.detector for one in new))
+            msg = (
+                f"{cell_id}: {len(new)} of {len(judged)} rates ({names}) are not in the baseline "
+                f"{self.session.baseline_name}, which --robustness-strict refuses.\nTo accept: {self.command()}"
+            )
+            pytest.fail(msg, pytrace=False)
+
+
+def _property(detector: str, metric: str, rule: str) -> str:
+    return ".".join(part for part in (detector, metric, rule) if part)

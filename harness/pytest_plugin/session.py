@@ -1,0 +1,294 @@
+"""One pytest session's matrix: dataset, cells, baseline and tables."""
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealproof.attacks.base import AttackError
+from sealproof.detectors.base import DetectorError
+from sealproof.harness.foundation.errors import HarnessError
+
+if TYPE_CHECKING:
+    from sealproof.attacks.base import Attack
+    from sealproof.harness.datasets.dataset import Dataset
+    from sealproof.harness.matrix.bench import Bench
+    from sealproof.harness.matrix.cell import Cell
+    from sealproof.harness.matrix.outcome import Outcome
+    from sealproof.harness.pytest_plugin.baseline import Baseline
+    from sealproof.harness.pytest_plugin.gate import Gate
+    from sealproof.harness.pytest_plugin.gate_text import Finished
+    from sealproof.harness.tables.rates import RateKey, Tally
+    from sealproof.harness.tables.rules import Thresholds
+    from sealproof.harness.tables.summary import Summariser
+
+DEMO_CLIPS = 400
+"""Clips of the demo dataset that is built where no dataset is named: enough for a suite, done in a minute or two."""
+
+
+@dataclass(frozen=True)
+class RobustnessSession:
+    """One pytest session's matrix: its dataset, attacks, baseline and tables.
+
+    Attributes:
+        dataset_root: The dataset's folder.
+        is_demo: The dataset is the plugin's own: it is built and its mimics are trained when missing.
+        scheme: Name of the watermark scheme.
+        attacks: A preset's name or a TOML file.
+        n_clips: Test pairs at most, or clips of the demo dataset; None for all, or the default.
+        seed: Decides what random attacks draw.
+        out: Folder of the tables.
+        baseline: File of the accepted rates.
+        allowed_drop: By how much a rate may fall, in [0, 1].
+        is_update: The session's rates become the baseline; none of them is a failure.
+        is_strict: Rates that the baseline lacks, and rates that only the baseline has, are failures.
+        notes: What else is to be told at the end.
+    """
+
+    dataset_root: Path
+    is_demo: bool
+    scheme: str
+    attacks: str
+    n_clips: int | None
+    seed: int
+    out: Path
+    baseline: Path
+    allowed_drop: float
+    is_update: bool
+    is_strict: bool
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def from_text(
+        cls, options: Mapping[str, str], root: Path, *, is_update: bool, is_strict: bool
+    ) -> "RobustnessSession":
+        """Read the options; paths are relative to pytest's root folder.
+
+        Raises:
+            pytest.UsageError: An option is not of its kind, or the named dataset or scheme is none.
+        """
+        import pytest
+
+        n_clips, seed, allowed_drop = _numbers(options)
+        gate = (root / options["baseline"], allowed_drop, is_update, is_strict)
+        out = root / options["out"]
+        if not options["dataset"]:
+            from sealproof.detectors import get_scheme
+            from sealproof.harness.training.demo_dataset import PREFIX
+
+            scheme = options["scheme"]
+            try:
+                get_scheme(scheme)
+            except DetectorError as error:
+                raise pytest.UsageError(str(error)) from error
+            folder = root / "data" / f"{PREFIX}{scheme}-{n_clips or DEMO_CLIPS}"
+            return cls(folder, True, scheme, options["attacks"], n_clips, seed, out, *gate)
+        from sealproof.harness.datasets.dataset import Dataset
+
+        try:
+            scheme = Dataset.open(root / options["dataset"]).scheme
+        except HarnessError as error:
+            raise pytest.UsageError(str(error)) from error
+        return cls(root / options["dataset"], False, scheme, options["attacks"], n_clips, seed, out, *gate)
+
+    @cached_property
+    def _attacks(self) -> "list[Attack]":
+        import pytest
+
+        from sealproof.attacks.selection import load_attacks
+
+        try:
+            return load_attacks(self.attacks)
+        except (HarnessError, AttackError) as error:
+            raise pytest.UsageError(str(error)) from error
+
+    def attack_ids(self) -> list[str]:
+        """Return the attacks' ids, `identity` first."""
+        return [attack.id for attack in self._attacks]
+
+    def cell_id(self, attack_id: str) -> str:
+        """Return a cell's id: `spread_spectrum-mp3.64kbps`."""
+        return f"{self.scheme}-{attack_id}"
+
+    @cached_property
+    def accepted(self) -> "Baseline":
+        """What the baseline holds when the session begins."""
+        import pytest
+
+        from sealproof.harness.pytest_plugin.baseline import read_baseline
+
+        try:
+            return read_baseline(self.baseline)
+        except HarnessError as error:
+            raise pytest.UsageError(str(error)) from error
+
+    @property
+    def baseline_name(self) -> str:
+        """The baseline's path as messages call it."""
+        from sealproof.harness.pytest_plugin.gate_text import shown
+
+        return shown(self.baseline)
+
+    def check(self) -> None:
+        """Refuse what makes every cell fail, before any is run.
+
+        Raises:
+            pytest.UsageError: The attacks or the baseline cannot be used.
+        """
+        self.attack_ids()
+        self.accepted  # noqa: B018 - reading it is the check
+
+    @cached_property
+    def bench(self) -> "Bench":
+        """Everything cells are run with; the first process to ask builds, trains and calibrates, the others wait."""
+        from filelock import FileLock
+
+        from sealproof.harness.matrix.request import RunRequest, open_bench
+
+        self.dataset_root.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.dataset_root.with_name(f".{self.dataset_root.name}.lock")):
+            request = RunRequest(attacks=self.attacks, seed=self.seed, n_clips=None if self.is_demo else self.n_clips)
+            bench = open_bench(self._dataset(), request)
+            bench.run(bench.calibration_cell(self.seed))
+        return bench
+
+    def _dataset(self) -> "Dataset":
+        from sealproof.harness.datasets.build import BuildRequest
+        from sealproof.harness.datasets.dataset import Dataset
+        from sealproof.harness.training.demo_dataset import demo_dataset, remove_outdated
+
+        if not self.is_demo:
+            return Dataset.open(self.dataset_root)
+        n_clips = self.n_clips or DEMO_CLIPS
+        note = remove_outdated(self.dataset_root, BuildRequest(scheme=self.scheme, n_clips=n_clips, seed=self.seed))
+        if note:
+            self.notes.append(note)
+        return demo_dataset(self.scheme, n_clips, self.seed, self.dataset_root, with_baseline=False)
+
+    @cached_property
+    def cells(self) -> "dict[str, Cell]":
+        """The matrix by attack id."""
+        from sealproof.harness.matrix.cell import matrix
+
+        cells = matrix(self.bench.dataset, self._attacks, self.bench.pairs, seed=self.seed)
+        return {cell.attack.id: cell for cell in cells}
+
+    @cached_property
+    def summariser(self) -> "Summariser":
+        """What turns outcomes into rows."""
+        from sealproof.harness.tables.write import summariser_of
+
+        return summariser_of(self.bench, self.seed)
+
+    @cached_property
+    def _thresholds(self) -> "Mapping[str, Thresholds]":
+        from sealproof.harness.tables.write import thresholds_of
+
+        return thresholds_of(self.bench, self.seed)
+
+    @cached_property
+    def gate(self) -> "Gate":
+        """What holds rates against the baseline."""
+        from sealproof.harness.pytest_plugin.baseline import sample_of
+        from sealproof.harness.pytest_plugin.gate import Gate
+
+        sample = sample_of(self.bench.dataset, self.bench.pairs, self.seed)
+        return Gate(self.accepted, self.baseline_name, sample, self.allowed_drop)
+
+    def tallies(self, outcome: "Outcome") -> "Iterable[Tally]":
+        """Return the gated rates of a cell that did not fail."""
+        from sealproof.harness.tables.rates import tallies
+
+        return tallies(outcome, self.bench.pairs, self.bench.subjects, self._thresholds)
+
+    def _known(self, cell: "Cell") -> "Outcome | None":
+        from sealproof.harness.matrix.outcome import Outcome
+
+        finished = self.bench.finished(cell)
+        if finished is not None:
+            return finished
+        error = self.bench.store.failure(cell)
+        return None if error is None else Outcome(cell, error, None, {})
+
+    def finish(self, ran: Iterable[str], command: str) -> "Finished":
+        """Write the tables of every finished cell, hold those that ran against the baseline, and update it if asked to.
+
+        Cells that were not selected this time but are finished are in the tables too: their numbers hold, as a cell's
+        key covers everything that can change them. The gate and the baseline know only those that ran.
+
+        Args:
+            ran: Ids of the cells that ran this time.
+            command: Makes the session's numbers the baseline.
+
+        Raises:
+            HarnessError: There are no thresholds, or the baseline cannot be used.
+            DetectorError: A detector could not be loaded.
+            OSError: A file cannot be written.
+        """
+        from sealproof.harness.matrix.cell import params_text
+        from sealproof.harness.pytest_plugin.baseline import merge_baseline, row_of
+        from sealproof.harness.pytest_plugin.gate_text import Finished, GateReport
+        from sealproof.harness.tables.write import write_tables
+
+        known = {name: outcome for name, cell in self.cells.items() if (outcome := self._known(cell)) is not None}
+        tables = write_tables(self.bench, list(known.values()), self.seed, self.out, processes=os.cpu_count() or 1)
+        names = set(ran)
+        ran_now = {name: outcome for name, outcome in known.items() if self.cell_id(name) in names}
+        rates = {name: list(self.tallies(outcome)) for name, outcome in ran_now.items() if outcome.error is None}
+        judged = {name: self.gate.judge(found) for name, found in rates.items()}
+        stale, missing = self.gate.stale(self._matrix_keys(), self.scheme), self.gate.missing(self.scheme)
+        n_updated = None
+        if self.is_update:
+            rows = [row_of(tally, self.gate.sample) for found in rates.values() for tally in found]
+            merge_baseline(self.baseline, rows)
+            n_updated = len(rows)
+        report = GateReport(
+            path=self.baseline_name,
+            judged=judged,
+            failed={name: outcome.error for name, outcome in ran_now.items() if outcome.error is not None},
+            stale=stale,
+            cells=frozenset(f"{attack.name} {params_text(attack.params)}".strip() for attack in self._attacks),
+            missing=missing,
+            command=command,
+            is_strict=self.is_strict,
+            n_updated=n_updated,
+        )
+        n_missing = len(self.cells) - len(known)
+        never = f"{n_missing} of {len(self.cells)} cells were never run and are in no table." if n_missing else ""
+        return Finished(report, tables.rows, tables.files, never)
+
+    def _matrix_keys(self) -> "Iterable[RateKey]":
+        from sealproof.harness.matrix.cell import params_text
+        from sealproof.harness.tables.rates import RULES, RateKey, gated_metrics
+
+        for attack in self._attacks:
+            for subject in self.bench.subjects:
+                for rule in RULES:
+                    for metric in gated_metrics(subject.role):
+                        params = params_text(attack.params)
+                        yield RateKey(self.scheme, attack.name, params, subject.name, rule, metric)
+
+
+def _numbers(options: Mapping[str, str]) -> tuple[int | None, int, float]:
+    import pytest
+
+    try:
+        n_clips = int(options["clips"]) if options["clips"] else None
+        seed = int(options["seed"])
+    except ValueError as error:
+        msg = f"--robustness-clips and --robustness-seed must be whole numbers ({error})."
+        raise pytest.UsageError(msg) from error
+    if n_clips is not None and n_clips < 1:
+        msg = f"--robustness-clips must be at least 1. Got {n_clips}."
+        raise pytest.UsageError(msg)
+    try:
+        allowed_drop = float(options["allowed_drop"])
+    except ValueError:
+        allowed_drop = math.nan
+    if not 0 <= allowed_drop <= 1:
+        msg = f"--robustness-allowed-drop must lie in 0 .. 1, as 0.05. Got {options['allowed_drop']}."
+        raise pytest.UsageError(msg)
+    return n_clips, seed, allowed_drop

@@ -1,0 +1,1 @@
+"""Results by what is known of the clips: genre, caption, AudioSet label."""

@@ -1,0 +1,271 @@
+"""A run's results by what the recordings are: accuracy, TPR and FPR for every tag, from clips.csv and the manifest."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealproof.harness.datasets.dataset import Dataset
+from sealproof.harness.datasets.manifest import TAGS
+from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.foundation.files import write_text
+from sealproof.harness.foundation.seeds import derive_seed
+from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate_by_group
+from sealproof.harness.statistics.estimation.groups import group_codes
+from sealproof.harness.statistics.estimation.vectors import Codes, Floats
+from sealproof.harness.tables.rates import DETECTOR_METRICS, RULES, rate_flags
+from sealproof.harness.tables.reading.clips import ABSENT, RunDecisions, read_decisions
+from sealproof.harness.tables.reading.run_folder import RunFolder
+
+CSV, MARKDOWN = "breakdown.csv", "breakdown.md"
+
+ALL_CLIPS = "(all clips)"
+"""Stands in place of a tag in the rows of all clips, to compare with."""
+
+IDENTITY, ATTACKED = "identity", "attacked"
+"""Classes of attacks: none, and all others of the run together."""
+
+MIN_CLIPS = 20
+OK, TOO_FEW = "ok", "too_few"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreakdownRow:
+    """One number of breakdown.csv.
+
+    Attributes:
+        dataset: Name of the dataset's folder.
+        scheme: Name of the watermark scheme.
+        by: `aspects` or `audioset_labels`.
+        tag: The tag, or `(all clips)`.
+        attacks: `identity`, `attacked` (every other cell of the run together) or the id of one attack.
+        n_cells: Number of cells that the rate is the mean over.
+        detector: Whose rate it is.
+        role: `reference` or `mimic`.
+        threshold_rule: `fixed` or `fpr_1pct`.
+        metric: `accuracy`, `tpr` or `fpr`.
+        value: The rate; empty for a tag of too few clips.
+        ci_low: Lower end of its 95 % interval, clustered by group; empty where it is not known.
+        ci_high: Upper end.
+        n_clips: Clips with this tag, a clip and its watermarked twin counted once.
+        n_groups: Groups (recordings) that these are from.
+        status: `ok`, or `too_few`: fewer than --min-clips, so the tag has one row and no numbers.
+    """
+
+    dataset: str
+    scheme: str
+    by: str
+    tag: str
+    attacks: str = ""
+    n_cells: int | None = None
+    detector: str = ""
+    role: str = ""
+    threshold_rule: str = ""
+    metric: str = ""
+    value: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    n_clips: int
+    n_groups: int
+    status: str = OK
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """What a run comes to, tag by tag.
+
+    Attributes:
+        by: What it is broken down by.
+        min_clips: Clips that a tag must have.
+        rows: The rows of breakdown.csv: all clips first, then the tags in the order of the alphabet.
+    """
+
+    by: str
+    min_clips: int
+    rows: list[BreakdownRow]
+
+    @property
+    def too_few(self) -> list[BreakdownRow]:
+        """The tags of too few clips."""
+        return [row for row in self.rows if row.status == TOO_FEW]
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags that have numbers, all clips first."""
+        return list(dict.fromkeys(row.tag for row in self.rows if row.status == OK))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all tags share: decisions and groups clip by clip, and the resamples of the groups."""
+
+    folder: RunFolder
+    decisions: RunDecisions
+    groups: Codes
+    weights: Floats
+    classes: Mapping[str, list[int]]
+
+
+def break_down(
+    run: Path, by: str, min_clips: int = MIN_CLIPS, attack: str | None = None, dataset: Path | None = None
+) -> Breakdown:
+    """Take a run's rates for every tag by itself.
+
+    Args:
+        run: A folder that `sealproof run` wrote.
+        by: `aspects` or `audioset_labels`: a column of the manifest.
+        min_clips: Clips that a tag must have in the run; those with fewer are named without numbers.
+        attack: Id of one attack in place of all that are not `identity`.
+        dataset: The dataset; None for the one that the run names.
+
+    Raises:
+        HarnessError: The folder is no run, its dataset is gone or another one or without tags, or the attack is not in
+            the run.
+    """
+    if by not in TAGS:
+        msg = f"--by must be one of {', '.join(TAGS)}. Got {by!r}."
+        raise HarnessError(msg)
+    if min_clips < 1:
+        msg = f"--min-clips must be at least 1. Got {min_clips}."
+        raise HarnessError(msg)
+    folder = RunFolder.open(run)
+    decisions = read_decisions(folder)
+    clips_of = _clips_by_tag(folder, decisions, by, dataset)
+    codes, names = group_codes([decisions.group_of[clip] for clip in decisions.clip_ids])
+    # The resamples of summary.csv: the rows of all clips are what stands there.
+    weights = group_weights(len(names), seed=derive_seed(folder.facts["dataset_seed"], "bootstrap"))
+    context = _Run(folder, decisions, codes, weights, _classes(folder, decisions, attack))
+    rows: list[BreakdownRow] = []
+    for tag, clips in [(ALL_CLIPS, np.arange(codes.size)), *sorted(clips_of.items())]:
+        if len(clips) < min_clips and tag != ALL_CLIPS:
+            n_groups = len(np.unique(codes[clips]))
+            rows.append(BreakdownRow(**_head(folder, by, tag), n_clips=len(clips), n_groups=n_groups, status=TOO_FEW))
+        else:
+            rows += _rows(context, by, tag, clips)
+    return Breakdown(by, min_clips, rows)
+
+
+def write_breakdown(found: Breakdown, out: Path) -> list[Path]:
+    """Write breakdown.csv and breakdown.md.
+
+    Raises:
+        OSError: The folder cannot be written, or the disk is full.
+    """
+    from sealproof.harness.report.breakdown.text import markdown
+
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(BreakdownRow)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_record(row) for row in found.rows)
+    write_text(out / CSV, text.getvalue())
+    write_text(out / MARKDOWN, markdown(found))
+    return [out / CSV, out / MARKDOWN]
+
+
+def _record(row: BreakdownRow) -> dict[str, object]:
+    numbers = {name: getattr(row, name) for name in ("value", "ci_low", "ci_high")}
+    return {**row.__dict__, **{name: "" if number is None else f"{number:.6f}" for name, number in numbers.items()}}
+
+
+def _head(folder: RunFolder, by: str, tag: str) -> dict[str, Any]:
+    return {"dataset": str(folder.facts["dataset"]), "scheme": folder.scheme, "by": by, "tag": tag}
+
+
+def _clips_by_tag(
+    folder: RunFolder, decisions: RunDecisions, by: str, root: Path | None
+) -> dict[str, NDArray[np.intp]]:
+    """Return, for every tag, the places of its clips among the run's."""
+    where = root or Path(str(folder.facts.get("dataset_path", "")))
+    dataset = Dataset.open(where)
+    if dataset.sha256 != folder.facts["dataset_sha256"]:
+        msg = (
+            f"{where} must be the dataset that {folder.root} was run on, sha256 "
+            f"{str(folder.facts['dataset_sha256'])[:12]}... Got {dataset.sha256[:12]}...: say --dataset DIR."
+        )
+        raise HarnessError(msg)
+    tags_of = {pair.clip_id: getattr(pair.clean, by) for pair in dataset.pairs}
+    clips_of: dict[str, list[int]] = {}
+    for place, clip in enumerate(decisions.clip_ids):
+        for tag in dict.fromkeys(tags_of[clip]):
+            clips_of.setdefault(tag, []).append(place)
+    if not clips_of:
+        msg = (
+            f"The clips of {folder.root} must have {by} in {where / 'manifest.csv'}. They have none: only "
+            "`sealproof build --corpus musiccaps` writes them."
+        )
+        raise HarnessError(msg)
+    return {tag: np.array(places, dtype=np.intp) for tag, places in clips_of.items()}
+
+
+def _classes(folder: RunFolder, decisions: RunDecisions, attack: str | None) -> dict[str, list[int]]:
+    """Return the places of the cells of each class among those that did not fail."""
+    place_of = {cell: place for place, cell in enumerate(decisions.cells)}
+    ids = {
+        cell.attack_id: place_of[cell.attack, cell.params]
+        for cell in folder.cells
+        if (cell.attack, cell.params) in place_of
+    }
+    if attack is not None and attack not in ids:
+        some = ", ".join(list(ids)[:8])
+        msg = f"--attack must be an attack that {folder.root} has finished, as {some}. Got {attack!r}."
+        raise HarnessError(msg)
+    one = {IDENTITY: [place for name, place in ids.items() if name == IDENTITY]}
+    others = [place for name, place in ids.items() if name != IDENTITY]
+    classes = {**one, ATTACKED: others} if attack is None else {**one, attack: [ids[attack]]}
+    return {name: cells for name, cells in classes.items() if cells}
+
+
+def _rows(run: _Run, by: str, tag: str, clips: NDArray[np.intp]) -> Iterator[BreakdownRow]:
+    # Groups without a clip of the tag add nothing to any sum, so their columns can go.
+    present, codes = np.unique(run.groups[clips], return_inverse=True)
+    weights = run.weights[:, present]
+    trials = np.bincount(codes)
+    roles = {detector.name: detector.role for detector in run.folder.detectors}
+    detectors = sorted(enumerate(run.decisions.detectors), key=lambda one: (roles[one[1]] != "reference", one[1]))
+    for name, cells in run.classes.items():
+        for place, detector in detectors:
+            for rule in RULES:
+                says = run.decisions.says[rule][cells, place][:, :, clips]
+                if (says == ABSENT).any():
+                    msg = f"{detector} must have judged every clip of {run.folder.root}. Some lack: run it again."
+                    raise HarnessError(msg)
+                for metric in DETECTOR_METRICS:
+                    estimate = _rate(says.astype(np.bool_), metric, codes, trials, weights)
+                    yield BreakdownRow(
+                        **_head(run.folder, by, tag),
+                        attacks=name,
+                        n_cells=len(cells),
+                        detector=detector,
+                        role=roles[detector],
+                        threshold_rule=rule,
+                        metric=metric,
+                        value=_known(estimate.value),
+                        ci_low=_known(estimate.ci_low),
+                        ci_high=_known(estimate.ci_high),
+                        n_clips=len(clips),
+                        n_groups=len(present),
+                    )
+
+
+def _rate(says: NDArray[np.bool_], metric: str, codes: Codes, trials: NDArray[np.intp], weights: Floats) -> Estimate:
+    """Estimate a rate over cells and clips; `says` is (cells, labels, clips).
+
+    A clip under many attacks is still one clip: its share of right cells counts, so that Wilson's part of the interval
+    knows as many trials as there are clips.
+    """
+    per_cell: Sequence[NDArray[np.bool_]] = [rate_flags(cell, None)[metric] for cell in says]
+    n_labels = per_cell[0].shape[0]
+    shares = np.mean(per_cell, axis=0).sum(axis=0)
+    successes = np.bincount(codes, weights=shares, minlength=trials.size)
+    # Sums of thirds may exceed a whole by a rounding error.
+    return estimate_rate_by_group(np.minimum(successes, trials * n_labels), trials * n_labels, weights)
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

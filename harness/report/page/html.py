@@ -1,0 +1,135 @@
+"""The HTML page: one file with everything in it, that asks nothing of a network."""
+
+import base64
+import hashlib
+import json
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from sealproof.harness.report.contents import Contents
+from sealproof.harness.report.page.data import page_data
+from sealproof.harness.report.page.small_print import attack_notes, failures, run_facts
+from sealproof.harness.report.verdict import cell_text
+from sealproof.harness.tables.reading.clips import LABELS
+
+_SCRIPTS = (
+    "dom", "data", "tooltip", "axes", "state", "heat_map", "curves", "break_points", "histograms", "quality",
+    "cell_table", "listen", "main",
+)  # fmt: skip
+"""Parts of the script, in the order in which each needs those before it."""
+
+
+@cache
+def stylesheet() -> str:
+    """Return the style of sealproof's pages: type, colours for light and dark, tables, charts, controls."""
+    return _text("style.css")
+
+
+def html_page(contents: Contents, note: str) -> str:
+    """Return report.html.
+
+    Args:
+        contents: What the page shows.
+        note: Why there is nothing to listen to, or what to pass; empty where there is.
+    """
+    # Jinja2 and its sandbox cost a tenth of a second that no other command should pay.
+    from jinja2 import Environment, StrictUndefined
+
+    script, style = _script(), stylesheet()
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["code"] = _code
+    template = environment.from_string(_text("report.html.j2"))
+    return template.render(
+        title=f"{contents.folder.facts['dataset']}: {contents.folder.scheme}",
+        folder=contents.folder,
+        verdict=contents.verdict,
+        examples=[_example(contents, index) for index in range(len(contents.examples))],
+        note=note,
+        changed=_changed(contents),
+        failures=failures(contents.folder),
+        attack_notes=attack_notes(contents.folder),
+        facts=run_facts(contents.folder),
+        policy=_policy(script, style),
+        style=_markup(style),
+        script=_markup(script),
+        data=_markup(_json(page_data(contents))),
+    )
+
+
+def _example(contents: Contents, index: int) -> dict[str, Any]:
+    """Return what the template says about one disagreement."""
+    example = contents.examples[index]
+    found, detectors = example.found, contents.folder.detectors
+    verdicts = []
+    for place in (0, found.mimic):
+        score = float(contents.scores.scores[found.cell, place, found.label, found.clip])
+        threshold = detectors[place].thresholds["fixed"]
+        says = int(score > threshold)
+        verdicts.append(
+            {
+                "name": detectors[place].name,
+                "index": place,
+                "score": f"{score:.3g}",
+                "threshold": f"{threshold:.3g}",
+                "says": LABELS[says],
+                "is_right": says == found.label,
+            }
+        )
+    return {
+        "number": index + 1,
+        "attack": cell_text(contents.folder.cells[found.cell]),
+        "clip": contents.scores.clip_ids[found.clip],
+        "label": LABELS[found.label],
+        "verdicts": verdicts,
+        "sounds": example.sounds,
+        "lowered_db": f"{example.lowered_db:.1f}" if example.lowered_db >= 0.05 else "",
+        "is_exact": example.is_exact,
+        "error": example.error,
+    }
+
+
+def _changed(contents: Contents) -> list[str]:
+    """Name the attacks of which an example may differ from what the run scored."""
+    names = [
+        contents.folder.cells[one.found.cell].attack for one in contents.examples if one.sounds and not one.is_exact
+    ]
+    return list(dict.fromkeys(names))
+
+
+def _script() -> str:
+    parts = "\n".join(_text(f"script/{name}.js") for name in _SCRIPTS)
+    return f'(() => {{\n"use strict";\n{parts}}})();\n'
+
+
+def _policy(script: str, style: str) -> str:
+    """Return a content security policy: no network at all, and no script or style but our own."""
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (script, style)]
+    return (
+        f"default-src 'none'; script-src 'sha256-{hashes[0]}'; style-src 'sha256-{hashes[1]}'; "
+        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _json(value: object) -> str:
+    """Write JSON that can stand within a script element, whatever text is in it."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _code(text: str) -> Any:
+    """Set what stands in backquotes as code; all else is escaped."""
+    from markupsafe import escape
+
+    return _markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _markup(text: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704 - our own files, JSON without `<`, or escaped just before
+
+
+def _text(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")

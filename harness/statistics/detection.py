@@ -1,0 +1,247 @@
+"""How well a detector tells watermarked clips from clean ones.
+
+Conventions: a score is higher the surer the detector is that a clip is watermarked, and its decision is ``score >
+threshold``, strictly. Every function is pure. A metric over no clips (a true positive rate without watermarked clips)
+is NaN, "not defined", and never 0. ``estimate_...`` gives the same value with an interval; its ``groups`` are those of
+``inputs.group_codes`` and its ``weights`` those of ``bootstrap.group_weights``.
+
+Rates at a threshold are defined here; figures over all thresholds come from ``roc``, thresholds from ``thresholds``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate, make_estimate
+from sealproof.harness.statistics.estimation.groups import count_groups, sum_by_group
+from sealproof.harness.statistics.estimation.intervals import mean_of_rates, percentile_interval, wider
+from sealproof.harness.statistics.estimation.vectors import (
+    Flags,
+    Floats,
+    as_flags,
+    as_groups,
+    ratio,
+    require_equal_length,
+)
+from sealproof.harness.statistics.roc import auc, eer, estimate_auc, estimate_eer, estimate_tpr_at_fpr, tpr_at_fpr
+from sealproof.harness.statistics.thresholds import best_threshold, decide, fpr_support, threshold_at_fpr
+
+__all__ = [
+    "Estimate",
+    "accuracy",
+    "auc",
+    "balanced_accuracy",
+    "best_threshold",
+    "decide",
+    "eer",
+    "estimate_accuracy",
+    "estimate_auc",
+    "estimate_balanced_accuracy",
+    "estimate_eer",
+    "estimate_fpr",
+    "estimate_tpr",
+    "estimate_tpr_at_fpr",
+    "fpr",
+    "fpr_support",
+    "threshold_at_fpr",
+    "tpr",
+    "tpr_at_fpr",
+]
+
+
+def accuracy(scores: ArrayLike, is_watermarked: ArrayLike, threshold: float) -> float:
+    """Share of clips decided rightly: (true positives + true negatives) / clips.
+
+    Range [0, 1], higher is better; .5 by chance where both classes are equally many.
+
+    Args:
+        scores: ``(n,)`` scores.
+        is_watermarked: ``(n,)`` booleans, the truth.
+        threshold: Decisions are ``score > threshold``.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+    decisions, truth = _decisions_and_truth(scores, is_watermarked, threshold)
+    return _share(decisions == truth)
+
+
+def tpr(scores: ArrayLike, is_watermarked: ArrayLike, threshold: float) -> float:
+    """Share of watermarked clips that are flagged: the true positive rate, or recall.
+
+    Range [0, 1], higher is better for the detector; 1 minus the miss rate. NaN without watermarked clips.
+
+    Args:
+        scores: ``(n,)`` scores.
+        is_watermarked: ``(n,)`` booleans, the truth.
+        threshold: Decisions are ``score > threshold``.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+    decisions, truth = _decisions_and_truth(scores, is_watermarked, threshold)
+    return _share(decisions[truth])
+
+
+def fpr(scores: ArrayLike, is_watermarked: ArrayLike, threshold: float) -> float:
+    """Share of clean clips that are flagged: the false positive rate.
+
+    Range [0, 1], lower is better for the detector. NaN without clean clips.
+
+    Args:
+        scores: ``(n,)`` scores.
+        is_watermarked: ``(n,)`` booleans, the truth.
+        threshold: Decisions are ``score > threshold``.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+    decisions, truth = _decisions_and_truth(scores, is_watermarked, threshold)
+    return _share(decisions[~truth])
+
+
+def balanced_accuracy(scores: ArrayLike, is_watermarked: ArrayLike, threshold: float) -> float:
+    """Mean of the shares of watermarked and of clean clips decided rightly: (TPR + 1 - FPR) / 2.
+
+    Range [0, 1], higher is better; .5 for a detector that always says the same. NaN where a class is missing.
+
+    Args:
+        scores: ``(n,)`` scores.
+        is_watermarked: ``(n,)`` booleans, the truth.
+        threshold: Decisions are ``score > threshold``.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+    decisions, truth = _decisions_and_truth(scores, is_watermarked, threshold)
+    return (_share(decisions[truth]) + _share(~decisions[~truth])) / 2
+
+
+def estimate_accuracy(
+    scores: ArrayLike,
+    is_watermarked: ArrayLike,
+    threshold: float,
+    groups: ArrayLike,
+    weights: Floats,
+    confidence: float = 0.95,
+) -> Estimate:
+    """Accuracy with the wider of Wilson's and the cluster bootstrap's interval.
+
+    Args:
+        scores: ``(n,)`` scores.
+        is_watermarked: ``(n,)`` booleans, the truth.
+        threshold: Decisions are ``score > threshold``.
+        groups: ``(n,)`` group codes.
+        weights: ``(B, G)`` resamples.
+        confidence: Share of intervals that shall cover.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+    decisions, truth = _decisions_and_truth(scores, is_watermarked, threshold)
+    return estimate_rate(decisions == truth, groups, weights, confidence)
+
+
+def estimate_tpr(
+    scores: ArrayLike,
+    is_watermarked: ArrayLike,
+    threshold: float,
+    groups: ArrayLike,
+    weights: Floats,
+    confidence: float = 0.95,
+) -> Estimate:
+    """True positive rate with the wider of Wilson's and the cluster bootstrap's interval.
+
+    Args:
+        scores: ``(n,)`` scores.
+        is_watermarked: ``(n,)`` booleans, the truth.
+        threshold: Decisions are ``score > threshold``; it is taken as given, its own uncertainty is not included.
+        groups: ``(n,)`` group codes.
+        weights: ``(B, G)`` resamples.
+        confidence: Share of intervals that shall cover.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+    decisions, truth = _decisions_and_truth(scores, is_watermarked, threshold)
+    codes = as_groups(groups, truth.size, weights)
+    return estimate_rate(decisions[truth], codes[truth], weights, confidence)
+
+
+def estimate_fpr(
+    scores: ArrayLike,
+    is_watermarked: ArrayLike,
+    threshold: float,
+    groups: ArrayLike,
+    weights: Floats,
+    confidence: float = 0.95,
+) -> Estimate:
+    """False positive rate with the wider of Wilson's and the cluster bootstrap's interval.
+
+    Args:
+        scores: ``(n,)`` scores.
+        is_watermarked: ``(n,)`` booleans, the truth.
+        threshold: Decisions are ``score > threshold``; it is taken as given, its own uncertainty is not included.
+        groups: ``(n,)`` group codes.
+        weights: ``(B, G)`` resamples.
+        confidence: Share of intervals that shall cover.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+    decisions, truth = _decisions_and_truth(scores, is_watermarked, threshold)
+    codes = as_groups(groups, truth.size, weights)
+    return estimate_rate(decisions[~truth], codes[~truth], weights, confidence)
+
+
+def estimate_balanced_accuracy(
+    scores: ArrayLike,
+    is_watermarked: ArrayLike,
+    threshold: float,
+    groups: ArrayLike,
+    weights: Floats,
+    confidence: float = 0.95,
+) -> Estimate:
+    """Balanced accuracy with the wider of the interval for independent clips and the cluster bootstrap's.
+
+    The former joins the Wilson intervals of the two rates (Newcombe 1998, Statistics in Medicine 17, method 10, for a
+    mean in place of a difference).
+
+    Args:
+        scores: ``(n,)`` scores.
+        is_watermarked: ``(n,)`` booleans, the truth.
+        threshold: Decisions are ``score > threshold``.
+        groups: ``(n,)`` group codes.
+        weights: ``(B, G)`` resamples.
+        confidence: Share of intervals that shall cover.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+    decisions, truth = _decisions_and_truth(scores, is_watermarked, threshold)
+    codes = as_groups(groups, truth.size, weights)
+    right = decisions == truth
+    per_clip = np.stack([right & truth, truth, right & ~truth, ~truth], axis=1)
+    by_group = sum_by_group(per_clip, codes, weights.shape[1])
+    hits, n_marked, rejections, n_clean = by_group.sum(axis=0)
+    value = float(ratio(hits, n_marked) + ratio(rejections, n_clean)) / 2
+    totals = weights @ by_group
+    replicates = (ratio(totals[:, 0], totals[:, 1]) + ratio(totals[:, 2], totals[:, 3])) / 2
+    clustered = percentile_interval(replicates, count_groups(codes), confidence)
+    independent = mean_of_rates(hits, int(n_marked), rejections, int(n_clean), confidence)
+    return make_estimate(value, wider(independent, clustered), codes)
+
+
+def _share(values: Flags | Floats) -> float:
+    """Mean, with NaN instead of a warning for nothing."""
+    return float(values.mean()) if values.size else math.nan
+
+
+def _decisions_and_truth(scores: ArrayLike, is_watermarked: ArrayLike, threshold: float) -> tuple[Flags, Flags]:
+    """Check that scores and truth fit each other, and decide."""
+    decisions, truth = decide(scores, threshold), as_flags("is_watermarked", is_watermarked)
+    require_equal_length(decisions.size, truth.size)
+    return decisions, truth

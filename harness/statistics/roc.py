@@ -1,0 +1,242 @@
+"""How well scores separate watermarked clips from clean ones over all thresholds: the ROC curve and its figures.
+
+Conventions are those of ``metrics``, where these functions are to be found too.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sealproof.harness.statistics.estimation.bootstrap import (
+    bootstrap_auc,
+    bootstrap_eer,
+    bootstrap_tpr_at_fpr,
+    midcounts,
+    pairwise_wins,
+)
+from sealproof.harness.statistics.estimation.estimate import Estimate, make_estimate
+from sealproof.harness.statistics.estimation.groups import count_groups, sum_by_group
+from sealproof.harness.statistics.estimation.intervals import (
+    UNKNOWN,
+    Interval,
+    mean_of_rates,
+    normal_quantile,
+    percentile_interval,
+    wider,
+    wilson,
+)
+from sealproof.harness.statistics.estimation.vectors import (
+    Codes,
+    Floats,
+    as_flags,
+    as_groups,
+    as_scores,
+    ratio,
+    require_equal_length,
+)
+from sealproof.harness.statistics.thresholds import threshold_at_fpr
+
+__all__ = ["auc", "auc_interval", "eer", "estimate_auc", "estimate_eer", "estimate_tpr_at_fpr", "tpr_at_fpr"]
+
+
+def auc(scores: ArrayLike, is_watermarked: ArrayLike) -> float:
+    """Probability that a watermarked clip scores higher than a clean one, a tie counting half.
+
+    The area under the ROC curve. Range [0, 1], higher is better, .5 by chance. NaN where a class is missing. Compare
+    clips under the same attack: attacks move the clean clips' scores too. (Hanley and McNeil 1982, Radiology 143.)
+
+    Args:
+        scores: ``(n,)`` scores.
+        is_watermarked: ``(n,)`` booleans, the truth.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+    marked, clean = _split_scores(scores, is_watermarked)
+    wins = midcounts(marked, clean, _one_group(clean), 1).sum(dtype=np.float64)
+    return float(ratio(wins, marked.size * clean.size))
+
+
+def eer(scores: ArrayLike, is_watermarked: ArrayLike) -> float:
+    """Equal error rate: the rate of misses and of false alarms at the threshold where both are the same.
+
+    Where the ROC curve, its points joined by straight lines, has FPR = 1 - TPR. Range [0, 1], lower is better, .5 by
+    chance; above .5 the detector is better when turned around. NaN where a class is missing. Its threshold is fitted to
+    these clips, which makes it somewhat optimistic. (Martin et al. 1997, The DET Curve in Assessment of Detection Task
+    Performance, Eurospeech.)
+
+    Args:
+        scores: ``(n,)`` scores.
+        is_watermarked: ``(n,)`` booleans, the truth.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+    marked, clean = _split_scores(scores, is_watermarked)
+    return float(bootstrap_eer(marked, _one_group(marked), clean, _one_group(clean), np.ones((1, 1)))[0])
+
+
+def tpr_at_fpr(scores: ArrayLike, is_watermarked: ArrayLike, target_fpr: float) -> float:
+    """Share of watermarked clips that are flagged at the threshold that flags at most a given share of the clean ones.
+
+    The threshold is ``threshold_at_fpr`` of these very clean clips (attacked ones in a cell), so no calibration split
+    is involved. Range [0, 1], higher is better. NaN where a class is missing. With fewer than ``1 / target_fpr`` clean
+    clips it is the share above the highest clean score; see ``fpr_support``. (Carlini et al. 2022, Membership Inference
+    Attacks From First Principles, on why low false positive rates are the ones to report.)
+
+    Args:
+        scores: ``(n,)`` scores.
+        is_watermarked: ``(n,)`` booleans, the truth.
+        target_fpr: Highest false positive rate allowed, in [0, 1].
+
+    Raises:
+        ValueError: If the arguments do not fit each other, or the target is not in [0, 1].
+    """
+    marked, clean = _split_scores(scores, is_watermarked)
+    if marked.size == 0 or clean.size == 0:
+        return math.nan
+    return float(np.count_nonzero(marked > threshold_at_fpr(clean, target_fpr)) / marked.size)
+
+
+def estimate_auc(
+    scores: ArrayLike, is_watermarked: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95
+) -> Estimate:
+    """AUC with the wider of the interval for independent clips and the cluster bootstrap's.
+
+    The bootstrap is exact: it counts the pairs of every resample. The interval for independent clips is a score
+    interval that has a width at an AUC of 1 too (Newcombe 2006, Statistics in Medicine 25, part 2, method 5).
+
+    Args:
+        scores: ``(n,)`` scores.
+        is_watermarked: ``(n,)`` booleans, the truth.
+        groups: ``(n,)`` group codes.
+        weights: ``(B, G)`` resamples.
+        confidence: Share of intervals that shall cover.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+    marked, clean = _split_scores(scores, is_watermarked)
+    truth = as_flags("is_watermarked", is_watermarked)
+    codes = as_groups(groups, truth.size, weights)
+    n_groups = weights.shape[1]
+    wins = pairwise_wins(marked, codes[truth], clean, codes[~truth], n_groups)
+    n_marked, n_clean = sum_by_group(truth, codes, n_groups), sum_by_group(~truth, codes, n_groups)
+    value = float(ratio(wins.sum(), marked.size * clean.size))
+    replicates = bootstrap_auc(wins, n_marked, n_clean, weights)
+    clustered = percentile_interval(replicates, count_groups(codes), confidence)
+    independent = auc_interval(value, marked.size, clean.size, confidence)
+    return make_estimate(value, wider(independent, clustered), codes)
+
+
+def estimate_eer(
+    scores: ArrayLike, is_watermarked: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95
+) -> Estimate:
+    """Equal error rate with the wider of the interval for independent clips and the cluster bootstrap's.
+
+    The bootstrap is exact: every resample has a threshold of its own. The interval for independent clips is that of the
+    mean of miss and false alarm rate at a given threshold; it has a width at an EER of 0 too (Newcombe 1998, Statistics
+    in Medicine 17, method 10, for a mean in place of a difference).
+
+    Args:
+        scores: ``(n,)`` scores.
+        is_watermarked: ``(n,)`` booleans, the truth.
+        groups: ``(n,)`` group codes.
+        weights: ``(B, G)`` resamples.
+        confidence: Share of intervals that shall cover.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+    marked, clean = _split_scores(scores, is_watermarked)
+    truth = as_flags("is_watermarked", is_watermarked)
+    codes = as_groups(groups, truth.size, weights)
+    value = eer(scores, is_watermarked)
+    if math.isnan(value):
+        return make_estimate(value, UNKNOWN, codes)
+    replicates = bootstrap_eer(marked, codes[truth], clean, codes[~truth], weights)
+    clustered = percentile_interval(replicates, count_groups(codes), confidence)
+    independent = mean_of_rates(value * marked.size, marked.size, value * clean.size, clean.size, confidence)
+    return make_estimate(value, wider(independent, clustered), codes)
+
+
+def estimate_tpr_at_fpr(
+    scores: ArrayLike,
+    is_watermarked: ArrayLike,
+    target_fpr: float,
+    groups: ArrayLike,
+    weights: Floats,
+    confidence: float = 0.95,
+) -> Estimate:
+    """TPR at a false positive rate with the wider of Wilson's and the cluster bootstrap's interval.
+
+    The bootstrap sets the threshold anew in every resample, so it includes the threshold's own uncertainty; Wilson's
+    interval, which takes it as given, stands in where every watermarked clip is flagged and the bootstrap has no width.
+
+    Args:
+        scores: ``(n,)`` scores.
+        is_watermarked: ``(n,)`` booleans, the truth.
+        target_fpr: Highest false positive rate allowed, in [0, 1].
+        groups: ``(n,)`` group codes.
+        weights: ``(B, G)`` resamples.
+        confidence: Share of intervals that shall cover.
+
+    Raises:
+        ValueError: If the arguments do not fit each other, or the target is not in [0, 1].
+    """
+    marked, clean = _split_scores(scores, is_watermarked)
+    truth = as_flags("is_watermarked", is_watermarked)
+    codes = as_groups(groups, truth.size, weights)
+    value = tpr_at_fpr(scores, is_watermarked, target_fpr)
+    if math.isnan(value):
+        return make_estimate(value, UNKNOWN, codes)
+    replicates = bootstrap_tpr_at_fpr(marked, codes[truth], clean, codes[~truth], target_fpr, weights)
+    clustered = percentile_interval(replicates, count_groups(codes), confidence)
+    independent = wilson(round(value * marked.size), marked.size, confidence)
+    return make_estimate(value, wider(independent, clustered), codes)
+
+
+def auc_interval(value: float, n_marked: int, n_clean: int, confidence: float = 0.95) -> Interval:
+    """Interval of an AUC over independent clips, by Newcombe's score method.
+
+    The AUCs whose distance from ``value`` is within the reach of their own standard error, that being Hanley and
+    McNeil's for exponential scores with both class sizes replaced by their mean. (Newcombe 2006, Statistics in Medicine
+    25, part 2, method 5.)
+
+    Args:
+        value: The AUC, in [0, 1]; the interval of a NaN is NaN.
+        n_marked: Watermarked clips.
+        n_clean: Clean clips.
+        confidence: Share of intervals that shall cover.
+    """
+    z = normal_quantile(confidence)
+    if math.isnan(value):
+        return UNKNOWN
+    excess = (n_marked + n_clean) / 2 - 1
+
+    def within_reach(area: float) -> bool:
+        shape = 1 + excess * ((1 - area) / (2 - area) + area / (1 + area))
+        return (value - area) ** 2 <= z * z * area * (1 - area) * shape / (n_marked * n_clean)
+
+    def edge(outside: float) -> float:
+        inside = value
+        for _ in range(50):
+            middle = (inside + outside) / 2
+            inside, outside = (middle, outside) if within_reach(middle) else (inside, middle)
+        return inside
+
+    return Interval(edge(0.0), edge(1.0))
+
+
+def _split_scores(scores: ArrayLike, is_watermarked: ArrayLike) -> tuple[Floats, Floats]:
+    """Split the scores into those of watermarked and those of clean clips."""
+    numbers, truth = as_scores("scores", scores), as_flags("is_watermarked", is_watermarked)
+    require_equal_length(numbers.size, truth.size)
+    return numbers[truth], numbers[~truth]
+
+
+def _one_group(values: Floats) -> Codes:
+    return np.zeros(values.size, dtype=np.intp)

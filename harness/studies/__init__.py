@@ -1,0 +1,1 @@
+"""Questions asked with the rooms below: extraction of a detector, audit of attacks; knows no command."""

@@ -1,0 +1,1 @@
+"""What attacks claim, held against what they do: on clips at hand, as a gallery, as a catalogue."""

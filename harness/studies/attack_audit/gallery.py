@@ -1,0 +1,174 @@
+"""`sealproof attacks verify`: the attacks on real clips, as a table, a CSV and a gallery."""
+
+import html
+import io
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sealproof.attacks.base import Attack
+from sealproof.attacks.knowledge import Knowledge
+from sealproof.attacks.verification import Status
+from sealproof.detectors.base import Audio
+from sealproof.harness.corpora.base import Corpus, CorpusReport
+from sealproof.harness.datasets.attacker_knowledge import N_OTHERS, watermarkers
+from sealproof.harness.foundation.audio.files import SAMPLE_RATE, from_pcm
+from sealproof.harness.foundation.audio.spectrogram import level_db
+from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.foundation.files import write_atomically, write_text
+from sealproof.harness.foundation.progress import progress
+from sealproof.harness.studies.attack_audit.catalogue import sentence
+from sealproof.harness.studies.attack_audit.check import Clips, check, clip_seed
+from sealproof.harness.tables.attacks import Checked, as_csv, duplicates
+
+CSV, GALLERY, PICTURES = "attacks.csv", "index.html", "pictures"
+
+_N_THREADS = 2
+
+
+def read_clips(corpus: Corpus, n_clips: int, scheme: str, seed: int) -> Clips:
+    """Reads clips to verify attacks on, and marks them.
+
+    Args:
+        corpus: Where they come from.
+        n_clips: How many; as many more as watermark-aware attacks draw from are read beside them.
+        scheme: What they are marked with.
+        seed: Decides which clips, and the messages.
+
+    Raises:
+        HarnessError: The corpus has too few clips.
+        sealproof.detectors.base.DetectorError: The scheme cannot run here.
+    """
+    report = CorpusReport()
+    found = [clip.pcm for clip in corpus.clips(n_clips + N_OTHERS, clip_s=1.0, seed=seed, report=report)]
+    if len(found) < n_clips + N_OTHERS:
+        msg = (
+            f"Verifying on {n_clips} clips needs {n_clips + N_OTHERS} of one second, {N_OTHERS} of them for "
+            f"watermark-aware attacks to draw from. The corpus {corpus.name} has {report.sentence()}."
+        )
+        raise HarnessError(msg)
+    clean = from_pcm(np.stack(found))
+    known = watermarkers(scheme)
+    marked = known["same"](clean, [seed + index for index in range(len(clean))])
+    knowledge = Knowledge(clean[:n_clips], clean[n_clips:], marked[n_clips:], known)
+    return Clips(marked[:n_clips], SAMPLE_RATE, knowledge)
+
+
+def check_all(attacks: Sequence[Attack], clips: Clips, seed: int) -> list[Checked]:
+    """Verifies attacks, several at a time, with a progress bar."""
+    with ThreadPoolExecutor(_N_THREADS) as workers:
+        done = workers.map(lambda attack: check(attack, clips, seed), attacks)
+        return list(progress(done, "verifying", total=len(attacks)))
+
+
+def problems(checked: Sequence[Checked]) -> list[str]:
+    """Returns what is wrong, one line each: failures, broken claims, claims that nothing measured, duplicates."""
+    same_as = duplicates(checked)
+    found: list[str] = []
+    for one in checked:
+        if one.error is not None:
+            found.append(f"{one.attack.id}: {one.error}")
+        found += [f"{one.attack.id}: {complaint}" for complaint in one.broken]
+        found += [
+            f"{one.attack.id}: {quantity} is claimed, but no clip allows to measure it." for quantity in one.unmeasured
+        ]
+        if one.attack.id in same_as and not one.attack.is_control:
+            found.append(f"{one.attack.id}: does the same as {same_as[one.attack.id]}, bit for bit.")
+    return found
+
+
+def table(checked: Sequence[Checked]) -> Iterator[str]:
+    """Yields the table for the terminal: each attack with what it claims and what was measured."""
+    same_as = duplicates(checked)
+    width = max(len(one.attack.id) for one in checked)
+    yield f"{'attack':{width}}  {'':6}  {'ms':>7}  claimed quantities: median measured (claimed)"
+    for one in checked:
+        if one.record is None:
+            yield f"{one.attack.id:{width}}  failed  {'':>7}  {one.error}"
+            continue
+        bad = one.broken or one.unmeasured or (one.attack.id in same_as and not one.attack.is_control)
+        claimed = [_claim_text(verdict) for verdict in one.record["verdicts"] if verdict["status"]]
+        if one.attack.id in same_as:
+            claimed.append(f"same as {same_as[one.attack.id]}")
+        yield f"{one.attack.id:{width}}  {'FAILED' if bad else 'ok':6}  {one.ms_per_clip:7.2f}  {'; '.join(claimed)}"
+
+
+def write_csv(checked: Sequence[Checked], path: Path) -> None:
+    """Writes what was claimed and measured, one row for each attack and quantity."""
+    write_text(path, as_csv(checked))
+
+
+def write_gallery(checked: Sequence[Checked], clips: Clips, seed: int, folder: Path) -> Path:
+    """Draws each attack on one clip, before, after and the difference, and writes a page that shows them all.
+
+    The clip is the one whose level lies in the middle. Returns the path of the page.
+    """
+    level = np.mean(clips.audio.astype(np.float64) ** 2, axis=1)
+    middle = int(np.argsort(level)[len(level) // 2])
+    one_clip = slice(middle, middle + 1)
+    before, knowledge = clips.audio[one_clip], clips.knowledge.of(one_clip)
+    for one in progress(checked, "drawing", total=len(checked)):
+        if one.record is not None:
+            attacked = one.attack(before, clips.sample_rate, [clip_seed(one.attack, seed, middle)], knowledge)
+            _draw(before[0], attacked[0], folder / PICTURES / f"{one.attack.id}.png")
+    write_text(folder / GALLERY, _page(checked))
+    return folder / GALLERY
+
+
+def _claim_text(verdict: dict[str, Any]) -> str:
+    low, high = verdict["claimed_low"], verdict["claimed_high"]
+    wanted = f">= {low:g}" if np.isinf(high) else f"<= {high:g}" if np.isinf(low) else f"{low:g} to {high:g}"
+    state = "" if verdict["status"] == Status.KEPT else f" {verdict['status'].upper()}"
+    return f"{verdict['quantity']} {verdict['median']:.4g} ({wanted}){state}"
+
+
+def _draw(before: Audio, after: Audio, path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    panels = {"before": before, "after": after}
+    if before.shape == after.shape:
+        panels["difference"] = after - before
+    figure: Figure = Figure(figsize=(9, 2.4), layout="constrained")
+    axes = figure.subplots(1, 3, sharey=True)
+    for place, (title, audio) in zip(axes, panels.items(), strict=False):
+        edges = (0, audio.size / SAMPLE_RATE, 0, SAMPLE_RATE / 2)
+        place.imshow(level_db(audio), origin="lower", aspect="auto", extent=edges, vmin=-100, vmax=-20, cmap="magma")
+        place.set_title(title, fontsize=9)
+        place.set_xlabel("s", fontsize=8)
+    for place in axes[len(panels) :]:
+        place.set_axis_off()
+    axes[0].set_ylabel("Hz", fontsize=8)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=80)
+    write_atomically(path, lambda file: file.write(picture.getvalue()))
+
+
+def _page(checked: Sequence[Checked]) -> str:
+    parts = [
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>sealproof: the attacks</title>",
+        "<meta name='viewport' content='width=device-width, initial-scale=1'><style>",
+        "body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}",
+        "img{width:100%;max-width:720px}code{font-size:95%}.bad{color:#b00020}h3{margin:1.5rem 0 .2rem}",
+        "p{margin:.2rem 0}@media(prefers-color-scheme:dark){body{background:#121212;color:#ddd}.bad{color:#ff8a80}}",
+        "</style></head><body><h1>The attacks</h1>",
+        "<p>Spectrograms of one clip before and after each attack, and of the difference where the length is kept.</p>",
+    ]
+    family = ""
+    for one in sorted(checked, key=lambda each: each.attack.family):
+        if one.attack.family != family:
+            family = one.attack.family
+            parts.append(f"<h2>{html.escape(family)}</h2>")
+        parts.append(f"<h3><code>{html.escape(one.attack.id)}</code></h3>")
+        parts.append(f"<p>{html.escape(sentence(type(one.attack)))}</p>")
+        wrong = [one.error] if one.error else [*one.broken, *one.unmeasured]
+        if wrong:
+            parts.append(f"<p class='bad'>{html.escape('; '.join(wrong))}</p>")
+        if one.record is not None:
+            claims = "; ".join(_claim_text(verdict) for verdict in one.record["verdicts"] if verdict["status"])
+            parts.append(f"<p>{html.escape(claims)}</p>")
+            source = html.escape(f"{PICTURES}/{one.attack.id}.png".replace("+", "%2B"))
+            parts.append(f"<img loading='lazy' alt='spectrograms of {html.escape(one.attack.id)}' src='{source}'>")
+    return "".join([*parts, "</body></html>\n"])

@@ -1,0 +1,1 @@
+"""How well a detector can be copied with so many questions."""

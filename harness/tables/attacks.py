@@ -1,0 +1,125 @@
+"""Verifying attacks: what they claim, held against what they did to real clips."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sealproof.attacks.base import Attack, Attacked
+from sealproof.attacks.verification import Status, Verification
+from sealproof.harness.matrix.cell import params_text
+
+COLUMNS = (
+    "attack", "params", "family", "quantity", "claimed_low", "claimed_high", "median", "low", "high", "n_clips",
+    "status", "duplicate_of", "error",
+)  # fmt: skip
+"""Columns of `attacks.csv`."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What became of an attack that was verified.
+
+    Attributes:
+        attack: The attack.
+        record: What was measured, as `as_record` writes it; None if the attack failed.
+        error: Why it failed; None when it did not.
+        ms_per_clip: Time it took; NaN if it failed.
+    """
+
+    attack: Attack
+    record: Mapping[str, Any] | None
+    error: str | None
+    ms_per_clip: float = math.nan
+
+    @property
+    def broken(self) -> list[str]:
+        """The claims that were not kept, in words."""
+        verdicts = [] if self.record is None else self.record["verdicts"]
+        return [verdict["complaint"] for verdict in verdicts if verdict["status"] == Status.BROKEN]
+
+    @property
+    def unmeasured(self) -> list[str]:
+        """The claimed quantities that no clip allowed to measure."""
+        verdicts = [] if self.record is None else self.record["verdicts"]
+        return [verdict["quantity"] for verdict in verdicts if verdict["status"] == Status.UNMEASURED]
+
+
+def join_attacked(parts: Sequence[Attacked]) -> Attacked:
+    """Joins what came out of consecutive parts of a batch."""
+    facts = {name: np.concatenate([part.facts[name] for part in parts]) for name in parts[0].facts}
+    return Attacked(np.concatenate([part.audio for part in parts]), facts)
+
+
+def as_record(verification: Verification) -> dict[str, Any]:
+    """Writes a verification as plain data: what was claimed and measured, without the numbers of each clip."""
+    verdicts = [
+        {
+            "quantity": verdict.quantity,
+            "claimed_low": None if verdict.claim is None else verdict.claim.low,
+            "claimed_high": None if verdict.claim is None else verdict.claim.high,
+            "median": verdict.median,
+            "low": verdict.low,
+            "high": verdict.high,
+            "n_clips": verdict.n_clips,
+            "status": "" if verdict.claim is None else verdict.status.value,
+            "complaint": verdict.complaint if verdict.status is Status.BROKEN else "",
+        }
+        for verdict in verification.verdicts
+    ]
+    return {"sha256": verification.sha256, "verdicts": verdicts}
+
+
+def as_json(verification: Verification) -> str:
+    """Writes a verification for the cell store."""
+    return json.dumps(as_record(verification))
+
+
+def duplicates(checked: Iterable[Checked]) -> dict[str, str]:
+    """Returns, for each attack that did to the clips what an earlier one did, bit for bit, the id of that one."""
+    first: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for one in checked:
+        if one.record is None:
+            continue
+        earlier = first.setdefault(one.record["sha256"], one.attack.id)
+        if earlier != one.attack.id:
+            found[one.attack.id] = earlier
+    return found
+
+
+def rows(checked: Sequence[Checked]) -> Iterator[dict[str, str]]:
+    """Yields the rows of `attacks.csv`: one for each attack and quantity, claimed ones first."""
+    same_as = duplicates(checked)
+    for one in checked:
+        about = {
+            "attack": one.attack.name,
+            "params": params_text(one.attack.params),
+            "family": one.attack.family,
+            "duplicate_of": same_as.get(one.attack.id, ""),
+        }
+        if one.record is None:
+            yield {**dict.fromkeys(COLUMNS, ""), **about, "status": "failed", "error": one.error or ""}
+            continue
+        for verdict in one.record["verdicts"]:
+            numbers = {name: _text(verdict[name]) for name in ("claimed_low", "claimed_high", "median", "low", "high")}
+            texts = {"quantity": verdict["quantity"], "n_clips": str(verdict["n_clips"]), "status": verdict["status"]}
+            yield {**about, **texts, **numbers, "error": verdict["complaint"]}
+
+
+def as_csv(checked: Sequence[Checked]) -> str:
+    """Returns `attacks.csv`."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows(checked))
+    return text.getvalue()
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None or not math.isfinite(value) else f"{value:.6g}"

@@ -1,0 +1,186 @@
+"""Sweeps of a run: cells of one attack that differ in one strength alone, and where detection breaks along them."""
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+
+from sealproof.attacks.base import Attack
+from sealproof.harness.datasets.dataset import Dataset, Pair
+from sealproof.harness.foundation.seeds import derive_seed
+from sealproof.harness.matrix.cell import params_text
+from sealproof.harness.matrix.outcome import Outcome
+from sealproof.harness.matrix.subject import Subject
+from sealproof.harness.statistics.break_point import BreakPoint, find_break_point
+from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.groups import group_codes
+from sealproof.harness.statistics.estimation.vectors import Floats
+from sealproof.harness.statistics.thresholds import decide
+from sealproof.harness.tables.rules import CALIBRATED, Thresholds
+
+MIN_STRENGTHS = 3
+"""Fewer strengths are no sweep: two points tell neither a curve nor whether it is monotone."""
+
+TPR_LEVEL = 0.5
+"""Detection counts as broken where fewer of the watermarked clips than this are found."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Cells of one attack, weakest first.
+
+    Attributes:
+        parameter: The parameter that varies.
+        held: The others, by name.
+        strengths: The values of the parameter, one a cell.
+        outcomes: The cells, none of which failed.
+    """
+
+    parameter: str
+    held: Mapping[str, object]
+    strengths: tuple[float, ...]
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreakPointRow:
+    """One row of break_points.csv.
+
+    Attributes:
+        dataset: Name of the dataset's folder.
+        scheme: Name of the watermark scheme.
+        attack: Name of the attack.
+        params: Its parameters that are held fixed, `name=value` joined by `;`.
+        parameter: Its parameter that varies.
+        detector: Whose break point it is.
+        role: `reference` or `mimic`.
+        status: `crosses`, `never`, `always` or `not_monotone`.
+        value: The strength at which the TPR crosses 0.5; empty where it does not.
+        ci_low: Lower end of its 95 % interval, in the unit of the parameter; infinite beyond the strengths tried.
+        ci_high: Upper end.
+        weakest: The weakest strength that was tried.
+        strongest: The strongest.
+        n_strengths: Number of strengths.
+        n_clips: Watermarked clips at each.
+        n_groups: Groups they are from.
+    """
+
+    dataset: str
+    scheme: str
+    attack: str
+    params: str
+    parameter: str
+    detector: str
+    role: str
+    status: str
+    value: float
+    ci_low: float
+    ci_high: float
+    weakest: float
+    strongest: float
+    n_strengths: int
+    n_clips: int
+    n_groups: int
+
+
+BREAK_POINT_COLUMNS = tuple(field.name for field in fields(BreakPointRow))
+
+
+def find_sweeps(outcomes: Sequence[Outcome]) -> list[Sweep]:
+    """Return the sweeps among the cells of a run, in the order in which they come up.
+
+    A sweep is at least `MIN_STRENGTHS` cells that did not fail, of an attack whose strengths are ordered, with a number
+    for the parameter that varies and the same values for all others. The attack's class says by its own `sweep` which
+    way is stronger.
+    """
+    found: dict[tuple[type[Attack], str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        attack = outcome.cell.attack
+        for parameter in _ordered_parameters(type(attack)) if outcome.error is None else ():
+            found.setdefault((type(attack), parameter, params_text(_held(attack, parameter))), []).append(outcome)
+    sweeps = []
+    for (cls, parameter, _), members in found.items():
+        by_strength = {float(str(outcome.cell.attack.params[parameter])): outcome for outcome in members}
+        strengths = sorted(by_strength, reverse=_direction(cls, parameter) < 0)
+        if len(strengths) >= MIN_STRENGTHS:
+            held = _held(members[0].cell.attack, parameter)
+            sweeps.append(Sweep(parameter, held, tuple(strengths), tuple(by_strength[one] for one in strengths)))
+    return sweeps
+
+
+def break_point_rows(
+    dataset: Dataset,
+    pairs: Sequence[Pair],
+    subjects: Sequence[Subject],
+    thresholds: Mapping[str, Thresholds],
+    outcomes: Sequence[Outcome],
+) -> Iterator[BreakPointRow]:
+    """Yield where each detector breaks along each sweep: where its TPR at 1 % false positives crosses 0.5."""
+    codes, names = group_codes([pair.group for pair in pairs])
+    # The resamples of the summary: break points and rates then see the same recordings.
+    weights: Floats = group_weights(len(names), seed=derive_seed(dataset.facts["seed"], "bootstrap"))
+    clips = np.bincount(codes, minlength=len(names)).astype(np.float64)
+    for sweep in find_sweeps(outcomes):
+        cell = sweep.outcomes[0].cell
+        trials = np.tile(clips, (len(sweep.strengths), 1))
+        for subject in subjects:
+            threshold = thresholds[subject.name].by_rule()[CALIBRATED]
+            flagged = [decide(outcome.scores[subject.name].score[1], threshold) for outcome in sweep.outcomes]
+            hits = np.stack([np.bincount(codes, weights=flags, minlength=len(names)) for flags in flagged])
+            point: BreakPoint = find_break_point(sweep.strengths, hits, trials, weights, level=TPR_LEVEL)
+            yield BreakPointRow(
+                dataset=dataset.name,
+                scheme=cell.scheme,
+                attack=cell.attack.name,
+                params=params_text(sweep.held),
+                parameter=sweep.parameter,
+                detector=subject.name,
+                role=subject.role,
+                status=point.status,
+                value=point.value if math.isfinite(point.value) else math.nan,
+                ci_low=point.ci_low,
+                ci_high=point.ci_high,
+                weakest=sweep.strengths[0],
+                strongest=sweep.strengths[-1],
+                n_strengths=len(sweep.strengths),
+                n_clips=len(pairs),
+                n_groups=len(names),
+            )
+
+
+def as_csv(rows: Sequence[BreakPointRow]) -> str:
+    """Write break_points.csv: six digits; missing values empty, interval ends beyond the strengths tried infinite."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, BREAK_POINT_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _text(value) for name, value in asdict(row).items()})
+    return text.getvalue()
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, float):
+        return value
+    return "" if math.isnan(value) else f"{value:.6g}"
+
+
+def _ordered_parameters(cls: type[Attack]) -> list[str]:
+    """Name the parameters of an attack of which it is known which way is stronger."""
+    return [name for name in cls.sweep if cls.is_ordered and _direction(cls, name)]
+
+
+def _direction(cls: type[Attack], parameter: str) -> int:
+    """Return 1 where a greater value is stronger, -1 where a smaller one is, 0 where neither is known."""
+    values = cls.sweep[parameter]
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) < max(2, len(values)):
+        return 0
+    steps = set(np.sign(np.diff(numbers)).astype(int).tolist())
+    return steps.pop() if len(steps) == 1 else 0
+
+
+def _held(attack: Attack, parameter: str) -> dict[str, object]:
+    return {name: value for name, value in attack.params.items() if name != parameter}

@@ -1,0 +1,1 @@
+"""The data dictionary: files, columns, metrics and rules, as data and as a page."""

@@ -1,0 +1,181 @@
+"""What every file of a run is, and every column of its tables: with `schema`, the data dictionary as data."""
+
+from collections.abc import Mapping
+
+CLIPS, SUMMARY, MARKDOWN, PICTURE, RUN = "clips.csv", "summary.csv", "summary.md", "summary.png", "run.json"
+ATTACKS, BREAK_POINTS = "attacks.csv", "break_points.csv"
+
+FILES: Mapping[str, str] = {
+    "summary.csv": "one number a row: dataset, scheme, attack, detector, threshold rule, metric, value, 95 % interval",
+    "break_points.csv": "for each sweep of a strength and each detector, the strength at which detection breaks",
+    "summary.md": "the summary as tables for people, one for each threshold rule",
+    "summary.png": "accuracy of every detector and agreement of every mimic, cell by cell, with intervals",
+    "attacks.csv": "what each attack claims and what was measured of it on the attacked clips",
+    "clips.csv": "one row per clip, attack and detector: score, decisions, bits, SNR",
+    "run.json": "the facts of the run, once: versions, hashes, seed, thresholds, machine, seconds per cell, hashes of "
+    "the files",
+}
+"""Files that a run writes."""
+
+_CELL = {
+    "dataset": "name of the dataset's folder",
+    "scheme": "name of the watermark scheme",
+    "attack": "name of the attack; `identity` is the unattacked test split",
+    "params": "its parameters, `name=value` joined by `;` (units are in the names)",
+}
+
+_SUMMARY = {
+    **_CELL,
+    "detector": "whose number it is; empty for a number about the attacked audio",
+    "role": "`reference`, `mimic`, or `attack` for a number about the attacked audio",
+    "threshold_rule": "how scores became decisions, see below; empty where no threshold is involved",
+    "metric": "see below",
+    "value": "the estimate",
+    "ci_low": "lower end of its 95 % interval; empty where it is not known, as for p values",
+    "ci_high": "upper end",
+    "n_clips": "clips it is taken over",
+    "n_groups": "groups (recordings) these are from",
+    "status": "`ok`, or `failed`: the cell has one row and no numbers",
+    "error": "why it failed",
+}
+
+_BREAK_POINTS = {
+    **_CELL,
+    "params": "the attack's parameters that are held fixed; empty where it has no other",
+    "parameter": "its parameter that varies",
+    "detector": "whose break point it is",
+    "role": "`reference` or `mimic`",
+    "status": "`crosses`: detection falls below the level once, at `value`; `never`: it stays above at all strengths "
+    "tried; `always`: it is below at the weakest already; `not_monotone`: it falls below and comes back, so there is "
+    "no one such strength",
+    "value": "the strength at which the TPR, at the threshold of rule `fpr_1pct`, crosses 0.5: between two strengths "
+    "that were tried",
+    "ci_low": "lower end of its 95 % interval, in the unit of the parameter; `inf` or `-inf` beyond the strengths that "
+    "were tried, empty where it is not known",
+    "ci_high": "upper end",
+    "weakest": "the weakest strength that was tried; the greater number, where less is stronger (a bitrate)",
+    "strongest": "the strongest",
+    "n_strengths": "number of strengths, at least 3",
+    "n_clips": "watermarked clips at each of them",
+    "n_groups": "groups (recordings) these are from",
+}
+
+_ATTACKS = {
+    "attack": "name of the attack",
+    "params": "its parameters",
+    "family": "heading under which the catalogue lists the attack",
+    "quantity": "what was measured, with its unit",
+    "claimed_low": "lower end of the range in which the attack says it lies; empty for no bound, or where nothing was "
+    "claimed",
+    "claimed_high": "upper end",
+    "median": "over the clips that allow the measurement",
+    "low": "the smallest of these",
+    "high": "the largest",
+    "n_clips": "their number",
+    "status": "`kept`, `broken`, `unmeasured` (no clip allows it), `failed` (the attack itself failed), or empty where "
+    "nothing was claimed",
+    "duplicate_of": "an attack listed before that did the same to every clip, bit for bit",
+    "error": "what is wrong, in words",
+}
+
+_CLIPS = {
+    **_CELL,
+    "clip_id": "as in the dataset's manifest",
+    "group": "the recording, as in the manifest",
+    "label": "`clean` or `watermarked`",
+    "detector": "who scored it",
+    "score": "the detector's score; higher is surer; scales differ between detectors",
+    "decision_fixed": "1 when the score is above the detector's own threshold",
+    "decision_fpr_1pct": "1 when it is above the threshold of rule `fpr_1pct`",
+    "bit_accuracy": "share of message bits decoded right; empty for clean clips and schemes without a message",
+    "mean_probability": "mean of the probabilities of its frames; empty for detectors whose frames are none",
+    "frame_iou": "overlap of the part that is flagged with the part that is marked; empty where all of it is, or none",
+    "snr_db": "of this clip, as in summary.csv; `inf` when the attack changed nothing",
+}
+
+_RATE = {
+    **_CELL,
+    "detector": "whose rate it is",
+    "threshold_rule": "`fixed` or `fpr_1pct`",
+    "metric": "`accuracy`, `tpr` or `fpr`; of a mimic also `agreement`",
+}
+
+_BASELINE = {
+    "dataset": _CELL["dataset"],
+    "clips": "hash of which clips these are (ids, groups, length) and of the seeds",
+    **{name: text for name, text in _RATE.items() if name != "dataset"},
+    "role": "`reference` or `mimic`",
+    "value": "the rate",
+    "n_clips": "clips it is taken over",
+    "n_groups": "groups (recordings) these are from",
+    "successes": "clips that count, group by group in the order of their names; `8x12` is twelve groups of 8",
+    "trials": "clips, group by group",
+}
+
+_COMPARE = {
+    **{name: text for name, text in _RATE.items() if name not in ("dataset", "threshold_rule", "metric")},
+    "role": "`reference` or `mimic`",
+    "threshold_rule": _RATE["threshold_rule"],
+    "metric": _RATE["metric"],
+    "before": "the rate in the first run",
+    "after": "in the second",
+    "difference": "after minus before, on the same clips",
+    "ci_low": "lower end of its 95 % interval; empty where all clips are of one group",
+    "ci_high": "upper end",
+    "mcnemar_p": "p value of McNemar's exact test, clips taken for independent",
+    "mcnemar_p_holm": "the same, adjusted for the number of attacks",
+    "n_clips": "clips that both runs judged",
+    "n_groups": "groups (recordings) these are from",
+    "verdict": "`regression`: fell by more than is allowed, and the interval excludes zero; `unproven`: fell by more, "
+    "but the interval holds zero; `improvement`; `changed`; `same`",
+}
+
+_EXTRACT = {
+    "access": "what the imitator is told: `labels` (the truth), `decisions` or `scores` of the detector",
+    "budget": "clips whose label or answer it gets",
+    "n_pairs": "training pairs among them, of 2 clips each",
+    "n_altered": "altered clips among them: two of three attacked, one mixed with other music",
+    "accuracy": "share of held-out clips, not attacked, that the imitation judges right",
+    "accuracy_low": "lower end of the 95 % interval",
+    "accuracy_high": "upper end",
+    "agreement": "share of the same on which it decides as the detector does",
+    "agreement_low": "lower end of the 95 % interval",
+    "agreement_high": "upper end",
+    "kappa": "Cohen's kappa of the same",
+    "agreement_attacked": "agreement on attacked held-out clips, mean over the attacks",
+    "agreement_attacked_low": "lower end of the 95 % interval",
+    "agreement_attacked_high": "upper end",
+    "train_s": "seconds of training",
+}
+
+OTHER_FILES: Mapping[str, str] = {
+    "baseline.csv": "the rates that `pytest -m robustness` holds a run against; it is in version control",
+    "compare.csv": "`sealproof compare`: the paired difference of every rate of two runs; also as .md and .html",
+    "extract.csv": "`sealproof extract`: how faithful an imitation is, by what it may know; also as .png",
+    "report.html": "`sealproof report`: the run as a page; also .md and .tex, and the figures' numbers in `figures/`",
+}
+"""Files that other commands write."""
+
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "summary.csv": _SUMMARY,
+    "break_points.csv": _BREAK_POINTS,
+    "attacks.csv": _ATTACKS,
+    "clips.csv": _CLIPS,
+    "baseline.csv": _BASELINE,
+    "compare.csv": _COMPARE,
+    "extract.csv": _EXTRACT,
+}
+"""By file, its columns in their order and what they mean."""
+
+QUANTITIES: Mapping[str, str] = {
+    "snr_db": "power of the clip over the power of what changed; not where time is moved",
+    "level_change_db": "RMS after the attack over RMS before",
+    "delay_samples": "lag of the highest cross-correlation of either sign, within 100 ms; positive is late",
+    "length_samples": "samples that came out",
+    "clipped_percent": "samples that stand at the clip's own peak; an unclipped clip has one",
+    "changed_percent": "100 where anything changed, else 0",
+    "bitrate_kbps": "of the coded audio, without the container; codecs only",
+    "unmarked_from": "first sample of the stretch that carries no mark after the attack",
+    "unmarked_to": "the sample behind its last",
+}
+"""What attacks.csv measures of every attack, or of many; others belong to one, which documents them."""

@@ -1,0 +1,183 @@
+"""Reading a run folder: what `sealproof run` wrote, checked against the hashes in its run.json."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.foundation.files import read_json, sha256_file
+from sealproof.harness.tables.dictionary.columns import ATTACKS, BREAK_POINTS, CLIPS, RUN, SUMMARY
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_NUMBERS = {
+    SUMMARY: ("value", "ci_low", "ci_high", "n_clips", "n_groups"),
+    ATTACKS: (),
+    BREAK_POINTS: ("value", "ci_low", "ci_high", "weakest", "strongest", "n_strengths", "n_clips", "n_groups"),
+}
+"""Columns that hold numbers; an empty field of theirs is NaN."""
+
+_NEEDED = {
+    SUMMARY: {"attack", "params", "detector", "role", "threshold_rule", "metric", "value", "status", "error"},
+    ATTACKS: {"attack", "params", "family", "quantity", "status", "duplicate_of", "error"},
+    BREAK_POINTS: {"attack", "params", "parameter", "detector", "status", "value"},
+}
+
+
+@dataclass(frozen=True)
+class ReportedCell:
+    """One cell of the run.
+
+    Attributes:
+        attack: Name of the attack.
+        params: Its parameters as in summary.csv.
+        attack_id: The attack's id, from which it can be built again.
+        key: The cell's content key.
+        family: Heading under which the catalogue lists the attack; empty where attacks.csv does not name it.
+        error: Why it failed; empty when it did not.
+    """
+
+    attack: str
+    params: str
+    attack_id: str
+    key: str
+    family: str
+    error: str
+
+
+@dataclass(frozen=True)
+class ReportedDetector:
+    """One detector of the run; `thresholds` is by rule."""
+
+    name: str
+    role: str
+    version: str
+    thresholds: Mapping[str, float]
+    n_calibration: int
+    fpr_support: bool
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run folder; tables are read when they are asked for.
+
+    Attributes:
+        root: The folder.
+        facts: What run.json says.
+    """
+
+    root: Path
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, root: Path) -> "RunFolder":
+        """Open a run folder.
+
+        Raises:
+            HarnessError: It is none, or its files are not those that its run.json names.
+        """
+        needed = (RUN, SUMMARY, ATTACKS, CLIPS)
+        missing = [name for name in needed if not (root / name).is_file()]
+        if missing:
+            msg = f"{root} must be a folder that `sealproof run` wrote. It has no {', '.join(missing)}."
+            raise HarnessError(msg)
+        try:
+            facts = read_json(root / RUN)
+            hashes = dict(facts["files"])
+            required = [facts[name] for name in ("scheme", "dataset", "dataset_sha256", "seed", "cells", "detectors")]
+        except (ValueError, TypeError, KeyError) as error:
+            msg = f"{root / RUN} is damaged ({error!r}): write the run's tables again with `sealproof run`."
+            raise HarnessError(msg) from error
+        del required
+        for name, expected in hashes.items():
+            if not (root / name).is_file() or sha256_file(root / name) != expected:
+                msg = f"{root / name} must be as {RUN} says, sha256 {expected[:12]}.... It is gone or was changed: "
+                raise HarnessError(msg + "write the run's tables again with `sealproof run`.")
+        return cls(root, facts)
+
+    @property
+    def scheme(self) -> str:
+        """Name of the watermark scheme."""
+        return str(self.facts["scheme"])
+
+    @cached_property
+    def detectors(self) -> tuple[ReportedDetector, ...]:
+        """The detectors, the reference first."""
+        found = [
+            ReportedDetector(
+                name,
+                str(about["role"]),
+                str(about["version"]),
+                {
+                    key.removeprefix("threshold_"): float(value)
+                    for key, value in about.items()
+                    if key.startswith("threshold_") and isinstance(value, (int, float))
+                },
+                int(about["calibration_clean_clips"]),
+                bool(about["fpr_support"]),
+            )
+            for name, about in self.facts["detectors"].items()
+        ]
+        return tuple(sorted(found, key=lambda detector: detector.role != "reference"))
+
+    @cached_property
+    def summary(self) -> "pd.DataFrame":
+        """summary.csv."""
+        return self._read(SUMMARY)
+
+    @cached_property
+    def attacks(self) -> "pd.DataFrame":
+        """attacks.csv."""
+        return self._read(ATTACKS)
+
+    @cached_property
+    def break_points(self) -> "pd.DataFrame | None":
+        """break_points.csv; None where the run has no sweep, and so no such file."""
+        return self._read(BREAK_POINTS) if (self.root / BREAK_POINTS).is_file() else None
+
+    @cached_property
+    def cells(self) -> tuple[ReportedCell, ...]:
+        """The cells in the run's order, `identity` first.
+
+        Raises:
+            HarnessError: run.json and summary.csv do not name the same cells.
+        """
+        rows = self.summary.drop_duplicates(["attack", "params"])
+        ran = self.facts["cells"]
+        if len(rows) != len(ran):
+            msg = f"{RUN} and {SUMMARY} of {self.root} must name the same cells. Got {len(ran)} and {len(rows)}."
+            raise HarnessError(msg)
+        named = self.attacks.drop_duplicates(["attack", "params"])
+        families = dict(zip(zip(named["attack"], named["params"], strict=True), named["family"], strict=True))
+        return tuple(
+            ReportedCell(
+                attack,
+                params,
+                str(cell["id"]).removeprefix(f"{self.scheme}-"),
+                str(cell["key"]),
+                families.get((attack, params), ""),
+                error,
+            )
+            for attack, params, error, cell in zip(rows["attack"], rows["params"], rows["error"], ran, strict=True)
+        )
+
+    def _read(self, name: str) -> "pd.DataFrame":
+        import pandas as pd
+
+        path = self.root / name
+        try:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+            missing = sorted(_NEEDED[name] - set(table.columns))
+            if missing:
+                msg = f"{path} must have the columns {', '.join(missing)}: write it again with `sealproof run`."
+                raise HarnessError(msg)
+            for column in _NUMBERS[name]:
+                table[column] = pd.to_numeric(table[column])
+        except (pd.errors.ParserError, ValueError) as error:
+            msg = f"{path} must be a table that `sealproof run` wrote ({error}): write it again."
+            raise HarnessError(msg) from error
+        return table

@@ -1,0 +1,60 @@
+"""The numbers of summary.csv as arrays over cells, one for each detector, threshold rule and metric."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealproof.harness.tables.reading.run_folder import RunFolder
+
+Key = tuple[str, str, str]
+"""Detector (empty for a number about the audio), threshold rule (empty for none), metric."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric of one detector, cell by cell; NaN where there is none.
+
+    Attributes:
+        value: (cells,) estimates.
+        low: (cells,) lower ends of the 95 % intervals.
+        high: (cells,) upper ends.
+        n_clips: (cells,) clips they are taken over.
+        n_groups: (cells,) recordings these are from.
+    """
+
+    value: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    n_clips: NDArray[np.float64]
+    n_groups: NDArray[np.float64]
+
+
+def read_series(folder: RunFolder) -> dict[Key, Series]:
+    """Return all numbers of a run, in the order of summary.csv."""
+    rows = folder.summary
+    place = {(cell.attack, cell.params): index for index, cell in enumerate(folder.cells)}
+    rows = rows[rows["status"] != "failed"]
+    cell = np.array([place[pair] for pair in zip(rows["attack"], rows["params"], strict=True)], dtype=np.int64)
+    found: dict[Key, Series] = {}
+    groups: Any = rows.groupby(["detector", "threshold_rule", "metric"], sort=False).indices
+    for (detector, rule, metric), at in groups.items():
+        own = rows.iloc[at]
+        columns = ("value", "ci_low", "ci_high", "n_clips", "n_groups")
+        value, low, high, n_clips, n_groups = (_spread(own[name].to_numpy(), cell[at], len(place)) for name in columns)
+        found[detector, rule, metric] = Series(value, low, high, n_clips, n_groups)
+    return found
+
+
+def _spread(values: NDArray[np.float64], cells: NDArray[np.int64], n_cells: int) -> NDArray[np.float64]:
+    spread = np.full(n_cells, np.nan)
+    spread[cells] = values
+    return spread
+
+
+def worst_cell(series: Series, among: Sequence[int]) -> int | None:
+    """Return the cell with the lowest value, or None where none has one."""
+    known = [index for index in among if np.isfinite(series.value[index])]
+    return min(known, key=lambda index: float(series.value[index])) if known else None

@@ -1,0 +1,267 @@
+"""From scores to table rows: the schema of summary.csv and what each of its metrics is taken over."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealproof.harness.datasets.dataset import Dataset, Pair, messages
+from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
+from sealproof.harness.foundation.seeds import derive_seed
+from sealproof.harness.matrix.cell import params_text
+from sealproof.harness.matrix.outcome import Outcome, Scores
+from sealproof.harness.matrix.subject import Subject
+from sealproof.harness.statistics import (
+    agreement,
+    detection,
+    localisation,
+    message,
+    rank_agreement,
+    roc,
+    significance,
+    thresholds,
+)
+from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_median_of_defined, make_estimate
+from sealproof.harness.statistics.estimation.groups import group_codes
+from sealproof.harness.statistics.estimation.intervals import UNKNOWN
+from sealproof.harness.statistics.estimation.vectors import Flags, Floats
+from sealproof.harness.statistics.thresholds import TARGET_FPR
+from sealproof.harness.tables.dictionary.metrics import METRICS
+from sealproof.harness.tables.rules import BEST, CALIBRATED, FIXED, Thresholds, alternative_decisions, calibrate
+
+__all__ = [
+    "CALIBRATED",
+    "FIXED",
+    "SUMMARY_COLUMNS",
+    "Summariser",
+    "SummaryRow",
+    "Thresholds",
+    "as_record",
+    "calibrate",
+    "with_holm",
+]
+
+MCNEMAR = "mcnemar_p"
+"""Metric that `with_holm` adjusts."""
+
+_Found = tuple[str, str, Estimate]
+"""Threshold rule, metric and estimate."""
+
+Number = tuple[str, str, str, str, Estimate]
+"""Detector, role, threshold rule, metric and estimate: a row, but for the cell that it is of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummaryRow:
+    """One number of summary.csv.
+
+    Attributes:
+        dataset: Name of the dataset's folder.
+        scheme: Name of the watermark scheme.
+        attack: Name of the attack.
+        params: Its parameters, `name=value` joined by `;`.
+        detector: Whose number it is; empty for a number about the attacked audio.
+        role: `reference`, `mimic`, or `attack` for a number about the attacked audio.
+        threshold_rule: Name of the rule; empty where no threshold is involved. See `schema.THRESHOLD_RULES`.
+        metric: Name of the metric. See `schema.METRICS`.
+        value: The estimate; empty where it is not defined.
+        ci_low: Lower end of the 95 % interval; empty where it is not defined.
+        ci_high: Upper end.
+        n_clips: Clips it is taken over.
+        n_groups: Groups they are from.
+        status: `ok` or `failed`.
+        error: Why the cell failed.
+    """
+
+    dataset: str
+    scheme: str
+    attack: str
+    params: str
+    detector: str
+    role: str
+    threshold_rule: str
+    metric: str
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n_clips: int
+    n_groups: int
+    status: str = "ok"
+    error: str = ""
+
+
+_NOTHING = Estimate(np.nan, np.nan, np.nan, 0, 0)
+
+SUMMARY_COLUMNS = tuple(field.name for field in fields(SummaryRow))
+
+
+class Summariser:
+    """Turns outcomes into rows; holds what all cells of a run share, and can be sent to another process."""
+
+    def __init__(
+        self, dataset: Dataset, pairs: Sequence[Pair], subjects: Sequence[Subject], thresholds: Mapping[str, Thresholds]
+    ) -> None:
+        """Prepare the truth, the groups and the resamples."""
+        self._dataset_name = dataset.name
+        # Not the subjects themselves: how a detector is loaded cannot be sent to another process.
+        self._roles = {subject.name: subject.role for subject in subjects}
+        self._thresholds = thresholds
+        self._messages = messages([pair.watermarked for pair in pairs])
+        codes, names = group_codes([pair.group for pair in pairs])
+        self._clip_groups = codes
+        self._groups = np.concatenate([codes, codes])
+        self._truth = np.repeat([False, True], len(pairs))
+        # One draw of resamples for all cells and detectors, so that they can be compared.
+        seed = derive_seed(dataset.facts["seed"], "bootstrap")
+        self._weights: Floats = group_weights(len(names), seed=seed)
+
+    def rows(self, outcome: Outcome) -> Iterator[SummaryRow]:
+        """Yield the rows of one cell; a failed cell has one row, which says why.
+
+        P values are those of the one cell; `with_holm` adjusts them for the number of attacks.
+        """
+        if outcome.error is not None:
+            yield self._row(outcome, ("", "attack", "", "", _NOTHING))
+            return
+        assert outcome.measured is not None  # noqa: S101 - the cell did not fail
+        yield from self.named(outcome, self.numbers(outcome.measured.quality, outcome.scores))
+
+    def named(self, outcome: Outcome, numbers: Iterable[Number]) -> Iterator[SummaryRow]:
+        """Make rows of a cell's numbers."""
+        return (self._row(outcome, number) for number in numbers)
+
+    def numbers(self, quality: Mapping[str, NDArray[np.float64]], scores: Mapping[str, Scores]) -> Iterator[Number]:
+        """Yield the numbers of a cell that did not fail: all the work there is in its rows.
+
+        Args:
+            quality: (labels, clips) by metric of the attacked audio.
+            scores: By detector.
+        """
+        for metric, values in quality.items():
+            if np.isfinite(values).any():
+                estimate = estimate_median_of_defined(values.ravel(), self._groups, self._weights)
+                yield "", "attack", "", metric, estimate
+        decisions = {name: self._decisions(scores[name], name) for name in self._roles}
+        for name, role in self._roles.items():
+            for rule, metric, estimate in chain(self._rates(decisions[name]), self._measures(scores[name])):
+                yield name, role, rule, metric, estimate
+        reference, *mimics = self._roles
+        for name in mimics:
+            shared = self._agreement(decisions[name], decisions[reference])
+            alike = self._likeness(scores[name], scores[reference])
+            for rule, metric, estimate in chain(shared, alike):
+                yield name, self._roles[name], rule, metric, estimate
+
+    def _decisions(self, scores: Scores, name: str) -> dict[str, Flags]:
+        """Decide by every rule: (2 x clips,) by rule."""
+        flat = scores.score.ravel()
+        at = {**self._thresholds[name].by_rule(), BEST: thresholds.best_threshold(flat, self._truth)}
+        decisions = {rule: thresholds.decide(flat, threshold) for rule, threshold in at.items()}
+        alternatives = alternative_decisions(scores, self._messages)
+        return {**decisions, **{rule: says.ravel() for rule, says in alternatives.items()}}
+
+    def _rates(self, decisions: Mapping[str, Flags]) -> Iterator[_Found]:
+        """Yield what is taken over decisions, by every rule."""
+        for rule, says in decisions.items():
+            # A decision is a score, too: of 0 or 1, with a threshold between them.
+            common = (says, self._truth, 0.5, self._groups, self._weights)
+            yield rule, "accuracy", detection.estimate_accuracy(*common)
+            yield rule, "balanced_accuracy", detection.estimate_balanced_accuracy(*common)
+            yield rule, "tpr", detection.estimate_tpr(*common)
+            yield rule, "fpr", detection.estimate_fpr(*common)
+
+    def _measures(self, scores: Scores) -> Iterator[_Found]:
+        """Yield what is taken over scores, messages and frames: no rule is involved."""
+        flat, groups, weights = scores.score.ravel(), self._groups, self._weights
+        yield "", "auc", roc.estimate_auc(flat, self._truth, groups, weights)
+        yield "", "eer", roc.estimate_eer(flat, self._truth, groups, weights)
+        yield "", "tpr_at_fpr_1pct", roc.estimate_tpr_at_fpr(flat, self._truth, TARGET_FPR, groups, weights)
+        if scores.bits.shape[-1]:
+            common = (scores.bits[1], self._messages, self._clip_groups, weights)
+            yield "", "bit_accuracy", message.estimate_bit_accuracy(*common)
+            yield "", "exact_match", message.estimate_exact_match(*common)
+            yield "", "message_p_value", message.estimate_p_value(*common)
+        if not np.isnan(scores.frame_iou[1]).all():
+            located = localisation.estimate_frame_iou(scores.frame_iou[1], self._clip_groups, weights)
+            yield "", "frame_iou", located
+
+    def _agreement(self, mimic: Mapping[str, Flags], reference: Mapping[str, Flags]) -> Iterator[_Found]:
+        """Yield how far the decisions of a mimic and of the reference are alike, by the rules that both have."""
+        for rule in (FIXED, CALIBRATED):
+            a, b, truth, resampling = mimic[rule], reference[rule], self._truth, (self._groups, self._weights)
+            yield rule, "agreement", agreement.estimate_agreement(a, b, *resampling)
+            yield rule, "cohens_kappa", agreement.estimate_kappa(a, b, *resampling)
+            yield rule, "pabak", agreement.estimate_pabak(a, b, *resampling)
+            yield rule, "mcc", agreement.estimate_mcc(a, b, *resampling)
+            for given in ("right", "wrong"):
+                estimate = agreement.estimate_conditional_agreement(a, b, truth, *resampling, given=given)
+                yield rule, f"agreement_reference_{given}", estimate
+            for label, chosen in ((CLEAN, ~truth), (WATERMARKED, truth)):
+                some = (a[chosen], b[chosen], self._groups[chosen], self._weights)
+                yield rule, f"agreement_{label}", agreement.estimate_agreement(*some)
+            p_value = significance.mcnemar_exact(a == truth, b == truth)
+            yield rule, MCNEMAR, make_estimate(p_value, UNKNOWN, self._groups)
+
+    def _likeness(self, mimic: Scores, reference: Scores) -> Iterator[_Found]:
+        """Yield how far the scores of a mimic and of the reference are alike."""
+        common = (mimic.score.ravel(), reference.score.ravel(), self._groups, self._weights)
+        yield "", "spearman", rank_agreement.estimate_spearman(*common)
+
+    def _row(self, outcome: Outcome, number: Number) -> SummaryRow:
+        detector, role, rule, metric, estimate = number
+        attack = outcome.cell.attack
+        return SummaryRow(
+            dataset=self._dataset_name,
+            scheme=outcome.cell.scheme,
+            attack=attack.name,
+            params=params_text(attack.params),
+            detector=detector,
+            role=role,
+            threshold_rule=rule,
+            metric=metric,
+            value=_defined(estimate.value),
+            ci_low=_defined(estimate.ci_low),
+            ci_high=_defined(estimate.ci_high),
+            n_clips=estimate.n_clips,
+            n_groups=estimate.n_groups,
+            status="ok" if outcome.error is None else "failed",
+            error=outcome.error or "",
+        )
+
+
+def _defined(value: float) -> float | None:
+    """Turn NaN, and the infinite SNR of unchanged clips, into an empty cell."""
+    return value if np.isfinite(value) else None
+
+
+def with_holm(rows: Sequence[SummaryRow]) -> list[SummaryRow]:
+    """Add McNemar's p values adjusted for the number of attacks, each behind the one that it comes from.
+
+    Holm's method over all cells of a run, for every mimic and threshold rule by itself.
+
+    Args:
+        rows: The rows of a run's cells.
+    """
+    families: dict[tuple[str, str], dict[int, float]] = {}
+    for index, row in enumerate(rows):
+        if row.metric == MCNEMAR and row.value is not None:
+            families.setdefault((row.detector, row.threshold_rule), {})[index] = row.value
+    adjusted: dict[int, float] = {}
+    for p_values in families.values():
+        adjusted.update(zip(p_values, significance.holm(list(p_values.values())).tolist(), strict=True))
+    found = []
+    for index, row in enumerate(rows):
+        found.append(row)
+        if index in adjusted:
+            found.append(replace(row, metric=f"{MCNEMAR}_holm", value=adjusted[index]))
+    return found
+
+
+def as_record(row: SummaryRow) -> dict[str, object]:
+    """Return a row as it stands in the CSV: six decimals, of p values six digits; missing values empty."""
+    form = METRICS[row.metric].form if row.metric else ""
+    numbers = {name: getattr(row, name) for name in ("value", "ci_low", "ci_high")}
+    return {**row.__dict__, **{name: "" if number is None else f"{number:{form}}" for name, number in numbers.items()}}

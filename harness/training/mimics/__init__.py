@@ -1,0 +1,1 @@
+"""Mimics: what they may ask the detector, their training, their cards, their export."""

@@ -1,0 +1,242 @@
+"""Training a mimic on a dataset, calibrating it, and writing down what it is."""
+
+import csv
+import io
+import os
+import shutil
+import time
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealproof.detectors.base import Detector
+from sealproof.detectors.mimic import Mimic, forward
+from sealproof.detectors.mimics import MimicRecipe, get_mimic_recipe
+from sealproof.detectors.mimics.base import ClipRecipe, FrameRecipe
+from sealproof.harness.datasets.dataset import Dataset, Pair
+from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row
+from sealproof.harness.datasets.split import shared_groups, split_by_file
+from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.foundation.files import sha256_file, sha256_json, write_json, write_text
+from sealproof.harness.foundation.versions import package_versions
+from sealproof.harness.statistics.detection import accuracy
+from sealproof.harness.statistics.roc import auc
+from sealproof.harness.statistics.thresholds import TARGET_FPR, threshold_at_fpr
+from sealproof.harness.training.mimics.fit_clips import fit_clips
+from sealproof.harness.training.mimics.fit_frames import History, fit_frames
+from sealproof.harness.training.mimics.mixtures import mixed_clips
+from sealproof.harness.training.mimics.queries import gather
+from sealproof.harness.training.mimics.trained import TrainedMimic, read_card
+
+BEST_AND_BASELINE = ("distilled_cnn", "seed_cnn")
+"""What is trained by default: the mimic that replicates best, and the study's own."""
+
+
+_READ_BLOCK = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest:
+    """What a mimic is asked to be.
+
+    Attributes:
+        mimic: Name of the network.
+        split: `group` (no recording in two splits) or `leaky` (single files dealt out at random, as the study did).
+        seed: Decides initial weights and the order of the clips.
+        epochs: At most this many; None for the network's own number.
+    """
+
+    mimic: str
+    split: str = "group"
+    seed: int = 0
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse unknown splits and numbers of epochs."""
+        if self.split not in ("group", "leaky"):
+            msg = f"--split must be 'group' or 'leaky'. Got {self.split!r}."
+            raise HarnessError(msg)
+        if self.epochs is not None and self.epochs < 1:
+            msg = f"--epochs must be at least 1. Got {self.epochs}."
+            raise HarnessError(msg)
+
+    @property
+    def name(self) -> str:
+        """Name of the folder; a leaky mimic never passes for an honest one."""
+        return self.mimic if self.split == "group" else f"{self.mimic}-leaky"
+
+
+def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False) -> tuple[TrainedMimic, bool]:
+    """Train a mimic, or return the one that was already trained just so.
+
+    The mimic knows the labels only. Training stops early by the validation split; the threshold is calibrated on the
+    clean clips of the calibration split; the test split is scored once, at the end.
+
+    Args:
+        dataset: A finished dataset.
+        request: Which network, split and seed.
+        force: Train again even when it is there.
+
+    Returns:
+        The mimic, and whether it was trained now.
+
+    Raises:
+        HarnessError: The name is unknown or the dataset cannot be read.
+    """
+    recipe = get_mimic_recipe(request.mimic)
+    folder = dataset.root / "mimics" / request.name
+    key = sha256_json([dataset.sha256, request.__dict__, recipe_key(recipe)])
+    done = None if force else _finished(folder, key)
+    if done is not None:
+        return done, False
+    if request.split == "leaky" and not isinstance(recipe, ClipRecipe):
+        msg = f"--split leaky is for networks that learn clip by clip, as the study's did. {request.mimic} needs twins."
+        raise HarnessError(msg)
+    files = leaky_files(dataset, request.seed) if request.split == "leaky" else group_files(dataset)
+    started = time.monotonic()
+    model, history, asked = _fit(dataset, files, recipe, request)
+    # Not before: the mimic that was there stays until there is another.
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    _save(model, folder / "model.keras")
+    write_text(folder / "history.csv", _history_csv(history))
+    trained = TrainedMimic(folder, {"model_sha256": sha256_file(folder / "model.keras"), "split": request.split})
+    card = {
+        **trained.card,
+        "key": key,
+        "mimic": request.mimic,
+        "summary": recipe.summary,
+        "access": recipe.access,
+        "scheme_weights_sha256": dataset.facts.get("scheme_weights_sha256"),
+        "queries": asked,
+        "dataset": dataset.name,
+        "dataset_sha256": dataset.sha256,
+        "scheme": dataset.scheme,
+        "leak": _leak(files),
+        "seed": request.seed,
+        "epochs_run": len(history["loss"]),
+        "files_per_split": {name: len(rows) for name, rows in files.items()},
+        "training_s": round(time.monotonic() - started, 1),
+        **_evaluate(dataset, trained.detector(), files),
+        "packages": package_versions(),
+    }
+    write_json(folder / "card.json", card)
+    return TrainedMimic(folder, card), True
+
+
+def _finished(folder: Path, key: str) -> TrainedMimic | None:
+    """Return the mimic in a folder if it was trained just so."""
+    try:
+        card = read_card(folder)
+    except (FileNotFoundError, HarnessError):
+        return None
+    return TrainedMimic(folder, card) if card.get("key") == key and (folder / "model.keras").is_file() else None
+
+
+def recipe_key(recipe: MimicRecipe) -> list[str]:
+    """Hash the files that define the network and its training, so that a changed one is trained again."""
+    import sys
+
+    learnt_from = (gather, mixed_clips) if isinstance(recipe, FrameRecipe) else ()
+    modules = {each.__module__ for each in (type(recipe), MimicRecipe, fit_clips, fit_frames, *learnt_from)}
+    return [sha256_file(Path(str(sys.modules[module].__file__))) for module in sorted(modules)]
+
+
+def group_files(dataset: Dataset) -> dict[str, list[Row]]:
+    """Return each split's files, twin beside twin."""
+    splits = ("train", "validation", "calibration", "test")
+    return {name: _twins(dataset.split(name)) for name in splits}
+
+
+def _twins(pairs: Iterable[Pair]) -> list[Row]:
+    return [row for pair in pairs for row in (pair.clean, pair.watermarked)]
+
+
+def leaky_files(dataset: Dataset, seed: int) -> dict[str, list[Row]]:
+    """Return the study's split: single files at random, no calibration split (validation stands in)."""
+    rows = _twins(dataset.pairs)
+    splits = split_by_file([row.label for row in rows], seed)
+    dealt = [replace(row, split=split) for row, split in zip(rows, splits, strict=True)]
+    files = {name: [row for row in dealt if row.split == name] for name in ("train", "validation", "test")}
+    return {**files, "calibration": files["validation"]}
+
+
+def _leak(files: dict[str, list[Row]]) -> dict[str, int]:
+    """Count what is on two sides: groups, and clips parted from their twins."""
+    rows = [row for name in ("train", "validation", "test") for row in files[name]]
+    splits = [row.split for row in rows]
+    return {
+        "groups_in_two_splits": len(shared_groups([row.group for row in rows], splits)),
+        "parted_twins": len(shared_groups([row.clip_id for row in rows], splits)),
+    }
+
+
+def _fit(
+    dataset: Dataset, files: dict[str, list[Row]], recipe: MimicRecipe, request: TrainRequest
+) -> tuple[Any, History, int]:
+    """Train; return the network, its history and how many clips the reference was asked about."""
+    if isinstance(recipe, ClipRecipe):
+        epochs = request.epochs or recipe.epochs
+        return *fit_clips(dataset, files, recipe, epochs=epochs, seed=request.seed), 0
+    assert isinstance(recipe, FrameRecipe)  # noqa: S101 - there are two kinds
+    pairs = dataset.split("train")
+    steps = recipe.steps if request.epochs is None else -(-request.epochs * len(pairs) // recipe.pairs_per_step)
+    answers = gather(dataset, pairs, recipe, recipe.access, recipe.queries, request.seed)
+    audio = dataset.audio(files["validation"])
+    truth = np.array([row.label == WATERMARKED for row in files["validation"]])
+
+    def validate(model: Any) -> dict[str, float]:
+        return {"val_accuracy": accuracy(forward(model)(audio), truth, Mimic.threshold)}
+
+    model, history = fit_frames(recipe, *answers, steps=steps, seed=request.seed, validate=validate)
+    asked = 0 if recipe.access == "labels" else sum(len(part.audio) for part in answers)
+    return model, history, asked
+
+
+def _save(model: Any, path: Path) -> None:
+    # Keras names the format by the extension, so the unfinished file keeps it.
+    unfinished = path.with_name("unfinished.keras")
+    with warnings.catch_warnings():
+        # tensorflow 2.21 beside numpy 2; it must not stop a suite whose warnings are errors.
+        warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
+        model.save(unfinished)
+    os.replace(unfinished, path)
+
+
+def _evaluate(dataset: Dataset, detector: Detector, files: dict[str, list[Row]]) -> dict[str, object]:
+    """Calibrate on clean calibration clips, then score validation and test once."""
+    clean = [row for row in files["calibration"] if row.label == CLEAN]
+    threshold = threshold_at_fpr(_scores(dataset, detector, clean), TARGET_FPR)
+    metrics = {}
+    for name in ("validation", "test"):
+        scores = _scores(dataset, detector, files[name])
+        truth = np.array([row.label == WATERMARKED for row in files[name]])
+        metrics[name] = {
+            "accuracy": accuracy(scores, truth, detector.threshold),
+            "accuracy_at_calibrated_threshold": accuracy(scores, truth, threshold),
+            "auc": auc(scores, truth),
+        }
+    return {
+        "threshold": detector.threshold,
+        "calibrated_threshold": threshold,
+        "calibration": {"target_fpr": TARGET_FPR, "n_clean_clips": len(clean)},
+        "metrics": metrics,
+    }
+
+
+def _scores(dataset: Dataset, detector: Detector, rows: list[Row]) -> NDArray[np.float32]:
+    blocks = range(0, len(rows), _READ_BLOCK)
+    return np.concatenate([detector.detect(dataset.audio(rows[at : at + _READ_BLOCK])).score for at in blocks])
+
+
+def _history_csv(history: dict[str, list[float]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(history)
+    writer.writerows([f"{value:.6g}" for value in values] for values in zip(*history.values(), strict=True))
+    return text.getvalue()

@@ -1,0 +1,74 @@
+"""Trained mimics on disk, each a model and its card: those of a dataset, and those that ship beside a detector."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sealproof.detectors import weights
+from sealproof.detectors.mimic import Mimic
+from sealproof.harness.datasets.dataset import Dataset
+from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.foundation.files import read_json
+
+
+@dataclass(frozen=True)
+class TrainedMimic:
+    """A mimic on disk: its model and its card."""
+
+    folder: Path
+    card: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """As in tables."""
+        return self.folder.name
+
+    @property
+    def is_leaky(self) -> bool:
+        """Say whether it saw twins or recordings of its own test clips."""
+        return bool(self.card["split"] != "group")
+
+    def detector(self) -> Mimic:
+        """Return it as a detector; the model is loaded at the first use."""
+        return Mimic(self.folder / "model.keras", name=self.name, sha256=str(self.card["model_sha256"]))
+
+
+def trained_mimics(dataset: Dataset) -> list[TrainedMimic]:
+    """Return the mimics that were trained on a dataset, by name.
+
+    Raises:
+        HarnessError: A card is damaged, or the mimic was trained on another dataset.
+    """
+    folders = sorted(path.parent for path in (dataset.root / "mimics").glob("*/card.json"))
+    mimics = [TrainedMimic(folder, read_card(folder)) for folder in folders]
+    for mimic in mimics:
+        if mimic.card.get("dataset_sha256") != dataset.sha256:
+            msg = f"The mimic {mimic.folder} must have been trained on this dataset. It was not: delete its folder."
+            raise HarnessError(msg)
+    return mimics
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return what a mimic's card says.
+
+    Raises:
+        HarnessError: It is damaged.
+        FileNotFoundError: There is none.
+    """
+    try:
+        return read_json(folder / "card.json")
+    except (ValueError, TypeError) as error:
+        msg = f"{folder / 'card.json'} is damaged ({error}): run `sealproof train` again."
+        raise HarnessError(msg) from error
+
+
+def shipped_mimics(dataset: Dataset) -> list[TrainedMimic]:
+    """Return the mimics that ship for the very networks that a dataset was made with, by name.
+
+    They were trained on other audio than the dataset's, unless it is the one their cards name.
+    """
+    root = Path(weights.__path__[0]) / dataset.scheme / "mimics"
+    folders = sorted(path.parent for path in root.glob("*/card.json"))
+    mimics = [TrainedMimic(folder, read_card(folder)) for folder in folders]
+    made_with = dataset.facts.get("scheme_weights_sha256")
+    return [mimic for mimic in mimics if made_with and mimic.card["scheme_weights_sha256"] == made_with]

@@ -1,0 +1,163 @@
+"""Measuring a trained pair on recordings it has not heard: the numbers of its card."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealproof.attacks import get_attack
+from sealproof.attacks.measure import snr_db
+from sealproof.detectors.base import Detection, Detector, Watermarker
+from sealproof.harness.foundation.audio.files import SAMPLE_RATE, from_pcm, to_pcm
+from sealproof.harness.foundation.progress import progress
+from sealproof.harness.foundation.seeds import derive_seed
+from sealproof.harness.statistics import detection, message, roc, thresholds
+from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_median_of_defined
+from sealproof.harness.statistics.estimation.groups import group_codes
+from sealproof.harness.statistics.estimation.vectors import Floats
+from sealproof.harness.statistics.thresholds import TARGET_FPR
+from sealproof.harness.training.schemes.clips import CorpusClips
+from sealproof.harness.training.schemes.foreign_sounds import FOREIGN_SOUNDS
+
+CARD_ATTACKS = (
+    "identity",
+    "mp3.64kbps",
+    "mp3.32kbps",
+    "aac.32kbps",
+    "opus.16kbps",
+    "white_noise.30db",
+    "white_noise.20db",
+    "white_noise.10db",
+    "resample.8khz",
+    "gain.6db",
+    "gain.-6db",
+    "lowpass.4khz",
+    "lowpass.2khz",
+    "highpass.500hz",
+    "highpass.1khz",
+    "quantise.8bits",
+    "echo.100ms.0.3x",
+    "clipping.5percent",
+    "offset.100samples",
+    "speed.1.01x",
+)
+"""What the card of a pair reports, by attack id."""
+
+N_FOREIGN = 500
+"""Clips of each foreign sound."""
+
+_BLOCK = 64
+
+
+@dataclass(frozen=True)
+class AttackRow:
+    """How a pair stands an attack: AUC, rates at 0.5 and at the calibrated threshold, bit accuracy."""
+
+    attack: str
+    auc: Estimate
+    tpr_fixed: Estimate
+    fpr_fixed: Estimate
+    tpr_calibrated: Estimate
+    fpr_calibrated: Estimate
+    bit_accuracy: Estimate
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured of a pair on one corpus.
+
+    Attributes:
+        snr_db: Median signal-to-watermark ratio of the test clips.
+        threshold: Score with at most 1 % false positives on clean clips of the calibration split.
+        rows: One for each attack.
+        false_alarms: Share of clips above 0.5, by foreign sound.
+    """
+
+    snr_db: Estimate
+    threshold: float
+    rows: Sequence[AttackRow]
+    false_alarms: Mapping[str, Estimate]
+
+
+def evaluate(watermarker: Watermarker, detector: Detector, clips: CorpusClips, seed: int) -> Evaluation:
+    """Marks the test clips, attacks them marked and clean, and scores both.
+
+    The threshold comes from the calibration split, the numbers from the test split, and training saw neither.
+
+    Args:
+        watermarker: The pair's generator.
+        detector: Its detector.
+        clips: A corpus, split.
+        seed: Draws messages and what random attacks do.
+    """
+    host = from_pcm(clips.pcm["test"])
+    codes, names = group_codes(clips.groups["test"])
+    weights = group_weights(len(names), seed=derive_seed(seed, "evaluation"))
+    rng = np.random.default_rng(derive_seed(seed, "messages"))
+    messages = rng.integers(0, 2, (len(host), watermarker.message_bits), dtype=np.uint8)
+    blocks = [slice(start, start + _BLOCK) for start in range(0, len(host), _BLOCK)]
+    marked = np.concatenate(
+        [from_pcm(to_pcm(watermarker.embed(host[part], messages[part]))) for part in progress(blocks, "marking")]
+    )
+    clean_scores = _scores(detector, from_pcm(clips.pcm["calibration"]))
+    threshold = thresholds.threshold_at_fpr(clean_scores, TARGET_FPR)
+    rows = [
+        _under(attack, detector, host, marked, messages, threshold, codes, weights)
+        for attack in progress(CARD_ATTACKS, "attacking and scoring")
+    ]
+    snr = estimate_median_of_defined(snr_db(host, marked), codes, weights)
+    return Evaluation(snr, threshold, rows, dict(_false_alarms(detector, host.shape[1], rng)))
+
+
+def _under(
+    name: str,
+    detector: Detector,
+    host: NDArray[np.float32],
+    marked: NDArray[np.float32],
+    messages: NDArray[np.uint8],
+    threshold: float,
+    codes: NDArray[np.int64],
+    weights: Floats,
+) -> AttackRow:
+    attack = get_attack(name)
+    seeds = list(range(len(host)))
+    of_marked, of_clean = (_detect(detector, attack(audio, SAMPLE_RATE, seeds)) for audio in (marked, host))
+    scores = np.concatenate([of_marked.score, of_clean.score])
+    truth = np.repeat([True, False], len(host))
+    both = np.concatenate([codes, codes])
+    rates = {
+        (rate.__name__, rule): rate(scores, truth, value, both, weights)
+        for rate in (detection.estimate_tpr, detection.estimate_fpr)
+        for rule, value in (("fixed", detector.threshold), ("calibrated", threshold))
+    }
+    assert of_marked.bits is not None  # noqa: S101 - a detector of AudioSeal's kind reads bits
+    return AttackRow(
+        name,
+        roc.estimate_auc(scores, truth, both, weights),
+        rates["estimate_tpr", "fixed"],
+        rates["estimate_fpr", "fixed"],
+        rates["estimate_tpr", "calibrated"],
+        rates["estimate_fpr", "calibrated"],
+        message.estimate_bit_accuracy(of_marked.bits, messages, codes, weights),
+    )
+
+
+def _false_alarms(detector: Detector, n_samples: int, rng: np.random.Generator) -> Iterator[tuple[str, Estimate]]:
+    for name, make in FOREIGN_SOUNDS.items():
+        scores = _scores(detector, make(N_FOREIGN, n_samples, rng))
+        # Every clip is drawn on its own: each is a group.
+        clips = np.arange(len(scores))
+        weights = group_weights(len(scores), n_resamples=200)
+        yield name, detection.estimate_fpr(scores, np.zeros(len(scores), bool), detector.threshold, clips, weights)
+
+
+def _scores(detector: Detector, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    return _detect(detector, batch).score
+
+
+def _detect(detector: Detector, batch: NDArray[np.float32]) -> Detection:
+    parts = [detector.detect(batch[start : start + _BLOCK]) for start in range(0, len(batch), _BLOCK)]
+    bits = [part.bits for part in parts if part.bits is not None]
+    return Detection(np.concatenate([part.score for part in parts]), None, np.concatenate(bits) if bits else None)

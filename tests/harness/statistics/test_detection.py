@@ -1,0 +1,288 @@
+"""Metrics: equal to reference implementations, obeying their laws, with intervals that cover."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sealproof.harness.statistics import detection, roc, thresholds
+from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.intervals import wilson
+from sealproof.harness.statistics.roc import auc_interval
+
+WEIGHTS = group_weights(12, 400, seed=5)
+
+
+@st.composite
+def labelled_scores(draw, n_min=2):
+    """Scores with ties, and labels of both classes."""
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    n = draw(st.integers(n_min, 60))
+    truth = rng.random(n) < draw(st.sampled_from([0.1, 0.5, 0.9]))
+    scores = np.round(rng.normal(draw(st.sampled_from([0, 1, 4])) * truth, 1) * 4) / 4
+    truth[0], truth[-1] = True, False
+    return scores, truth
+
+
+@settings(max_examples=40)
+@given(labelled_scores(), st.integers(-9, 9))
+def test_metrics_equal_sklearns(data, step):
+    from sklearn.metrics import accuracy_score, balanced_accuracy_score, recall_score, roc_auc_score
+
+    scores, truth = data
+    threshold = step / 4
+    decisions = scores > threshold
+    assert detection.accuracy(scores, truth, threshold) == pytest.approx(accuracy_score(truth, decisions))
+    assert detection.balanced_accuracy(scores, truth, threshold) == pytest.approx(
+        balanced_accuracy_score(truth, decisions)
+    )
+    assert detection.tpr(scores, truth, threshold) == pytest.approx(recall_score(truth, decisions))
+    assert detection.fpr(scores, truth, threshold) == pytest.approx(1 - recall_score(~truth, ~decisions))
+    assert roc.auc(scores, truth) == pytest.approx(roc_auc_score(truth, scores))
+
+
+@settings(max_examples=60)
+@given(labelled_scores())
+def test_eer_is_where_sklearns_roc_curve_crosses(data):
+    from scipy.interpolate import interp1d
+    from scipy.optimize import brentq
+    from sklearn.metrics import roc_curve
+
+    scores, truth = data
+    false_alarms, hits, _ = roc_curve(truth, scores)
+    crossing = brentq(lambda rate: 1 - rate - interp1d(false_alarms, hits)(rate), 0, 1)
+    assert roc.eer(scores, truth) == pytest.approx(crossing, abs=1e-9)
+
+
+@settings(max_examples=60)
+@given(labelled_scores(), st.sampled_from([0.0, 0.01, 0.1, 0.3, 1.0]))
+def test_tpr_at_fpr_is_the_last_point_of_sklearns_roc_curve_within_the_target(data, target):
+    from sklearn.metrics import roc_curve
+
+    scores, truth = data
+    false_alarms, hits, thresholds = roc_curve(truth, scores, drop_intermediate=False)
+    # Ours is a clean clip's score: flagging all clips of it and above is sklearn's next threshold.
+    allowed = (false_alarms <= target) & (thresholds > scores[~truth].min())
+    assert roc.tpr_at_fpr(scores, truth, target) == pytest.approx(hits[allowed].max())
+
+
+@settings(max_examples=60)
+@given(labelled_scores())
+def test_no_cut_is_more_accurate_than_the_best_threshold(data):
+    scores, truth = data
+    best = thresholds.best_threshold(scores, truth)
+    cuts = np.concatenate([[-math.inf], scores])
+    accuracies = np.array([detection.accuracy(scores, truth, cut) for cut in cuts])
+    assert detection.accuracy(scores, truth, best) == accuracies.max()
+    # Of several it is the highest, and a number.
+    assert math.isfinite(best)
+    assert best >= cuts[accuracies == accuracies.max()].max()
+
+
+def test_the_best_threshold_may_flag_every_clip_and_none():
+    assert thresholds.decide([0.2, 0.4], thresholds.best_threshold([0.2, 0.4], [True, True])).all()
+    assert not thresholds.decide([0.2, 0.4], thresholds.best_threshold([0.2, 0.4], [False, False])).any()
+    assert thresholds.best_threshold([-math.inf, math.inf], [True, True]) == -math.inf
+    with pytest.raises(ValueError, match="at least one score"):
+        thresholds.best_threshold([], [])
+    with pytest.raises(ValueError, match=r"must be equally long\. Got 2 and 1"):
+        thresholds.best_threshold([0.1, 0.2], [True])
+
+
+def test_eer_of_known_scores():
+    truth = np.repeat([False, True], 4)
+    assert roc.eer([0, 1, 2, 3, 4, 5, 6, 7], truth) == 0.0
+    assert roc.eer([4, 5, 6, 7, 0, 1, 2, 3], truth) == 1.0
+    assert roc.eer([0, 1, 2, 4, 3, 5, 6, 7], truth) == 0.25
+    assert roc.eer(np.ones(8), truth) == 0.5
+
+
+@settings(max_examples=60)
+@given(labelled_scores())
+def test_eer_and_tpr_at_fpr_depend_on_the_order_alone(data):
+    scores, truth = data
+    turned = np.exp(scores) * 3 - 7
+    assert roc.eer(turned, truth) == roc.eer(scores, truth)
+    assert roc.tpr_at_fpr(turned, truth, 0.1) == roc.tpr_at_fpr(scores, truth, 0.1)
+    assert roc.eer(-scores, ~truth) == pytest.approx(roc.eer(scores, truth))
+    assert roc.eer(-scores, truth) == pytest.approx(1 - roc.eer(scores, truth))
+
+
+def test_a_score_equal_to_the_threshold_is_clean():
+    assert thresholds.decide([0.4, 0.5, 0.6], 0.5).tolist() == [False, False, True]
+
+
+@given(labelled_scores())
+def test_auc_depends_on_the_order_alone(data):
+    scores, truth = data
+    value = roc.auc(scores, truth)
+    assert roc.auc(np.exp(scores) * 3 - 7, truth) == value
+    assert roc.auc(scores, ~truth) == pytest.approx(1 - value)
+    assert roc.auc(-scores, truth) == pytest.approx(1 - value)
+
+
+def test_auc_accepts_infinite_scores():
+    assert roc.auc([math.inf, -math.inf, 0.0], [True, False, True]) == 1.0
+
+
+def test_metrics_of_a_missing_class_are_not_defined():
+    scores, clean = [0.1, 0.9], [False, False]
+    assert math.isnan(detection.tpr(scores, clean, 0.5))
+    assert detection.fpr(scores, clean, 0.5) == 0.5
+    assert math.isnan(detection.balanced_accuracy(scores, clean, 0.5))
+    assert math.isnan(roc.auc(scores, clean))
+    assert math.isnan(roc.eer(scores, clean))
+    assert math.isnan(roc.tpr_at_fpr(scores, clean, 0.01))
+    assert math.isnan(detection.accuracy([], [], 0.5))
+    for estimate in (
+        detection.estimate_tpr(scores, clean, 0.5, [0, 1], WEIGHTS),
+        detection.estimate_balanced_accuracy(scores, clean, 0.5, [0, 1], WEIGHTS),
+        roc.estimate_auc(scores, clean, [0, 1], WEIGHTS),
+        roc.estimate_eer(scores, clean, [0, 1], WEIGHTS),
+        roc.estimate_tpr_at_fpr(scores, clean, 0.01, [0, 1], WEIGHTS),
+    ):
+        assert np.isnan([estimate.value, estimate.ci_low, estimate.ci_high]).all()
+
+
+def test_arguments_must_fit_each_other():
+    with pytest.raises(ValueError, match=r"must be equally long\. Got 2 and 1"):
+        detection.accuracy([0.1, 0.2], [True], 0.5)
+    with pytest.raises(ValueError, match=r"must be equally long\. Got 2 and 1"):
+        roc.auc([0.1, 0.2], [True])
+    with pytest.raises(ValueError, match="'is_watermarked' must be a vector of booleans"):
+        detection.accuracy([0.1, 0.2], [1, 0], 0.5)
+    with pytest.raises(ValueError, match="'threshold' must be a number"):
+        detection.accuracy([0.1], [True], math.nan)
+    with pytest.raises(ValueError, match="'scores' must not hold NaN"):
+        roc.auc([math.nan, 0.2], [True, False])
+
+
+# --- thresholds -------------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.integers(-20, 20), min_size=1, max_size=120), st.sampled_from([0.0, 0.01, 0.05, 0.07, 0.29, 0.5, 1.0])
+)
+def test_threshold_keeps_the_rate_and_no_lower_one_does(scores, target):
+    clean = np.array(scores, float) / 8
+    negatives = np.zeros(clean.size, bool)
+    threshold = thresholds.threshold_at_fpr(clean, target)
+    assert threshold in clean
+    assert detection.fpr(clean, negatives, threshold) <= target
+    lower = clean[clean < threshold]
+    if lower.size:
+        assert detection.fpr(clean, negatives, lower.max()) > target
+
+
+def test_ties_at_the_threshold_are_all_clean():
+    assert thresholds.threshold_at_fpr([0.0] * 90 + [0.5] * 10, 0.05) == 0.5
+    assert thresholds.threshold_at_fpr([0.0] * 100, 0.05) == 0.0
+    assert thresholds.threshold_at_fpr(np.arange(100.0), 0.01) == 98.0
+
+
+def test_threshold_needs_scores_and_a_share():
+    with pytest.raises(ValueError, match="at least one score"):
+        thresholds.threshold_at_fpr([], 0.01)
+    with pytest.raises(ValueError, match="must be a share"):
+        thresholds.threshold_at_fpr([0.1], 5)
+
+
+@pytest.mark.parametrize(
+    ("n", "target", "enough"), [(99, 0.01, False), (100, 0.01, True), (999, 0.001, False), (1000, 0.001, True)]
+)
+def test_fpr_support_is_one_over_the_target(n, target, enough):
+    assert thresholds.fpr_support(n, target) is enough
+
+
+@given(st.integers(1, 5000))
+def test_fpr_support_does_not_trip_over_rounding(n):
+    assert thresholds.fpr_support(n, 1 / n)
+    assert not thresholds.fpr_support(n - 1, 1 / n)
+
+
+def test_fpr_support_refuses_no_target_and_no_count():
+    with pytest.raises(ValueError, match="must lie above 0"):
+        thresholds.fpr_support(100, 0)
+    with pytest.raises(ValueError, match="must be at least 0"):
+        thresholds.fpr_support(-1, 0.1)
+
+
+# --- estimates --------------------------------------------------------------------------------------------------------
+
+
+def every_estimate(scores, truth, threshold, groups, weights):
+    """Pair each estimate with the plain metric."""
+    return {
+        "accuracy": (
+            detection.estimate_accuracy(scores, truth, threshold, groups, weights),
+            detection.accuracy(scores, truth, threshold),
+        ),
+        "tpr": (
+            detection.estimate_tpr(scores, truth, threshold, groups, weights),
+            detection.tpr(scores, truth, threshold),
+        ),
+        "fpr": (
+            detection.estimate_fpr(scores, truth, threshold, groups, weights),
+            detection.fpr(scores, truth, threshold),
+        ),
+        "balanced_accuracy": (
+            detection.estimate_balanced_accuracy(scores, truth, threshold, groups, weights),
+            detection.balanced_accuracy(scores, truth, threshold),
+        ),
+        "auc": (roc.estimate_auc(scores, truth, groups, weights), roc.auc(scores, truth)),
+        "eer": (roc.estimate_eer(scores, truth, groups, weights), roc.eer(scores, truth)),
+        "tpr_at_fpr": (
+            roc.estimate_tpr_at_fpr(scores, truth, 0.1, groups, weights),
+            roc.tpr_at_fpr(scores, truth, 0.1),
+        ),
+    }
+
+
+@settings(max_examples=40)
+@given(labelled_scores(n_min=8), st.integers(0, 10**6))
+def test_estimates_carry_the_metric_inside_their_interval(data, seed):
+    scores, truth = data
+    groups = np.random.default_rng(seed).permutation(np.arange(scores.size) % 12)
+    for name, (estimate, value) in every_estimate(scores, truth, 0.0, groups, WEIGHTS).items():
+        assert estimate.value == pytest.approx(value), name
+        assert math.isnan(estimate.ci_low) or estimate.ci_low <= estimate.value <= estimate.ci_high, name
+        assert math.isnan(estimate.ci_low) or 0 <= estimate.ci_low <= estimate.ci_high <= 1, name
+
+
+def test_rates_count_the_clips_they_are_about():
+    scores, truth = np.array([1.0, 1.0, 0.0, 0.0, 1.0]), np.array([True, True, False, False, False])
+    groups = np.array([0, 1, 2, 3, 3])
+    tpr = detection.estimate_tpr(scores, truth, 0.5, groups, WEIGHTS)
+    fpr = detection.estimate_fpr(scores, truth, 0.5, groups, WEIGHTS)
+    assert (tpr.value, tpr.n_clips, tpr.n_groups) == (1.0, 2, 2)
+    assert (fpr.value, fpr.n_clips, fpr.n_groups) == (pytest.approx(1 / 3), 3, 2)
+
+
+def test_a_perfect_detector_is_not_certain():
+    truth = np.arange(96) % 2 == 0
+    groups = np.arange(96) // 8
+    for name, (estimate, _) in every_estimate(truth * 1.0, truth, 0.5, groups, WEIGHTS).items():
+        assert estimate.ci_high - estimate.ci_low > 0.01, name
+
+
+def test_balanced_accuracy_joins_the_wilson_intervals_of_both_rates():
+    truth = np.arange(96) % 2 == 0
+    estimate = detection.estimate_balanced_accuracy(truth * 1.0, truth, 0.5, np.arange(96) // 8, WEIGHTS)
+    missed = 1 - wilson(48, 48).low
+    assert estimate.ci_low == pytest.approx(1 - missed / math.sqrt(2))
+    assert estimate.ci_high == 1.0
+
+
+@pytest.mark.parametrize(("value", "m", "n"), [(0.5, 20, 20), (0.8, 30, 12), (0.97, 100, 100), (1.0, 24, 24)])
+def test_auc_interval_solves_its_polynomial(value, m, n):
+    # The score equation times (2 - a)(1 + a), as a polynomial in the AUC a, solved by numpy instead of bisection.
+    a = np.polynomial.Polynomial([0, 1])
+    mean, z2 = (m + n) / 2 - 1, 1.959963985**2
+    spread = (2 - a) * (1 + a) + mean * ((1 - a) * (1 + a) + a * (2 - a))
+    roots = ((value - a) ** 2 * (2 - a) * (1 + a) * m * n - z2 * a * (1 - a) * spread).roots()
+    real = np.sort(roots[abs(roots.imag) < 1e-9].real)
+    real = real[(real >= -1e-9) & (real <= 1 + 1e-9)]
+    interval = auc_interval(value, m, n)
+    assert (interval.low, interval.high) == pytest.approx((real[0], real[-1]), abs=1e-6)
