@@ -1,6 +1,7 @@
 """What tests of several packages share: pytest's own test bed, and a small finished dataset."""
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,6 +38,21 @@ class BenchCorpus:
             piece = f"piece{group:02d}"
             report.taken += 1
             yield Clip(f"{piece}-{window}", piece, piece, float(window), to_pcm(audio))
+
+
+@pytest.fixture(scope="session")
+def tracked() -> Callable[..., list[str]]:
+    """tracked(*patterns): the files that git tracks and that are there. Skips where there is no git."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        pytest.skip("Only in a checkout does git say which files there are.")
+
+    def listed(*patterns: str) -> list[str]:
+        command = ["git", "ls-files", "-z", *patterns]
+        names = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split("\0")
+        return [name for name in names if name and (root / name).exists()]
+
+    return listed
 
 
 @pytest.fixture(scope="session")

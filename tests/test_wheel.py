@@ -10,19 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+Tracked = Callable[..., list[str]]
 FOLDERS = ("attacks", "detectors", "harness")
 """The folders at the top that are installed below `sealproof`."""
 
 BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
-
-
-def tracked() -> list[str]:
-    """List the files that git tracks and that are there, relative to the repository."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("Only in a checkout does git say which files there are.")
-    command = ["git", "ls-files", "-z"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [name for name in listed.split("\0") if name and (ROOT / name).exists()]
 
 
 def keep(link: Path) -> None:
@@ -36,10 +28,10 @@ def write_as_text(link: Path) -> None:
     link.write_text(str(target), encoding="utf-8")
 
 
-def files_of_wheel(tmp_path: Path, change: Callable[[Path], None]) -> list[str]:
+def files_of_wheel(tmp_path: Path, files: list[str], change: Callable[[Path], None]) -> list[str]:
     """Copy the checkout, change its links, build a wheel with the setuptools that is installed, list what it holds."""
     checkout = tmp_path / "checkout"
-    for name in tracked():
+    for name in files:
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, checkout / name, follow_symlinks=False)
     for link in [path for path in (checkout / "sealproof").iterdir() if path.is_symlink()]:
@@ -54,11 +46,12 @@ def files_of_wheel(tmp_path: Path, change: Callable[[Path], None]) -> list[str]:
 
 @pytest.mark.parametrize("change", [keep, Path.unlink, write_as_text])
 def test_a_wheel_holds_each_file_of_the_package_once_with_links_and_without(
-    tmp_path: Path, change: Callable[[Path], None]
+    tmp_path: Path, change: Callable[[Path], None], tracked: Tracked
 ) -> None:
-    package = [name for name in tracked() if name.startswith("sealproof/") and not (ROOT / name).is_symlink()]
-    expected = [f"sealproof/{name}" for name in tracked() if name.startswith(tuple(f"{top}/" for top in FOLDERS))]
-    assert files_of_wheel(tmp_path, change) == sorted(package + expected)
+    files = tracked()
+    package = [name for name in files if name.startswith("sealproof/") and not (ROOT / name).is_symlink()]
+    expected = [f"sealproof/{name}" for name in files if name.startswith(tuple(f"{top}/" for top in FOLDERS))]
+    assert files_of_wheel(tmp_path, files, change) == sorted(package + expected)
 
 
 def test_the_links_are_for_exactly_the_folders_that_are_installed() -> None:
