@@ -1,13 +1,14 @@
-"""`sealproof weights` and `train-scheme`: watermarks themselves."""
+"""`sealproof scheme`, `weights` and `train-scheme`: watermarks themselves."""
 
 import argparse
 from pathlib import Path
 
-from sealproof.harness.cli.options import OK, Commands, add_command
+from sealproof.harness.cli.options import FAILED, OK, Commands, add_command, add_seed
 
 
 def add(commands: Commands) -> None:
     """Add the commands to `sealproof`."""
+    _add_scheme(commands)
     weights = add_command(commands, "weights", _weights, "get, check and import AudioSeal's weights, or your own")
     actions = weights.add_subparsers(required=True, metavar="ACTION", dest="action")
     actions.add_parser("status", help="say which weights are here and where")
@@ -36,6 +37,55 @@ def add(commands: Commands) -> None:
     )
     train_scheme.add_argument("--data-licence", default="", metavar="TEXT", help="of the recordings, for the card")
     train_scheme.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's choice)")
+
+
+def _add_scheme(commands: Commands) -> None:
+    scheme = add_command(commands, "scheme", _diagnose, "find out what a scheme's detector decides on")
+    actions = scheme.add_subparsers(required=True, metavar="ACTION", dest="action")
+    diagnose = actions.add_parser(
+        "diagnose", help="look for cheap tricks: tones, bands, fixed waveforms, linear detectors"
+    )
+    diagnose.add_argument("scheme", metavar="NAME|DIR", help="a scheme, or the folder of a pair that was trained here")
+    diagnose.add_argument(
+        "--corpus", default="demo", metavar="DIR|demo", help="a folder of audio (default: demo music)"
+    )
+    diagnose.add_argument("--clips", type=int, default=100, metavar="N", help="clips that are judged (default 100)")
+    diagnose.add_argument(
+        "--split", default="test", choices=("test", "validation"), help="validation: for choices (default test)"
+    )
+    diagnose.add_argument("--probes", metavar="NAMES", help="some of the probes, joined by commas (default: all)")
+    diagnose.add_argument("--out", type=Path, metavar="DIR", help="write diagnosis.json, two CSVs and a picture there")
+    add_seed(diagnose)
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    from sealproof.harness.corpora.base import ALL_CLIPS
+    from sealproof.harness.corpora.demo.corpus import DemoCorpus
+    from sealproof.harness.corpora.folder import FolderCorpus
+    from sealproof.harness.datasets.build import make_ready
+    from sealproof.harness.studies.diagnosis.material import n_marked
+    from sealproof.harness.studies.diagnosis.picture import write_picture
+    from sealproof.harness.studies.diagnosis.scheme_folder import find_scheme
+    from sealproof.harness.studies.diagnosis.study import DiagnosisRequest, diagnose
+    from sealproof.harness.studies.diagnosis.tables import PICTURE, lines, write_tables
+    from sealproof.harness.training.schemes.clips import read_clips
+
+    asked = {} if options.probes is None else {"probes": tuple(options.probes.split(","))}
+    request = DiagnosisRequest(n_clips=options.clips, split=options.split, seed=options.seed, **asked)
+    scheme = find_scheme(options.scheme)
+    make_ready(scheme)
+    if options.corpus == "demo":
+        # A fifth of the clips are test clips.
+        clips = read_clips(DemoCorpus(), 5 * n_marked(options.clips), options.seed)
+    else:
+        clips = read_clips(FolderCorpus(root=Path(options.corpus)), ALL_CLIPS, options.seed)
+    found = diagnose(scheme, clips, request)
+    print("\n".join(lines(found)))
+    if options.out is not None:
+        files = write_tables(found, options.out)
+        write_picture(found, options.out / PICTURE)
+        print("Wrote " + ", ".join(map(str, [*files, options.out / PICTURE])))
+    return FAILED if found.missed_floors else OK
 
 
 def _weights(options: argparse.Namespace) -> int:

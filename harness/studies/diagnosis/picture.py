@@ -1,0 +1,188 @@
+"""A diagnosis as a picture: eight panels and the verdict."""
+
+import io
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sealproof.harness.foundation.files import write_atomically
+from sealproof.harness.studies.diagnosis.finding import Curve, Finding
+from sealproof.harness.studies.diagnosis.study import Diagnosis
+
+_DARK, _RED, _GREEN, _GREY = "#1f3b57", "#c8553d", "#3a7d44", "0.6"
+_SWEEP_HZ = 10
+"""Hertz of the sweep that a point of the picture is the largest of: a narrow peak must not be thinner than a pixel."""
+
+
+def write_picture(diagnosis: Diagnosis, path: Path) -> None:
+    """Draws what was found and writes a PNG; a panel whose probe was not asked says so.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    # The object interface, not pyplot: no window system, no global state.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(17, 9.5), layout="constrained", dpi=110)
+    FigureCanvasAgg(figure)
+    about = diagnosis.about
+    title = f"{about['scheme']}: {about['clips']} clips of {about['recordings']} recordings ({about['split']} split)"
+    sentences = [textwrap.fill(f"{sentence}", 190) for sentence in diagnosis.verdict.sentences]
+    figure.suptitle("\n".join([title, *sentences]), fontsize=10, x=0.01, ha="left")
+    panels: Sequence[Callable[[Any, Diagnosis], bool]] = (
+        _sweep, _levels, _bands, _spectrum, _mean_marks, _linear, _alignment, _times,
+    )  # fmt: skip
+    for axes, draw in zip(figure.subplots(2, 4).ravel(), panels, strict=True):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_axisbelow(True)
+        if draw(axes, diagnosis):
+            axes.grid(color="0.92")
+        else:
+            axes.text(0.5, 0.5, "not asked", ha="center", color=_GREY, transform=axes.transAxes)
+    png = io.BytesIO()
+    figure.savefig(png, format="png", metadata={"Software": None})
+    write_atomically(path, lambda file: file.write(png.getvalue()))
+
+
+def _sweep(axes: Any, diagnosis: Diagnosis) -> bool:
+    axes.set_title("clean clips with a sine, first pass", fontsize=10)
+    curves = [curve for name, curve in diagnosis.curves.items() if name.startswith("sine sweep")]
+    if not curves:
+        return False
+    for curve, colour, label in zip(curves, (_RED, _DARK), ("flagged", "rise of the detector's evidence"), strict=True):
+        hz, value = np.asarray(curve.x), np.asarray(curve.y)
+        if label != "flagged":
+            value = value / max(float(np.abs(value).max()), 1e-12)
+            label += " (largest = 1)"
+        edges = np.flatnonzero(np.diff(hz // _SWEEP_HZ, prepend=-1) > 0)
+        axes.plot(hz[edges], np.maximum.reduceat(value, edges), color=colour, linewidth=1, label=label)
+    axes.set_xscale("log")
+    axes.set_xlabel(f"Hz (largest of each {_SWEEP_HZ} Hz; {curves[0].name.rpartition(', ')[2]})")
+    axes.set_ylim(-0.05, 1.05)
+    axes.legend(fontsize=8, frameon=False)
+    return True
+
+
+def _levels(axes: Any, diagnosis: Diagnosis) -> bool:
+    axes.set_title("the worst sine by level", fontsize=10)
+    curve = diagnosis.curves.get("worst sine by level")
+    if curve is None:
+        return False
+    _line(axes, curve, _RED, f"at {diagnosis.findings['sounds.sine'].detail}")
+    axes.axhline(0.05, color=_GREY, linestyle=":", linewidth=1)
+    axes.set_xlabel("sine, dB relative to the clip (dotted: floor)")
+    axes.set_ylabel("clean clips flagged")
+    axes.set_ylim(-0.02, 1.05)
+    axes.legend(fontsize=8, frameon=False)
+    return True
+
+
+def _bands(axes: Any, diagnosis: Diagnosis) -> bool:
+    axes.set_title("bands of the mark", fontsize=10)
+    drawn = False
+    for name, colour, label in (
+        ("without 50 Hz of the mark", _DARK, "marked, without this 50 Hz"),
+        ("without 200 Hz of the mark", _GREEN, "marked, without this 200 Hz"),
+        ("only 50 Hz of the mark", _RED, "clean, with this 50 Hz alone"),
+    ):
+        curve = diagnosis.curves.get(name)
+        if curve is not None:
+            axes.plot(curve.x, curve.y, color=colour, linewidth=1.2, label=label)
+            drawn = True
+    axes.set_xlabel("Hz")
+    axes.set_ylabel("flagged")
+    axes.set_ylim(-0.02, 1.05)
+    if drawn:
+        axes.legend(fontsize=8, frameon=False)
+    return drawn
+
+
+def _spectrum(axes: Any, diagnosis: Diagnosis) -> bool:
+    axes.set_title("where the energy lies", fontsize=10)
+    pairs = [
+        (diagnosis.curves.get("energy of the host"), _GREY, "host"),
+        (diagnosis.curves.get("energy of the mark"), _RED, "mark"),
+    ]
+    for curve, colour, label in pairs:
+        if curve is not None:
+            share = 10 * np.log10(np.maximum(np.asarray(curve.y), 1e-9))
+            axes.plot(curve.x, share, color=colour, linewidth=1.2, label=label)
+    if pairs[0][0] is None:
+        return False
+    axes.set_xlabel("Hz")
+    axes.set_ylabel("dB of the whole, per 50 Hz")
+    axes.legend(fontsize=8, frameon=False)
+    return True
+
+
+def _mean_marks(axes: Any, diagnosis: Diagnosis) -> bool:
+    axes.set_title("the mean mark of other clips, added to clean ones", fontsize=10)
+    curves = [(name, curve) for name, curve in diagnosis.curves.items() if name.startswith("mean mark")]
+    for (name, curve), colour in zip(curves, (_DARK, _RED), strict=False):
+        _line(axes, curve, colour, name.partition(", ")[2])
+    if not curves:
+        return False
+    axes.set_xscale("log")
+    axes.set_xticks([1, 8, 100], ["1", "8", "100"])
+    axes.axhline(0.2, color=_GREY, linestyle=":", linewidth=1)
+    axes.set_xlabel("clips in the mean (dotted: goal)")
+    axes.set_ylabel("clean clips flagged")
+    axes.set_ylim(-0.02, 1.05)
+    axes.legend(fontsize=8, frameon=False)
+    return True
+
+
+def _linear(axes: Any, diagnosis: Diagnosis) -> bool:
+    axes.set_title("linear detectors, on other recordings", fontsize=10)
+    return _points(axes, diagnosis, "linear.", "AUC", (0.4, 1.02), 0.9)
+
+
+def _alignment(axes: Any, diagnosis: Diagnosis) -> bool:
+    axes.set_title("moved, bent, turned over", fontsize=10)
+    return _points(axes, diagnosis, "alignment.tpr.", "marked clips flagged", (-0.02, 1.05), 0.9)
+
+
+def _times(axes: Any, diagnosis: Diagnosis) -> bool:
+    axes.set_title("where in the clip", fontsize=10)
+    drawn = False
+    for name, colour, label in (
+        ("without a tenth", _DARK, "marked, without the mark here"),
+        ("silenced a tenth", _GREEN, "marked, silent here"),
+        ("only a tenth", _RED, "marked here alone"),
+        ("P(marked) by place", _GREY, "P(marked) of frames"),
+    ):
+        curve = diagnosis.curves.get(name)
+        if curve is not None:
+            axes.plot(curve.x, curve.y, color=colour, linewidth=1.2, label=label)
+            drawn = True
+    axes.set_xlabel("place in the clip")
+    axes.set_ylim(-0.02, 1.05)
+    if drawn:
+        axes.legend(fontsize=8, frameon=False)
+    return drawn
+
+
+def _line(axes: Any, curve: Curve, colour: str, label: str) -> None:
+    axes.plot(curve.x, curve.y, "o-", color=colour, markersize=4, linewidth=1.2, label=label)
+
+
+def _points(
+    axes: Any, diagnosis: Diagnosis, start: str, x_label: str, x_range: tuple[float, float], goal: float
+) -> bool:
+    found: list[Finding] = [one for name, one in diagnosis.findings.items() if name.startswith(start)]
+    if not found:
+        return False
+    for position, one in enumerate(found):
+        reach = [[max(one.value - one.ci_low, 0)], [max(one.ci_high - one.value, 0)]]
+        colour = _RED if one.passes is False else _DARK
+        axes.errorbar([one.value], [position], xerr=np.nan_to_num(reach), fmt="o", markersize=4, color=colour)
+    axes.set_yticks(range(len(found)), [one.name.removeprefix(start).replace("_", " ") for one in found], fontsize=8)
+    axes.set_ylim(len(found) - 0.5, -0.5)
+    axes.axvline(goal, color=_GREY, linestyle=":", linewidth=1)
+    axes.set_xlim(*x_range)
+    axes.set_xlabel(f"{x_label} (dotted: goal)")
+    return True

@@ -1,0 +1,108 @@
+"""`sealproof scheme diagnose`: what a scheme's detector decides on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from sealproof.detectors.base import Scheme
+from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.foundation.versions import package_versions
+from sealproof.harness.studies.diagnosis.finding import Curve, Finding
+from sealproof.harness.studies.diagnosis.floors import LIMITS
+from sealproof.harness.studies.diagnosis.material import MIN_CLIPS, gather
+from sealproof.harness.studies.diagnosis.probes import PROBES
+from sealproof.harness.studies.diagnosis.verdict import Verdict, judge
+from sealproof.harness.training.schemes.clips import CorpusClips
+
+SPLITS = ("test", "validation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiagnosisRequest:
+    """What is asked of a scheme.
+
+    Attributes:
+        n_clips: Clips that are judged, at most.
+        split: `test`; or `validation` for choices, so that the test side is looked at once.
+        seed: Chooses clips, messages and whatever is drawn.
+        probes: Families to ask about; default all.
+    """
+
+    n_clips: int = 100
+    split: str = "test"
+    seed: int = 0
+    probes: Sequence[str] = tuple(PROBES)
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be asked."""
+        if self.n_clips < MIN_CLIPS:
+            msg = f"--clips of a diagnosis must be at least {MIN_CLIPS}. Got {self.n_clips}."
+            raise HarnessError(msg)
+        unknown = sorted(set(self.probes) - set(PROBES))
+        if unknown or not self.probes:
+            msg = f"--probes must be some of {', '.join(PROBES)}. Got {', '.join(unknown) or 'none'}."
+            raise HarnessError(msg)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found of a scheme.
+
+    Attributes:
+        about: Scheme, version, corpus, split, seed, clips, packages.
+        findings: By name, in the order in which they were asked.
+        curves: For the picture and curves.csv.
+        verdict: What it comes to.
+    """
+
+    about: Mapping[str, Any]
+    findings: Mapping[str, Finding]
+    curves: Mapping[str, Curve]
+    verdict: Verdict
+
+    @property
+    def missed_floors(self) -> list[Finding]:
+        """Findings that break a limit that binds."""
+        return [
+            one
+            for one in self.findings.values()
+            if one.passes is False and one.limit is not None and not one.limit.is_goal
+        ]
+
+
+def diagnose(scheme: Scheme, clips: CorpusClips, request: DiagnosisRequest) -> Diagnosis:
+    """Asks every probe about a scheme.
+
+    Args:
+        scheme: A scheme that can run here.
+        clips: A corpus, split by recording as the scheme's training was told to.
+        request: What to ask.
+
+    Raises:
+        HarnessError: The corpus has too few clips or recordings.
+    """
+    material = gather(scheme, clips, request.split, request.n_clips, request.seed)
+    findings: dict[str, Finding] = {}
+    curves: dict[str, Curve] = {}
+    for family in request.probes:
+        for found in PROBES[family](material):
+            if isinstance(found, Curve):
+                curves[found.name] = found
+            else:
+                findings[found.name] = replace(found, limit=LIMITS.get(found.name))
+    about = {
+        "scheme": scheme.name,
+        "version": scheme.version,
+        "weights_sha256": scheme.weights_sha256,
+        "threshold": scheme.detector.threshold,
+        "corpus": dict(clips.description),
+        "split": request.split,
+        "seed": request.seed,
+        "clips": material.n,
+        "clips_marked": len(material.host),
+        "recordings": len(np.unique(material.codes)),
+        "packages": package_versions(),
+    }
+    return Diagnosis(about, findings, curves, judge(findings))

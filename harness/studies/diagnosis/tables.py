@@ -1,0 +1,104 @@
+"""A diagnosis as text for the terminal, JSON and CSV."""
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from sealproof.harness.foundation.files import write_json, write_text
+from sealproof.harness.studies.diagnosis.finding import Finding
+from sealproof.harness.studies.diagnosis.study import Diagnosis
+
+JSON, CSV, CURVES, PICTURE = "diagnosis.json", "diagnosis.csv", "curves.csv", "diagnosis.png"
+
+_COLUMNS = (
+    "family", "name", "unit", "value", "ci_low", "ci_high", "n_clips", "n_groups", "limit", "kind", "passes", "detail",
+    "meaning",
+)  # fmt: skip
+
+
+def lines(diagnosis: Diagnosis) -> Iterator[str]:
+    """Tells a diagnosis in an aligned table, a block a family, and the verdict."""
+    rows = [("probe", "value", "95 % interval", "limit", "", "where")]
+    rows += [_row(one) for one in diagnosis.findings.values()]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    families = ["", *(one.family for one in diagnosis.findings.values())]
+    for position, (row, family) in enumerate(zip(rows, families, strict=True)):
+        if position > 1 and family != families[position - 1]:
+            yield ""
+        left = row[0].ljust(widths[0])
+        numbers = "  ".join(cell.rjust(width) for cell, width in zip(row[1:3], widths[1:3], strict=True))
+        judged = "  ".join(cell.ljust(width) for cell, width in zip(row[3:5], widths[3:5], strict=True))
+        yield f"{left}  {numbers}  {judged}  {row[5]}".rstrip()
+    yield ""
+    yield f"{diagnosis.about['scheme']}:"
+    for sentence in diagnosis.verdict.sentences:
+        yield f"- {sentence}"
+
+
+def _row(one: Finding) -> tuple[str, str, str, str, str, str]:
+    interval = "" if math.isnan(one.ci_low) else f"{number(one.ci_low, one.unit)} - {number(one.ci_high, one.unit)}"
+    mark = {None: "", True: "ok", False: "MISSED"}[one.passes]
+    return (one.name, number(one.value, one.unit), interval, one.limit.text if one.limit else "", mark, one.detail)
+
+
+def number(value: float, unit: str) -> str:
+    """Writes a number with as many digits as its unit deserves; a dash where there is none."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:.1f}" if unit in ("db", "hz", "bins") else f"{value:.4f}" if abs(value) < 0.01 else f"{value:.3f}"
+
+
+def write_tables(diagnosis: Diagnosis, out: Path) -> list[Path]:
+    """Writes diagnosis.json, diagnosis.csv and curves.csv.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    findings = [_record(one) for one in diagnosis.findings.values()]
+    write_json(
+        out / JSON,
+        {
+            **diagnosis.about,
+            "verdict": {"tricks": list(diagnosis.verdict.tricks), "sentences": list(diagnosis.verdict.sentences)},
+            "findings": {str(record["name"]): record for record in findings},
+        },
+    )
+    table = io.StringIO()
+    writer = csv.DictWriter(table, _COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: "" if value is None else value for key, value in record.items()} for record in findings)
+    write_text(out / CSV, table.getvalue())
+    curves = io.StringIO()
+    points = csv.writer(curves, lineterminator="\n")
+    points.writerow(("curve", "x_name", "x", "y", "n_clips"))
+    for curve in diagnosis.curves.values():
+        points.writerows(
+            (curve.name, curve.x_name, f"{x:.6g}", f"{y:.6g}", curve.n_clips)
+            for x, y in zip(curve.x, curve.y, strict=True)
+        )
+    write_text(out / CURVES, curves.getvalue())
+    return [out / JSON, out / CSV, out / CURVES]
+
+
+def _record(one: Finding) -> dict[str, object]:
+    return {
+        "family": one.family,
+        "name": one.name,
+        "unit": one.unit,
+        "value": _known(one.value),
+        "ci_low": _known(one.ci_low),
+        "ci_high": _known(one.ci_high),
+        "n_clips": one.n_clips or None,
+        "n_groups": one.n_groups or None,
+        "limit": one.limit.text.removesuffix(" (goal)") if one.limit else None,
+        "kind": ("goal" if one.limit.is_goal else "floor") if one.limit else None,
+        "passes": one.passes,
+        "detail": one.detail,
+        "meaning": one.meaning,
+    }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(f"{value:.6g}")

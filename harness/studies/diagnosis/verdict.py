@@ -1,0 +1,145 @@
+"""What a diagnosis comes to, in words."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sealproof.harness.studies.diagnosis.finding import Finding
+from sealproof.harness.studies.diagnosis.material import joined, percent
+
+MOSTLY = 0.5
+"""Share of clips that a trick must fool for the verdict to be that detection rests on it."""
+
+EXPLAINED = 0.25
+"""Share of the mark's energy from which on a pattern counts as what the mark is."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the detector decides on, as far as the probes can tell.
+
+    Attributes:
+        tricks: Names of the cheap tricks that were found: `one_frequency`, `plain_sound`, `one_band`,
+            `fixed_waveform`, `fixed_carrier`, `linear`.
+        sentences: The verdict for people, the most telling first.
+    """
+
+    tricks: Sequence[str]
+    sentences: Sequence[str]
+
+
+def judge(findings: Mapping[str, Finding]) -> Verdict:
+    """Puts the findings of a diagnosis into words."""
+    found = [trick for trick in _tricks(findings) if trick is not None]
+    if not found:
+        return Verdict((), (_nothing(findings), *_missed(findings)))
+    return Verdict([name for name, _ in found], [*(sentence for _, sentence in found), *_missed(findings)])
+
+
+def _tricks(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str] | None]:
+    value = _Values(findings)
+    sine = findings.get("sounds.sine")
+    if sine is not None and sine.value > MOSTLY:
+        where = f"a sine at {sine.detail}, 20 dB below the clip, flags {percent(sine.value)} of clean clips"
+        narrow = value("sounds.sine.10hz_off") < sine.value / 2
+        words = "decides on one frequency" if narrow else "takes a plain sine for the mark"
+        yield "one_frequency" if narrow else "plain_sound", f"{words}: {where}"
+    elif sine is not None and sine.passes is False:
+        yield (
+            "plain_sound",
+            f"a sine at {sine.detail}, 20 dB below the clip, flags {percent(sine.value)} of clean clips",
+        )
+    for kind in ("harmonics", "chirp", "hum", "noise"):
+        other = findings.get(f"sounds.{kind}")
+        if other is not None and other.passes is False:
+            yield (
+                "plain_sound",
+                f"{kind} ({other.detail}) 20 dB below the clip flags {percent(other.value)} of clean clips",
+            )
+    for width in (50, 200):
+        without, only = findings.get(f"bands.without_{width}hz"), findings.get(f"bands.only_{width}hz")
+        if without is not None and only is not None and without.value < MOSTLY:
+            yield (
+                "one_band",
+                f"detection rests on one band: without {without.detail} {percent(without.value)} of marked clips are "
+                f"flagged, with {only.detail} of the mark alone {percent(only.value)}",
+            )
+            break
+    yield from _fixed(findings)
+
+
+def _fixed(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str]]:
+    value = _Values(findings)
+    other, same = value("mean_mark.100_other_messages"), value("mean_mark.100_same_message")
+    share = max(value("waveform.fixed_other_messages"), value("waveform.fixed_same_message"))
+    local = max(
+        value(f"waveform.{kind}_{messages}")
+        for kind in ("carrier", "local_carrier")
+        for messages in ("other_messages", "same_message")
+    )
+    moved = value("alignment.tpr.offset.100samples")
+    fooled = max(other, same)
+    if fooled > MOSTLY or share > EXPLAINED:
+        place = "on the sample grid" if moved < MOSTLY else "that survives being moved"
+        which = "" if other >= same else " of one message"
+        yield (
+            "fixed_waveform",
+            f"a fixed waveform {place}: the mean mark{which} of 100 other clips flags {percent(fooled)} of clean "
+            f"clips; one waveform explains {percent(share)} of the marks' energy on other recordings; after an "
+            f"offset of 100 samples {percent(moved)} of marked clips are flagged",
+        )
+    if local > EXPLAINED and local > 1.2 * share:
+        yield (
+            "fixed_carrier",
+            f"a fixed carrier times the host's level explains {percent(local)} of the marks' energy, on other "
+            "recordings",
+        )
+    lag = findings.get("waveform.any_lag")
+    if lag is not None and lag.value > EXPLAINED and lag.value > 2 * share and not _is_chance(lag):
+        yield "fixed_waveform_any_lag", f"one waveform laid wherever it fits explains {percent(lag.value)} of the marks"
+    linear = [one for name, one in findings.items() if name.startswith("linear.") and one.passes is False]
+    if linear:
+        best = max(linear, key=lambda one: one.value)
+        words = best.meaning.removeprefix("linear detector: ")
+        yield "linear", f"a linear detector finds the mark ({words}: AUC {best.value:.3f})"
+
+
+def _is_chance(lag: Finding) -> bool:
+    """Whether marks with random phases would be explained as well: those of a narrow band always are."""
+    chance = float(lag.detail.rpartition(" ")[2])
+    return lag.value < 2 * chance
+
+
+def _nothing(findings: Mapping[str, Finding]) -> str:
+    parts = []
+    for name, words in (
+        ("sounds.sine", "the worst sine flags {} of clean clips"),
+        ("bands.without_50hz", "the worst 50 Hz removed leave {}"),
+        ("mean_mark.100_other_messages", "the mean mark of 100 clips flags {} of others"),
+    ):
+        one = findings.get(name)
+        if one is not None and not math.isnan(one.value):
+            parts.append(words.format(percent(one.value)))
+    linear = [one for name, one in findings.items() if name.startswith("linear.")]
+    if linear:
+        parts.append(f"the best linear detector has AUC {max(one.value for one in linear):.3f}")
+    return f"no cheap trick found: {joined(parts)}" if parts else "no cheap trick found"
+
+
+def _missed(findings: Mapping[str, Finding]) -> Iterator[str]:
+    missed = [one for one in findings.values() if one.passes is False]
+    for words, is_goal in (("floors missed", False), ("goals missed", True)):
+        names = [one.name for one in missed if one.limit is not None and one.limit.is_goal == is_goal]
+        if names:
+            yield f"{words}: {joined(names)}"
+
+
+class _Values:
+    """Values of findings by name; -inf where a probe did not apply, so that no comparison takes it for a trick."""
+
+    def __init__(self, findings: Mapping[str, Finding]) -> None:
+        self._findings = findings
+
+    def __call__(self, name: str) -> float:
+        one = self._findings.get(name)
+        return -math.inf if one is None or math.isnan(one.value) else one.value
