@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sealproof.attacks.base import Attack, Audio
+from sealproof.attacks.contract.base import Attack, Audio
 
 
 @dataclass(frozen=True, kw_only=True)

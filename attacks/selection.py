@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sealproof.attacks import attack_class, get_attack, list_attacks
-from sealproof.attacks.base import Attack, AttackError
+from sealproof.attacks.contract.base import Attack, AttackError
 
 FULL = "full"
 """The preset that is no file: every attack that can be done here, over its whole sweep."""

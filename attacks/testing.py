@@ -7,11 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from sealproof.attacks.base import Attack, AttackError, Audio
-from sealproof.attacks.chain import Chain
-from sealproof.attacks.knowledge import Knowledge, Watermarker
-from sealproof.attacks.measure import is_noop
-from sealproof.attacks.verification import verify
+from sealproof.attacks.contract.base import Attack, AttackError, Audio
+from sealproof.attacks.contract.chain import Chain
+from sealproof.attacks.contract.knowledge import Knowledge, Watermarker
+from sealproof.attacks.verification.measure import is_noop
+from sealproof.attacks.verification.verify import verify
 
 SEEDS = (11, 12, 13)
 

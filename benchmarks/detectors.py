@@ -45,8 +45,8 @@ def main() -> None:
 
 
 def _nets(size: str) -> tuple[Any, Any]:
-    from sealproof.detectors.audioseal_mini import shipped_net
-    from sealproof.detectors.audioseal_nets import build_net, load_net, published_config
+    from sealproof.detectors.audioseal.mini import shipped_net
+    from sealproof.detectors.audioseal.nets import build_net, load_net, published_config
 
     if size == "audioseal_mini":
         return load_net(shipped_net("generator")), load_net(shipped_net("detector"))
@@ -59,8 +59,8 @@ def _compare(size: str, n: int) -> None:
     import torch
 
     from sealproof.attacks.testing import music_like
-    from sealproof.detectors.audioseal_models import AudioSealDetector, AudioSealWatermarker
-    from sealproof.detectors.audioseal_nets import uncompiled
+    from sealproof.detectors.audioseal.models import AudioSealDetector, AudioSealWatermarker
+    from sealproof.detectors.audioseal.nets import uncompiled
 
     generator, detector = _nets(size)
     clips = music_like(n, 16_000, 16_000)
@@ -107,7 +107,7 @@ def _first_call(whose: str) -> None:
     import torch
 
     from sealproof.attacks.testing import music_like
-    from sealproof.detectors.audioseal_models import AudioSealDetector, AudioSealWatermarker
+    from sealproof.detectors.audioseal.models import AudioSealDetector, AudioSealWatermarker
 
     generator, detector = _nets("published size")
     clips = music_like(1, 16_000, 16_000)

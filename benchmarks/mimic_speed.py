@@ -72,7 +72,7 @@ def _limit_threads(threads: int | None) -> None:
         return
     import torch
 
-    from sealproof.detectors.keras_runtime import import_keras
+    from sealproof.detectors.mimics.keras_runtime import import_keras
 
     # Tensorflow takes them only before it starts, which importing Keras does.
     os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
@@ -86,8 +86,8 @@ def _limit_threads(threads: int | None) -> None:
 
 def _references() -> dict[str, Way]:
     from sealproof.detectors import get_scheme
-    from sealproof.detectors.audioseal_models import AudioSealDetector
-    from sealproof.detectors.audioseal_nets import build_net, published_config
+    from sealproof.detectors.audioseal.models import AudioSealDetector
+    from sealproof.detectors.audioseal.nets import build_net, published_config
 
     full = build_net("detector", published_config("detector")).eval().requires_grad_(False)
     return {FULL: AudioSealDetector(full, FULL).detect, MINI: get_scheme("audioseal_mini").detector.detect}

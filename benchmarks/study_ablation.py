@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sealproof.detectors.keras_runtime import import_keras
 from sealproof.detectors.mimics.base import ClipRecipe, magnitude_spectrogram
+from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.seed_cnn import SeedCnn
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.datasets.manifest import WATERMARKED
@@ -106,7 +106,7 @@ def _train(dataset: Dataset, recipe: ClipRecipe, split: str, epochs: int) -> dic
     started = time.monotonic()
     model, history = fit_clips(dataset, files, recipe, epochs=epochs, seed=0)
     seconds = time.monotonic() - started
-    from sealproof.detectors.mimic import forward
+    from sealproof.detectors.mimics.mimic import forward
     from sealproof.harness.statistics.detection import accuracy
     from sealproof.harness.statistics.roc import auc
 

@@ -33,11 +33,11 @@ __all__ = [
 ENTRY_POINT_GROUP = "sealproof.schemes"
 
 _BUILT_IN = {
-    "audioseal": "sealproof.detectors.audioseal:AudioSealScheme",
-    "audioseal_custom": "sealproof.detectors.audioseal:AudioSealCustomScheme",
-    "audioseal_mini": "sealproof.detectors.audioseal_mini:AudioSealMiniScheme",
+    "audioseal": "sealproof.detectors.audioseal.published:AudioSealScheme",
+    "audioseal_custom": "sealproof.detectors.audioseal.published:AudioSealCustomScheme",
+    "audioseal_mini": "sealproof.detectors.audioseal.mini:AudioSealMiniScheme",
     "perth": "sealproof.detectors.perth:PerthScheme",
-    "spread_spectrum": "sealproof.detectors.spread_spectrum:SpreadSpectrumScheme",
+    "spread_spectrum": "sealproof.detectors.spread_spectrum.scheme:SpreadSpectrumScheme",
 }
 
 

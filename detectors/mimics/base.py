@@ -85,7 +85,7 @@ class FrameRecipe(MimicRecipe):
 
     def whole(self, frames: "keras.Model") -> "keras.Model":
         """Complete a network of frames, trained or not: the mean of the frames' probabilities."""
-        from sealproof.detectors.keras_runtime import import_keras
+        from sealproof.detectors.mimics.keras_runtime import import_keras
 
         keras = import_keras()
         from keras import ops

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sealproof.detectors.keras_runtime import import_keras
 from sealproof.detectors.mimics.base import ClipRecipe, magnitude_spectrogram
+from sealproof.detectors.mimics.keras_runtime import import_keras
 
 if TYPE_CHECKING:
     import keras

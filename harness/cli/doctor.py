@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from sealproof.attacks import attack_class, list_attacks
-from sealproof.attacks.base import AttackError, Audio
-from sealproof.attacks.knowledge import Knowledge
+from sealproof.attacks.contract.base import AttackError, Audio
+from sealproof.attacks.contract.knowledge import Knowledge
 from sealproof.attacks.testing import toy_knowledge
 from sealproof.detectors import get_scheme, list_schemes
 from sealproof.harness.corpora.musiccaps.youtube import readiness

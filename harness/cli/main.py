@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run_command(options: argparse.Namespace) -> int:
     command: Callable[[argparse.Namespace], int] = options.command
     # Named by module, so that --help imports no numpy; every refusal of ours is one of these.
-    from sealproof.attacks.base import AttackError
+    from sealproof.attacks.contract.base import AttackError
     from sealproof.detectors.base import DetectorError
     from sealproof.harness.foundation.errors import HarnessError
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from sealproof.detectors.audioseal_mini import SHA256, shipped_net
-from sealproof.detectors.audioseal_store import KINDS, PUBLISHED, CustomWeights, PublishedWeights, published_kind
+from sealproof.detectors.audioseal.mini import SHA256, shipped_net
+from sealproof.detectors.audioseal.net_file import SUFFIX
+from sealproof.detectors.audioseal.store import KINDS, PUBLISHED, CustomWeights, PublishedWeights, published_kind
 from sealproof.detectors.base import DetectorError
-from sealproof.detectors.net_file import SUFFIX
 
 
 def status() -> Iterator[str]:
@@ -79,7 +79,7 @@ def verify() -> Iterator[str]:
     Raises:
         DetectorError: Something is damaged or not what it must be.
     """
-    from sealproof.detectors.audioseal_nets import load_net
+    from sealproof.detectors.audioseal.nets import load_net
 
     weights, custom = PublishedWeights(), CustomWeights()
     for kind in KINDS:

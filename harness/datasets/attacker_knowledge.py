@@ -6,7 +6,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from sealproof.attacks.knowledge import Knowledge, Watermarker
+from sealproof.attacks.contract.knowledge import Knowledge, Watermarker
 from sealproof.detectors import get_scheme
 from sealproof.detectors.base import Audio, Scheme
 from sealproof.detectors.base import Watermarker as SchemeWatermarker

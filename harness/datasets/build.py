@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.attacks.measure import snr_db
+from sealproof.attacks.verification.measure import snr_db
 from sealproof.detectors import get_scheme
 from sealproof.detectors.base import Scheme
 from sealproof.detectors.files import TEMPORARY

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.attacks import get_attack
-from sealproof.attacks.base import Attacked, AttackError
-from sealproof.attacks.measure import is_noop
-from sealproof.attacks.verification import Verification, verify
+from sealproof.attacks.contract.base import Attacked, AttackError
+from sealproof.attacks.verification.measure import is_noop
+from sealproof.attacks.verification.verify import Verification, verify
 from sealproof.detectors.base import Audio, DetectorError
 from sealproof.harness.corpora.base import interleave_groups
 from sealproof.harness.datasets.attacker_knowledge import KnowledgeBase

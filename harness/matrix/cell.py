@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from sealproof.attacks.base import Attack
+from sealproof.attacks.contract.base import Attack
 from sealproof.harness.datasets.attacker_knowledge import known_schemes, other_recordings
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED

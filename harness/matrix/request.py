@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealproof.attacks.base import Attack
+from sealproof.attacks.contract.base import Attack
 from sealproof.attacks.selection import load_attacks
 from sealproof.detectors import get_scheme
 from sealproof.harness.corpora.base import interleave_groups

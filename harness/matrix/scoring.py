@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.attacks.base import UNMARKED_FROM, UNMARKED_TO, Attack, Attacked
+from sealproof.attacks.contract.base import UNMARKED_FROM, UNMARKED_TO, Attack, Attacked
 from sealproof.detectors.base import Audio, Detection, frames_are_probabilities
 from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.statistics.localisation import frame_iou

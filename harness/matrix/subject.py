@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from sealproof.detectors.base import Detector, Scheme
-from sealproof.detectors.mimic import Mimic
+from sealproof.detectors.mimics.mimic import Mimic
 from sealproof.harness.foundation.files import sha256_json
 from sealproof.harness.matrix.cell import Cell
 from sealproof.harness.matrix.code import code_sha256

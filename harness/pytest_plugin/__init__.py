@@ -147,7 +147,7 @@ class _Robustness:
         """
         if not self._ran or hasattr(self._config, "workerinput"):
             return
-        from sealproof.attacks.base import AttackError
+        from sealproof.attacks.contract.base import AttackError
         from sealproof.detectors.base import DetectorError
         from sealproof.harness.foundation.errors import HarnessError
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sealproof.attacks.base import AttackError
+from sealproof.attacks.contract.base import AttackError
 from sealproof.detectors.base import DetectorError
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.pytest_plugin.session import RobustnessSession

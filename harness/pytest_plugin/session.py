@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sealproof.attacks.base import AttackError
+from sealproof.attacks.contract.base import AttackError
 from sealproof.detectors.base import DetectorError
 from sealproof.harness.foundation.errors import HarnessError
 
 if TYPE_CHECKING:
-    from sealproof.attacks.base import Attack
+    from sealproof.attacks.contract.base import Attack
     from sealproof.harness.datasets.dataset import Dataset
     from sealproof.harness.matrix.bench import Bench
     from sealproof.harness.matrix.cell import Cell

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sealproof.attacks import get_attack
-from sealproof.attacks.base import AttackError
+from sealproof.attacks.contract.base import AttackError
 from sealproof.detectors.base import Audio, DetectorError
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.foundation.audio.spectrogram import level_db

@@ -83,7 +83,7 @@ def _sweep(cells: Sequence[ReportedCell], indices: Sequence[int], title: str, na
 def damage_rises(attack: str, parameter: str) -> bool | None:
     """Say whether more of a parameter is more damage, as the attack's own sweep has it; None where nothing says so."""
     from sealproof.attacks import attack_class
-    from sealproof.attacks.base import AttackError
+    from sealproof.attacks.contract.base import AttackError
 
     try:
         cls = attack_class(attack)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from sealproof.attacks.base import Attack, Attacked
-from sealproof.attacks.verification import Status, Verification
+from sealproof.attacks.contract.base import Attack, Attacked
+from sealproof.attacks.verification.verify import Status, Verification
 from sealproof.harness.matrix.cell import params_text
 
 COLUMNS = (

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from sealproof.attacks.base import Attack
+from sealproof.attacks.contract.base import Attack
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.matrix.cell import params_text

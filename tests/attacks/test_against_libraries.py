@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sealproof.attacks import Audio, get_attack
-from sealproof.attacks.measure import snr_db
 from sealproof.attacks.testing import music_like
+from sealproof.attacks.verification.measure import snr_db
 
 SAMPLE_RATE = 16_000
 

@@ -77,7 +77,7 @@ def test_a_plug_in_is_listed_built_and_checked_like_any_other(plug_in):
 
 def test_a_built_in_name_means_the_built_in_attack(plug_in):
     plug_in("gain", Invert)
-    assert attack_class("gain").__module__ == "sealproof.attacks.level"
+    assert attack_class("gain").__module__ == "sealproof.attacks.level.amplitude"
     assert list_attacks().count("gain") == 1
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sealproof.attacks import attack_class, list_attacks
-from sealproof.attacks.base import AttackError
+from sealproof.attacks.contract.base import AttackError
 from sealproof.attacks.selection import list_presets, load_attacks
 
 

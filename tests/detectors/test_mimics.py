@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from sealproof.detectors import DetectorError
-from sealproof.detectors.keras_runtime import import_keras
-from sealproof.detectors.mimic import Mimic, forward
 from sealproof.detectors.mimics import get_mimic_recipe, list_mimics
 from sealproof.detectors.mimics.base import FrameRecipe
+from sealproof.detectors.mimics.keras_runtime import import_keras
+from sealproof.detectors.mimics.mimic import Mimic, forward
 
 # tensorflow 2.21 beside numpy 2, when a model is saved.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sealproof.detectors import DetectorError, get_scheme
-from sealproof.detectors.mdct import imdct, mdct
-from sealproof.detectors.spread_spectrum import MARK_SNR_DB, Z_THRESHOLD, nominal_false_positive_rate
+from sealproof.detectors.spread_spectrum.mdct import imdct, mdct
+from sealproof.detectors.spread_spectrum.scheme import MARK_SNR_DB, Z_THRESHOLD, nominal_false_positive_rate
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.attacks.measure import snr_db
+from sealproof.attacks.verification.measure import snr_db
 from sealproof.detectors.base import Audio
 
 __all__ = ["WAVEFORM_METRICS", "log_spectral_distance_db", "si_sdr_db", "snr_db", "waveform_quality"]

@@ -3,9 +3,9 @@
 import time
 from dataclasses import dataclass
 
-from sealproof.attacks.base import Attack, AttackError
-from sealproof.attacks.knowledge import Knowledge
-from sealproof.attacks.verification import verify
+from sealproof.attacks.contract.base import Attack, AttackError
+from sealproof.attacks.contract.knowledge import Knowledge
+from sealproof.attacks.verification.verify import verify
 from sealproof.detectors.base import Audio, DetectorError
 from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.tables.attacks import Checked, as_record, join_attacked

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from sealproof.attacks.base import Attack
-from sealproof.attacks.knowledge import Knowledge
-from sealproof.attacks.verification import Status
+from sealproof.attacks.contract.base import Attack
+from sealproof.attacks.contract.knowledge import Knowledge
+from sealproof.attacks.verification.verify import Status
 from sealproof.detectors.base import Audio
 from sealproof.harness.corpora.base import Corpus, CorpusReport
 from sealproof.harness.datasets.attacker_knowledge import N_OTHERS, watermarkers

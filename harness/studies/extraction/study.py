@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.detectors.mimic import Mimic, forward
+from sealproof.detectors.mimics.mimic import Mimic, forward
 from sealproof.detectors.mimics.waveform_cnn import DistilledCnn
 from sealproof.harness.corpora.base import interleave_groups
 from sealproof.harness.datasets.dataset import Dataset, Pair

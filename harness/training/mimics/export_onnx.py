@@ -14,8 +14,8 @@ import numpy as np
 
 from sealproof.detectors import get_scheme, weights
 from sealproof.detectors.base import Audio
-from sealproof.detectors.keras_runtime import import_keras
-from sealproof.detectors.mimic import Mimic
+from sealproof.detectors.mimics.keras_runtime import import_keras
+from sealproof.detectors.mimics.mimic import Mimic
 from sealproof.harness.corpora.demo.music import compose
 from sealproof.harness.datasets.dataset import FACTS, Dataset
 from sealproof.harness.foundation.errors import HarnessError

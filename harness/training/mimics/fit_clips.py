@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sealproof.detectors.keras_runtime import import_keras
 from sealproof.detectors.mimics.base import ClipRecipe
+from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.datasets.manifest import WATERMARKED, Row
 from sealproof.harness.foundation.progress import progress

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.detectors.base import Audio
-from sealproof.detectors.keras_runtime import import_keras
 from sealproof.detectors.mimics.base import FrameRecipe
+from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.training.mimics.queries import Answers
 

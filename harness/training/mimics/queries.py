@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.attacks.base import Attack
+from sealproof.attacks.contract.base import Attack
 from sealproof.attacks.selection import load_attacks
 from sealproof.detectors import get_scheme
 from sealproof.detectors.base import Audio, Detection, Detector, frames_are_probabilities

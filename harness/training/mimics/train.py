@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.detectors.base import Detector
-from sealproof.detectors.mimic import Mimic, forward
 from sealproof.detectors.mimics import MimicRecipe, get_mimic_recipe
 from sealproof.detectors.mimics.base import ClipRecipe, FrameRecipe
+from sealproof.detectors.mimics.mimic import Mimic, forward
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row
 from sealproof.harness.datasets.split import shared_groups, split_by_file

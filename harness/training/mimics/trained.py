@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sealproof.detectors import weights
-from sealproof.detectors.mimic import Mimic
+from sealproof.detectors.mimics.mimic import Mimic
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import read_json

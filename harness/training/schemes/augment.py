@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sealproof.attacks import get_attack
-from sealproof.attacks.base import Attack
+from sealproof.attacks.contract.base import Attack
 from sealproof.harness.foundation.audio.files import SAMPLE_RATE
 
 if TYPE_CHECKING:

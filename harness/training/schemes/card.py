@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sealproof.detectors.net_file import Net, write_net
+from sealproof.detectors.audioseal.net_file import Net, write_net
 from sealproof.harness.foundation.files import write_json, write_text
 from sealproof.harness.foundation.versions import package_versions
 from sealproof.harness.statistics.estimation.estimate import Estimate

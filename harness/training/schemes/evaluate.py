@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.attacks import get_attack
-from sealproof.attacks.measure import snr_db
+from sealproof.attacks.verification.measure import snr_db
 from sealproof.detectors.base import Detection, Detector, Watermarker
 from sealproof.harness.foundation.audio.files import SAMPLE_RATE, from_pcm, to_pcm
 from sealproof.harness.foundation.progress import progress

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sealproof.detectors.audioseal_models import AudioSealDetector, AudioSealWatermarker
-from sealproof.detectors.audioseal_nets import load_net
+from sealproof.detectors.audioseal.models import AudioSealDetector, AudioSealWatermarker
+from sealproof.detectors.audioseal.nets import load_net
 from sealproof.harness.corpora.base import ALL_CLIPS, Corpus
 from sealproof.harness.corpora.demo.corpus import DemoCorpus
 from sealproof.harness.foundation.audio.files import from_pcm

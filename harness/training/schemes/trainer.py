@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.detectors.audioseal_nets import build_net, uncompiled
-from sealproof.detectors.net_file import Net
+from sealproof.detectors.audioseal.net_file import Net
+from sealproof.detectors.audioseal.nets import build_net, uncompiled
 from sealproof.harness.foundation.audio.files import SAMPLE_RATE
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_json, write_atomically, write_text

@@ -12,10 +12,10 @@ from urllib.error import URLError
 
 import pytest
 
-from sealproof.detectors.audioseal_nets import build_net, load_net, published_config
-from sealproof.detectors.audioseal_store import KINDS, PUBLISHED, WEIGHTS_VARIABLE, CustomWeights, PublishedWeights
+from sealproof.detectors.audioseal.net_file import Kind, Net, write_net
+from sealproof.detectors.audioseal.nets import build_net, load_net, published_config
+from sealproof.detectors.audioseal.store import KINDS, PUBLISHED, WEIGHTS_VARIABLE, CustomWeights, PublishedWeights
 from sealproof.detectors.base import DetectorError
-from sealproof.detectors.net_file import Kind, Net, write_net
 from sealproof.harness.cli import weights
 from sealproof.harness.cli.main import main
 from sealproof.harness.training.schemes.recipe import NetShape, load_recipe

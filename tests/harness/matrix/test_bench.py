@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sealproof.attacks import Attack, get_attack
-from sealproof.attacks.chain import Chain
+from sealproof.attacks.contract.chain import Chain
 from sealproof.detectors import Audio, Detection, DetectorError, get_scheme
 from sealproof.harness.cli import main as cli
 from sealproof.harness.datasets.dataset import Dataset

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sealproof.attacks.measure import snr_db
 from sealproof.attacks.testing import music_like
+from sealproof.attacks.verification.measure import snr_db
 from sealproof.harness.matrix.quality.waveform import (
     WAVEFORM_METRICS,
     log_spectral_distance_db,

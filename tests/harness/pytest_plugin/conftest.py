@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from threadpoolctl import threadpool_limits
 
-from sealproof.detectors.keras_runtime import import_keras
+from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.harness.corpora.base import Corpus
 from sealproof.harness.datasets.build import BuildRequest, build_dataset
 from sealproof.harness.datasets.dataset import Dataset
@@ -28,10 +28,10 @@ COMPILED = (
     "scipy.special",
     "soxr",
     "tensorflow",
-    "sealproof.attacks.codec",
-    "sealproof.attacks.noise",
-    "sealproof.attacks.resampling",
-    "sealproof.detectors.keras_runtime",
+    "sealproof.attacks.codec.music",
+    "sealproof.attacks.noise.additive",
+    "sealproof.attacks.timing.resampling",
+    "sealproof.detectors.mimics.keras_runtime",
     "sealproof.harness.pytest_plugin.gate_text",
     "sealproof.harness.pytest_plugin.cell",
     "sealproof.harness.training.demo_dataset",
@@ -130,7 +130,7 @@ def pytest_configure(config):
     # Composing and training would take minutes.
     patches.setattr(demo_dataset, "demo_dataset", lambda scheme, n_clips, seed, root, with_baseline: take_the_set(root))
     if FAULT.get("codec"):
-        from sealproof.attacks.codec import MP3
+        from sealproof.attacks.codec.music import MP3
         # The worst kind: it says what bitrate it had, and hands the clip back.
         patches.setattr(MP3, "apply", lambda self, clip, rate, rng: (clip, {"bitrate_kbps": self.bitrate_kbps}))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sealproof.attacks import Attack, Audio, Claim, get_attack, parameter
-from sealproof.attacks.base import AttackError
+from sealproof.attacks.contract.base import AttackError
 from sealproof.attacks.testing import music_like, toy_knowledge
 from sealproof.harness.cli.main import main
 from sealproof.harness.studies.attack_audit import gallery as attack_check
@@ -112,8 +112,10 @@ def test_the_command_writes_table_pictures_and_page(tmp_path: Path, capsys: pyte
 
 
 def test_the_command_fails_where_an_attack_does(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    monkeypatch.setattr("sealproof.attacks.level.Gain.apply_batch", Attack.apply_batch)
-    monkeypatch.setattr("sealproof.attacks.level.Gain.apply", lambda self, clip, rate, rng: clip, raising=False)
+    monkeypatch.setattr("sealproof.attacks.level.amplitude.Gain.apply_batch", Attack.apply_batch)
+    monkeypatch.setattr(
+        "sealproof.attacks.level.amplitude.Gain.apply", lambda self, clip, rate, rng: clip, raising=False
+    )
     assert main(VERIFY) == 1
     assert "gain.6db: changed_percent must be at least 50." in capsys.readouterr().out
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sealproof.attacks import Attack, Audio, get_attack, parameter
-from sealproof.attacks.chain import Chain
+from sealproof.attacks.contract.chain import Chain
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row
 from sealproof.harness.matrix.cell import Cell

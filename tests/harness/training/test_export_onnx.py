@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from sealproof.attacks.testing import music_like
 from sealproof.detectors import DetectorError
-from sealproof.detectors.keras_runtime import import_keras
 from sealproof.detectors.mimics import get_mimic_recipe, list_mimics
+from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_file, write_json

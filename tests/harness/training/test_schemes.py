@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from sealproof.attacks import get_attack
 from sealproof.attacks.testing import music_like
 from sealproof.detectors import get_scheme
-from sealproof.detectors.audioseal_nets import build_net, load_net, uncompiled
-from sealproof.detectors.audioseal_store import KINDS, CustomWeights
+from sealproof.detectors.audioseal.net_file import read_net
+from sealproof.detectors.audioseal.nets import build_net, load_net, uncompiled
+from sealproof.detectors.audioseal.store import KINDS, CustomWeights
 from sealproof.detectors.base import Detection
-from sealproof.detectors.net_file import read_net
 from sealproof.harness.cli import weights
 from sealproof.harness.cli.main import main
 from sealproof.harness.corpora.base import ALL_CLIPS, Clip, Corpus, CorpusReport

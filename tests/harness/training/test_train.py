@@ -9,7 +9,7 @@ import pytest
 
 from sealproof.detectors import Audio, Detector, DetectorError, Scheme, Watermarker, get_scheme
 from sealproof.detectors.base import Bits
-from sealproof.detectors.keras_runtime import import_keras
+from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.waveform_cnn import DistilledCnn
 from sealproof.harness.cli import main as cli
 from sealproof.harness.corpora.base import Corpus

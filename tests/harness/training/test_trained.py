@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sealproof.detectors import Scheme, get_scheme
-from sealproof.detectors.keras_runtime import import_keras
+from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.harness.corpora.demo.music import compose
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.audio.files import from_pcm, read_wav, to_pcm, write_wav

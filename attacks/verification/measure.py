@@ -1,0 +1,151 @@
+"""What an attack really did: measured from the clips before and after it, one number a clip.
+
+Every function takes two batches (n, samples) and returns (n,). NaN means that the number does not exist for that clip,
+never that it is zero.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealproof.attacks.contract.base import Audio
+
+Measured = NDArray[np.float64]
+
+
+def snr_db(before: Audio, after: Audio) -> Measured:
+    """Signal-to-noise ratio in dB: energy of the clip over energy of the change.
+
+    10 log10(sum x^2 / sum (y - x)^2). It means something only where output sample i belongs to input sample i.
+
+    Args:
+        before: (n, samples).
+        after: (n, samples), the same shape.
+
+    Returns:
+        (n,) float64: +inf where nothing changed, NaN where the clip before is silent.
+
+    Raises:
+        ValueError: If the shapes differ or are not (n, samples).
+    """
+    _check_batches(before, after, same_length=True)
+    reference = before.astype(np.float64)
+    return _ratio_db(_energy(reference), _energy(after - reference))
+
+
+def level_change_db(before: Audio, after: Audio) -> Measured:
+    """Change of the level in dB: RMS after over RMS before; the lengths may differ.
+
+    Args:
+        before: (n, samples).
+        after: (n, samples').
+
+    Returns:
+        (n,) float64: -inf where the clip after is silent, NaN where the clip before is silent.
+
+    Raises:
+        ValueError: If the batches are not (n, samples) with equal n.
+    """
+    _check_batches(before, after, same_length=False)
+    silent_before = _energy(before) == 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = 10 * np.log10((_energy(after) / after.shape[1]) / (_energy(before) / before.shape[1]))
+    return np.where(silent_before, np.nan, change)
+
+
+def lag_samples(before: Audio, after: Audio, max_lag: int) -> Measured:
+    """Delay of the clip after, in samples: the lag of the highest normalised cross-correlation, of either sign.
+
+    At each lag the correlation is divided by the energies of the two overlapping parts, so that a short overlap is not
+    at a disadvantage. Of several lags with the same correlation (a periodic clip) the smallest in magnitude counts.
+
+    Args:
+        before: (n, samples).
+        after: (n, samples), the same shape.
+        max_lag: Largest lag tried in both directions, in samples; less than `samples`.
+
+    Returns:
+        (n,) float64, whole numbers: positive where the clip after is late; NaN where either clip is silent.
+
+    Raises:
+        ValueError: If the shapes differ or `max_lag` is not in [0, samples).
+    """
+    _check_batches(before, after, same_length=True)
+    samples = before.shape[1]
+    if not 0 <= max_lag < samples:
+        raise ValueError(f"The 'max_lag' must be at least 0 and below the {samples} samples of a clip. Got {max_lag}.")
+    size = 1 << (samples + max_lag - 1).bit_length()  # long enough that no lag wraps around onto another
+    x, y = before.astype(np.float64), after.astype(np.float64)
+    circular = np.fft.irfft(np.fft.rfft(y, size) * np.conj(np.fft.rfft(x, size)), size)
+    lags = np.arange(-max_lag, max_lag + 1)
+    correlation = circular[:, lags % size]
+
+    # A lag l >= 0 pairs x[: samples - l] with y[l:], a negative one the other way round.
+    heads_x, heads_y = _running_energy(x), _running_energy(y)
+    overlap = samples - np.abs(lags)
+    energy_x = np.where(lags >= 0, heads_x[:, overlap], heads_x[:, -1:] - heads_x[:, samples - overlap])
+    energy_y = np.where(lags >= 0, heads_y[:, -1:] - heads_y[:, samples - overlap], heads_y[:, overlap])
+    # The floor keeps the rounding error of the FFT from standing out where an overlap is almost silent.
+    floor = 1e-9 * np.sqrt(heads_x[:, -1:] * heads_y[:, -1:])
+    norm = np.sqrt(np.maximum(energy_x, 0) * np.maximum(energy_y, 0))
+    silent = floor[:, 0] == 0
+    normalised = np.abs(correlation) / np.where(silent[:, None], 1.0, np.maximum(norm, floor))
+
+    tied = normalised >= normalised.max(axis=1, keepdims=True) - 1e-6
+    best = np.where(tied, np.abs(lags), samples).argmin(axis=1)
+    return np.where(silent, np.nan, lags[best].astype(np.float64))
+
+
+def is_noop(before: Audio, after: Audio) -> NDArray[np.bool_]:
+    """Tells which clips an attack left bit-identical; a clip of another length was changed.
+
+    Args:
+        before: (n, samples) float32.
+        after: (n, samples') float32.
+
+    Returns:
+        (n,) bool.
+
+    Raises:
+        ValueError: If the batches are not (n, samples) with equal n.
+    """
+    _check_batches(before, after, same_length=False)
+    if before.shape != after.shape:
+        return np.zeros(len(before), dtype=np.bool_)
+    bits = [np.ascontiguousarray(batch, dtype=np.float32).view(np.uint32) for batch in (before, after)]
+    return np.asarray((bits[0] == bits[1]).all(axis=1), dtype=np.bool_)
+
+
+def clipped_percent(after: Audio) -> Measured:
+    """Share of the samples that stand at the clip's own peak, in percent; one sample of an unclipped clip does.
+
+    Args:
+        after: (n, samples).
+
+    Returns:
+        (n,) float64; NaN where the clip is silent.
+    """
+    magnitude = np.abs(after)
+    peak = magnitude.max(axis=1, keepdims=True)
+    share = 100 * np.mean(magnitude >= peak * np.float32(1 - 1e-6), axis=1)
+    return np.where(peak[:, 0] == 0, np.nan, share)
+
+
+def _energy(batch: NDArray[np.floating]) -> Measured:
+    return np.asarray(np.sum(batch.astype(np.float64) ** 2, axis=1))
+
+
+def _running_energy(batch: Measured) -> Measured:
+    """(n, samples + 1): the energy of the first k samples, for k from 0 to samples."""
+    return np.pad(np.cumsum(batch**2, axis=1), ((0, 0), (1, 0)))
+
+
+def _ratio_db(signal: Measured, noise: Measured) -> Measured:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(signal == 0, np.nan, 10 * np.log10(signal / noise))
+
+
+def _check_batches(before: Audio, after: Audio, *, same_length: bool) -> None:
+    fits = before.ndim == after.ndim == 2 and len(before) == len(after) and before.shape[1] and after.shape[1]
+    if not fits or (same_length and before.shape != after.shape):
+        rule = "have the same shape (n, samples)" if same_length else "be (n, samples) and (n, samples')"
+        raise ValueError(f"The clips before and after must {rule}. Got {before.shape} and {after.shape}.")

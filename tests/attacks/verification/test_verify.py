@@ -1,0 +1,159 @@
+"""Claims against measurements: what is kept, what is broken, and what nobody can measure."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sealproof.attacks import Attack, Audio, Claim, get_attack, parameter
+from sealproof.attacks.contract.base import Attacked, AttackError
+from sealproof.attacks.testing import check_attack, music_like
+from sealproof.attacks.verification.verify import Status, measure, verify
+
+RATE = 16_000
+MUSIC = music_like(4, RATE, RATE, seed=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Louder(Attack):
+    """Doubles the amplitude, or is said to."""
+
+    name: ClassVar[str] = "louder"
+    family: ClassVar[str] = "test"
+    factor: float = parameter(unit="x", low=0, default=2.0)
+
+    def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
+        del sample_rate, rng
+        return clip * np.float32(self.factor)
+
+    def claims(self, sample_rate: int) -> tuple[Claim, ...]:
+        del sample_rate
+        return (Claim.about("level_change_db", 6.02, 0.01, every=True),)
+
+
+def verified(attack: Attack, batch: Audio = MUSIC):
+    return verify(attack, batch, attack.perform(batch, RATE, range(len(batch))), RATE)
+
+
+def test_a_kept_claim_is_kept():
+    verification = verified(Louder())
+    assert verification.broken == []
+    (level, changed, delay, *rest) = verification.verdicts
+    assert (level.quantity, level.status) == ("level_change_db", Status.KEPT)
+    assert level.median == pytest.approx(6.02, abs=0.01)
+    assert (changed.quantity, changed.median) == ("changed_percent", 100)
+    assert (delay.quantity, delay.median, delay.n_clips) == ("delay_samples", 0, 4)
+    assert {verdict.quantity for verdict in rest} == {"snr_db", "length_samples", "clipped_percent"}
+    assert all(verdict.claim is None for verdict in rest)
+
+
+def test_a_broken_claim_says_what_was_asked_and_measured():
+    (level,) = verified(Louder(factor=1.9)).broken
+    assert level.complaint == "level_change_db must be 6.01 to 6.03. Measured 5.575 (5.575 to 5.575)."
+    with pytest.raises(AssertionError, match=r"louder\.1\.9x does not do on music what it claims: level_change_db"):
+        check_attack(Louder(factor=1.9))
+
+
+def test_returning_the_input_is_broken():
+    (level, changed) = verified(Louder(factor=1)).broken
+    assert (level.quantity, changed.quantity) == ("level_change_db", "changed_percent")
+
+
+def test_every_clip_counts_where_every_is_claimed():
+    mixed = np.concatenate([MUSIC[:3] * 2, MUSIC[3:] * 1.9]).astype(np.float32)
+    (level,) = verify(Louder(), MUSIC, Attacked(mixed), RATE).broken
+    assert level.high == pytest.approx(6.02, abs=0.01)
+
+    class Typical(Louder):
+        def claims(self, sample_rate: int) -> tuple[Claim, ...]:
+            return (Claim.about("level_change_db", 6.02, 0.01),)
+
+    assert verify(Typical(), MUSIC, Attacked(mixed), RATE).broken == []
+
+
+@pytest.mark.parametrize("late", [2, 100, 1024])
+def test_a_delay_that_nobody_claims_is_broken(late: int):
+    shifted = np.concatenate([np.zeros((4, late), np.float32), 2 * MUSIC[:, :-late]], axis=1)
+    broken = {verdict.quantity: verdict for verdict in verify(Louder(), MUSIC, Attacked(shifted), RATE).broken}
+    assert broken["delay_samples"].median == late
+
+
+def test_silence_allows_no_measurement():
+    silence = np.zeros((2, RATE), np.float32)
+    verification = verified(Louder(), silence)
+    level = verification.verdicts[0]
+    assert (level.status, level.n_clips, math.isnan(level.median)) == (Status.UNMEASURED, 0, True)
+    assert [verdict.quantity for verdict in verification.broken] == ["changed_percent"]
+
+
+def test_silent_clips_do_not_spoil_the_others():
+    some = MUSIC.copy()
+    some[0] = 0
+    verification = verified(Louder(), some)
+    assert verification.broken == []
+    assert verification.verdicts[0].n_clips == 3
+
+
+def test_a_claim_that_nobody_measures_is_a_mistake_of_the_attack():
+    class Vain(Louder):
+        def claims(self, sample_rate: int) -> tuple[Claim, ...]:
+            return (Claim("beauty_percent", low=99),)
+
+    with pytest.raises(ValueError, match=r"louder\.2x claims beauty_percent, which neither it nor anybody measures"):
+        verified(Vain())
+
+
+def test_evidence_and_facts_can_be_claimed():
+    class Proven(Louder):
+        def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> "tuple[Audio, dict[str, float]]":
+            return super().apply(clip, sample_rate, rng), {"bitrate_kbps": 31.0 + clip.size / RATE}
+
+        def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
+            return {"peak_ratio": (np.abs(after).max(axis=1) / np.abs(before).max(axis=1)).astype(np.float64)}
+
+        def claims(self, sample_rate: int) -> tuple[Claim, ...]:
+            return (Claim.about("peak_ratio", 2, 0.01, every=True), Claim.about("bitrate_kbps", 32, 0.1))
+
+    verification = verified(Proven())
+    assert [verdict.status for verdict in verification.verdicts[:2]] == [Status.KEPT, Status.KEPT]
+    assert verification.quantities["bitrate_kbps"].tolist() == [32, 32, 32, 32]
+
+
+def test_facts_must_be_the_same_for_every_clip():
+    class Fickle(Louder):
+        def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> "tuple[Audio, dict[str, float]]":
+            return clip, ({"a": 1.0} if rng.random() < 0.5 else {})
+
+    with pytest.raises(AttackError, match="must return the same facts for every clip"):
+        Fickle().perform(MUSIC, RATE, range(4))
+
+
+def test_what_does_the_same_has_the_same_hash():
+    assert verified(get_attack("gain.6db")).sha256 == verified(get_attack("gain.6db")).sha256
+    assert verified(get_attack("gain.6db")).sha256 != verified(get_attack("gain.12db")).sha256
+
+
+def test_quantities_that_do_not_exist_are_no_numbers():
+    faster = get_attack("speed.1.25x")
+    quantities = measure(faster, MUSIC, faster.perform(MUSIC, RATE, range(4)), RATE)
+    assert np.isnan(quantities["snr_db"]).all()
+    assert np.isnan(quantities["delay_samples"]).all()
+    assert quantities["length_samples"].tolist() == [12_800] * 4
+
+
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        (Claim("x", 1, 2), "1 to 2"),
+        (Claim("x", low=1), "at least 1"),
+        (Claim("x", high=-30), "at most -30"),
+        (Claim("x", 3, 3), "3"),
+        (Claim.about("x", 64, 0.5), "63.5 to 64.5"),
+    ],
+)
+def test_claims_in_words(claim: Claim, words: str):
+    assert claim.describe() == words
