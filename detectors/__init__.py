@@ -34,7 +34,7 @@ ENTRY_POINT_GROUP = "sealproof.schemes"
 
 _BUILT_IN = {
     "audioseal": "sealproof.detectors.audioseal.published:AudioSealScheme",
-    "audioseal_custom": "sealproof.detectors.audioseal.published:AudioSealCustomScheme",
+    "audioseal_custom": "sealproof.detectors.audioseal.custom:AudioSealCustomScheme",
     "audioseal_mini": "sealproof.detectors.audioseal.mini:AudioSealMiniScheme",
     "perth": "sealproof.detectors.perth:PerthScheme",
     "spread_spectrum": "sealproof.detectors.spread_spectrum.scheme:SpreadSpectrumScheme",

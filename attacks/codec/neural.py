@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from sealproof.attacks.codec.music import resampled
+from sealproof.attacks.codec.base import resampled
 from sealproof.attacks.contract.base import Attack, AttackError, Audio, Claim, Facts, parameter
 
 _TURN = threading.Lock()

@@ -15,8 +15,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from sealproof.attacks.codec.base import BitrateCodec, Codec, FFmpegCodec, Pcm, resampled
 from sealproof.attacks.codec.libav import Decoded
-from sealproof.attacks.codec.music import BitrateCodec, Codec, FFmpegCodec, Pcm, resampled
 from sealproof.attacks.contract.base import AttackError, Audio, Claim, Facts, parameter
 
 _TAIL = 64

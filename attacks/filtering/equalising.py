@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import Attack, Audio, Claim, parameter
-from sealproof.attacks.filtering.bands import (
+from sealproof.attacks.filtering.zero_phase import (
     LOWEST_HZ,
     band_change_db,
     check_below_nyquist,

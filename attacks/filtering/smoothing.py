@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import Attack, AttackError, Audio, Claim, parameter
-from sealproof.attacks.filtering.bands import phase_delay, response_error_db
+from sealproof.attacks.filtering.zero_phase import phase_delay, response_error_db
 
 
 @dataclass(frozen=True, kw_only=True)

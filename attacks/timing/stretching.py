@@ -1,7 +1,7 @@
-"""Timing: what the clip says stays the same, when it says it does not."""
+"""Stretching: what the clip says stays the same, and how fast or how high it says it does not."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,135 +9,12 @@ import numpy as np
 from python_stretch.Signalsmith import Stretch
 from scipy import fft, ndimage
 
-from sealproof.attacks.contract.base import Attack, Attacked, Audio, Claim, parameter
+from sealproof.attacks.contract.base import Attack, Audio, Claim, parameter
 from sealproof.attacks.timing.resampling import at_speed, pitch_change_cents, sampled_at
 from sealproof.attacks.verification.measure import Measured, lag_samples
-from sealproof.attacks.verification.verify import MAX_LAG_MS
 
 SEGMENT_MS = 32
 """Length of the pieces whose delay is measured one by one."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Offset(Attack):
-    """Delays the clip by a number of samples: zeros in front, the end is cut, the length stays.
-
-    A delay as long as the clip leaves silence.
-    """
-
-    name: ClassVar[str] = "offset"
-    family: ClassVar[str] = "timing"
-    sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"offset_samples": (1, 10, 100, 160, 800, 1600, 4000, 8000)}
-    keeps_alignment: ClassVar[bool] = False
-
-    offset_samples: int = parameter(unit="samples", kind=int, low=1)
-
-    def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Moves the clips to the right."""
-        del sample_rate, rngs
-        delayed = np.zeros_like(batch)
-        delayed[:, self.offset_samples :] = batch[:, : -self.offset_samples]
-        return Attacked(delayed)
-
-    def claims(self, sample_rate: int) -> tuple[Claim, ...]:
-        """Every sample stands where it must; the delay, as far as it is looked for."""
-        moved = Claim.about("moved_percent", 100, 0, every=True)
-        if self.offset_samples > sample_rate * MAX_LAG_MS / 1000:
-            return (moved,)
-        return (moved, Claim.about("delay_samples", self.offset_samples, 0))
-
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
-        """Share of the samples that stand `offset_samples` later than before, or are the zeros in front."""
-        del sample_rate
-        delay = min(self.offset_samples, before.shape[1])
-        moved = np.count_nonzero(after[:, delay:] == before[:, : before.shape[1] - delay], axis=1)
-        return {"moved_percent": 100 * (moved + np.count_nonzero(after[:, :delay] == 0, axis=1)) / before.shape[1]}
-
-
-@dataclass(frozen=True, kw_only=True)
-class FractionalDelay(Attack):
-    """Delays the clip by a fraction of a sample, as filters and converters do, by band-limited interpolation."""
-
-    name: ClassVar[str] = "fractional_delay"
-    family: ClassVar[str] = "timing"
-    sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"delay_samples": (0.1, 0.25, 0.5)}
-
-    delay_samples: float = parameter(unit="samples", low=0, above_low=True, high=1, below_high=True)
-
-    def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Reads the clip a little earlier."""
-        del sample_rate, rng
-        return sampled_at(clip, np.arange(clip.size) - self.delay_samples)
-
-    def claims(self, sample_rate: int) -> tuple[Claim, ...]:
-        """The delay."""
-        return (Claim.about("fractional_delay_samples", self.delay_samples, 0.01),)
-
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
-        """Slope of the phase between the clips, in samples, over the frequencies up to half of Nyquist."""
-        del sample_rate
-        window = np.hanning(before.shape[1])
-        lower = slice(before.shape[1] // 4)
-        old, new = (fft.rfft(batch * window, axis=1)[:, lower] for batch in (before, after))
-        cross = new * old.conj()
-        radians = 2 * np.pi * fft.rfftfreq(before.shape[1])[lower]
-        # The least-squares line through zero, weighted by the power; within +-pi there is nothing to unwrap.
-        with np.errstate(invalid="ignore"):
-            slope = -np.sum(np.abs(cross) * radians * np.angle(cross), axis=1) / (np.abs(cross) @ radians**2)
-        return {"fractional_delay_samples": slope}
-
-
-@dataclass(frozen=True, kw_only=True)
-class CircularShift(Attack):
-    """Moves the clip to the right by a number of samples; what leaves at the end comes in at the start.
-
-    A multiple of the clip's length brings every sample back to its place.
-    """
-
-    name: ClassVar[str] = "circular_shift"
-    family: ClassVar[str] = "timing"
-    sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"shift_samples": (1, 10, 100, 1600, 6000)}
-    keeps_alignment: ClassVar[bool] = False
-
-    shift_samples: int = parameter(unit="samples", kind=int, low=1)
-
-    def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Rolls the clips."""
-        del sample_rate, rngs
-        return Attacked(np.roll(batch, self.shift_samples, axis=1))
-
-    def claims(self, sample_rate: int) -> tuple[Claim, ...]:
-        """Every sample stands where it must."""
-        return (Claim.about("moved_percent", 100, 0, every=True),)
-
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
-        """Share of the samples that stand `shift_samples` later than before, counted around the end."""
-        del sample_rate
-        places = (np.arange(before.shape[1]) - self.shift_samples) % before.shape[1]
-        return {"moved_percent": 100 * np.mean(after == before[:, places], axis=1)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reverse(Attack):
-    """Plays the clip backwards."""
-
-    name: ClassVar[str] = "reverse"
-    family: ClassVar[str] = "timing"
-    keeps_alignment: ClassVar[bool] = False
-
-    def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Turns the clips round."""
-        del sample_rate, rngs
-        return Attacked(batch[:, ::-1])
-
-    def claims(self, sample_rate: int) -> tuple[Claim, ...]:
-        """Every sample stands where it must."""
-        return (Claim.about("moved_percent", 100, 0, every=True),)
-
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
-        """Share of the samples that stand as far from the end as they stood from the start."""
-        del sample_rate
-        return {"moved_percent": 100 * np.mean(np.flip(after, axis=1) == before, axis=1)}
 
 
 @dataclass(frozen=True, kw_only=True)

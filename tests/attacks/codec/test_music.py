@@ -12,7 +12,8 @@ import soundfile
 
 from sealproof.attacks import AttackError
 from sealproof.attacks.codec import libav
-from sealproof.attacks.codec.music import AAC, AACADTS, FLAC, MP2, MP3, MP3VBR, SBC, WMA, BitrateCodec, Opus, Vorbis
+from sealproof.attacks.codec.base import BitrateCodec
+from sealproof.attacks.codec.music import AAC, AACADTS, FLAC, MP2, MP3, MP3VBR, SBC, WMA, Opus, Vorbis
 from sealproof.attacks.contract.parameters import RULE
 from sealproof.attacks.verification.measure import lag_samples, level_change_db, snr_db
 from sealproof.attacks.verification.verify import verify

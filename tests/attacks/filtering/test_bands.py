@@ -8,17 +8,8 @@ from scipy import signal
 
 from sealproof.attacks import AttackError
 from sealproof.attacks.contract.base import Attacked
-from sealproof.attacks.filtering.bands import (
-    Bandpass,
-    Bandstop,
-    Highpass,
-    Lowpass,
-    Notch,
-    RandomBandstop,
-    band_change_db,
-    phase_delay,
-    response_error_db,
-)
+from sealproof.attacks.filtering.bands import Bandpass, Bandstop, Highpass, Lowpass, Notch, RandomBandstop
+from sealproof.attacks.filtering.zero_phase import band_change_db, phase_delay, response_error_db
 from sealproof.attacks.verification.measure import lag_samples, level_change_db, snr_db
 from sealproof.attacks.verification.verify import verify
 

@@ -6,8 +6,8 @@ from scipy import signal
 
 from sealproof.attacks import AttackError
 from sealproof.attacks.contract.base import Attacked
-from sealproof.attacks.filtering.bands import octaves
 from sealproof.attacks.filtering.equalising import Equaliser, HighShelf, LowShelf, Peaking, SpectralTilt
+from sealproof.attacks.filtering.zero_phase import octaves
 from sealproof.attacks.verification.measure import level_change_db
 from sealproof.attacks.verification.verify import verify
 

@@ -6,8 +6,8 @@ from scipy import signal
 
 from sealproof.attacks import AttackError
 from sealproof.attacks.contract.base import Attacked
-from sealproof.attacks.filtering.bands import phase_delay
 from sealproof.attacks.filtering.smoothing import MedianFilter, SavitzkyGolay, Smooth
+from sealproof.attacks.filtering.zero_phase import phase_delay
 from sealproof.attacks.verification.measure import level_change_db, snr_db
 from sealproof.attacks.verification.verify import verify
 

@@ -6,20 +6,10 @@ import numpy as np
 import pytest
 
 from sealproof.attacks import AttackError
-from sealproof.attacks.resynthesis.masking import (
-    LPC,
-    GriffinLim,
-    HarmonicPercussive,
-    LPCVocoder,
-    MelVocoder,
-    STFTQuantise,
-    StrongestBins,
-    _levinson_durbin,
-    correlation_percent,
-    istft,
-    spectral_convergence_db,
-    stft,
-)
+from sealproof.attacks.resynthesis.linear_prediction import LPC, LPCVocoder, _levinson_durbin
+from sealproof.attacks.resynthesis.masking import HarmonicPercussive, STFTQuantise, StrongestBins
+from sealproof.attacks.resynthesis.phase_guessing import GriffinLim, MelVocoder, spectral_convergence_db
+from sealproof.attacks.resynthesis.spectra import correlation_percent, istft, stft
 from sealproof.attacks.verification.measure import level_change_db, snr_db
 from sealproof.attacks.verification.verify import verify
 
@@ -169,7 +159,7 @@ def test_levinson_durbin_solves_the_normal_equations():
 
 
 def test_lpc_with_its_residual_whole_is_the_clip(music):
-    from sealproof.attacks.resynthesis.masking import _predict_and_rebuild
+    from sealproof.attacks.resynthesis.linear_prediction import _predict_and_rebuild
 
     rebuilt = _predict_and_rebuild(music[0], 16_000, 12, lambda residual: residual)
     np.testing.assert_allclose(rebuilt, music[0], atol=1e-6)

@@ -7,17 +7,8 @@ from scipy import signal
 from sealproof.attacks import AttackError, get_attack
 from sealproof.attacks.contract.base import Attacked
 from sealproof.attacks.testing import music_like
-from sealproof.attacks.timing.stretching import (
-    CircularShift,
-    Flutter,
-    FractionalDelay,
-    Offset,
-    PitchShift,
-    Reverse,
-    TimeStretch,
-    TimeWarp,
-    Wow,
-)
+from sealproof.attacks.timing.shifting import CircularShift, FractionalDelay, Offset, Reverse
+from sealproof.attacks.timing.stretching import Flutter, PitchShift, TimeStretch, TimeWarp, Wow
 from sealproof.attacks.verification.measure import lag_samples
 from sealproof.attacks.verification.verify import verify
 
