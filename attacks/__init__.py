@@ -3,7 +3,11 @@
 `get_attack("mp3.64kbps")` and `get_attack("mp3", bitrate_kbps=64)` build the same attack; `list_attacks()` names all.
 Ids joined by `+` are a chain: `get_attack("mp3.64kbps+lowpass.4khz")` does one after the other.
 A package adds its own attacks through the entry-point group `sealproof.attacks` (name -> class); a built-in name
-always means the built-in attack. Importing this package loads numpy alone: an attack's libraries load with the attack.
+always means the built-in attack.
+
+`contract`, `verification`, `selection` and `testing` are the machinery; each other folder is a room of attacks, by
+family, and knows no other such room. Nothing here may know detectors or the harness. Importing this package loads numpy
+alone: an attack's libraries load with the attack.
 """
 
 import difflib
@@ -13,7 +17,8 @@ from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING
 
 from sealproof.attacks.contract import chain
-from sealproof.attacks.contract.base import Attack, Attacked, AttackError, Audio, Claim, parameter
+from sealproof.attacks.contract.base import Attack, Attacked, AttackError, Audio, Claim, Facts, parameter
+from sealproof.attacks.contract.knowledge import Knowledge
 from sealproof.attacks.contract.parameters import Value
 
 if TYPE_CHECKING:
@@ -25,6 +30,8 @@ __all__ = [
     "Attacked",
     "Audio",
     "Claim",
+    "Facts",
+    "Knowledge",
     "attack_class",
     "get_attack",
     "list_attacks",

@@ -1,7 +1,8 @@
 """What can be evaluated: watermark schemes, their detectors, and the mimics that imitate them.
 
-Importing this package loads no framework: a scheme's module is imported when the scheme is asked for, its model when
-the model is used.
+`base`, `files`, `checkpoint` and `testing` are the machinery; each other module or folder is a scheme, or the mimics,
+and knows no other. Nothing here may know attacks or the harness. Importing this package loads no framework: a scheme's
+module is imported when the scheme is asked for, its model when the model is used.
 """
 
 from importlib import import_module

@@ -62,7 +62,7 @@ class Attack(ABC):
         is_random: True if the seed changes the result.
         is_control: True if the attack may return its input as it was, to show that the path itself does no harm.
         is_optional: True if it needs a package or weights that sealproof does not bring: see `unavailable`.
-        needs_knowledge: True if it must be told more than the clip: see `sealproof.attacks.contract.knowledge`.
+        needs_knowledge: True if it must be told more than the clip: see `Knowledge`.
     """
 
     name: ClassVar[str]

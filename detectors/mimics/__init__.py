@@ -1,4 +1,7 @@
-"""Mimic networks: what can be trained to imitate a detector, one network a file."""
+"""Mimics: networks that can be trained to imitate a detector, one a file, and `mimic`, a trained one as a detector.
+
+They must not know schemes, nor how they are trained.
+"""
 
 import difflib
 from importlib import import_module

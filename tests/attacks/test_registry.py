@@ -103,3 +103,11 @@ def test_importing_the_package_loads_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_all_attacks_of_a_family_stand_in_one_room():
+    rooms: dict[str, set[str]] = {}
+    for name in list_attacks():
+        cls = attack_class(name)
+        rooms.setdefault(cls.family, set()).add(cls.__module__.rpartition(".")[0])
+    assert {family: room for family, room in rooms.items() if len(room) > 1} == {}
