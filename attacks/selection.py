@@ -69,30 +69,26 @@ def _read(spec: str) -> dict[str, Any]:
     if not source.is_file():
         near = get_close_matches(spec, presets, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        msg = (
+        raise AttackError(
             f"--attacks must be one of the presets {', '.join(presets)}, a TOML file, or ids of attacks. "
             f"Got {spec!r}, which is none of these.{hint}"
         )
-        raise AttackError(msg)
     try:
         return tomllib.loads(source.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"{spec} must be TOML ({error})."
-        raise AttackError(msg) from error
+        raise AttackError(f"{spec} must be TOML ({error}).") from error
 
 
 def _from_toml(table: dict[str, Any], spec: str) -> list[Attack]:
     unknown = sorted(set(table) - {"attacks", "chains"})
     entries, chains = table.get("attacks", {}), table.get("chains", [])
     if unknown or not isinstance(entries, dict) or not (entries or chains):
-        msg = (
+        raise AttackError(
             f"{spec} must have a table [attacks] with an entry per attack, or a list `chains`, or both, and nothing "
             f"else. Got {sorted(table) or 'nothing'}."
         )
-        raise AttackError(msg)
     if not isinstance(chains, list) or not all(isinstance(chain, str) for chain in chains):
-        msg = f"{spec}: `chains` must be a list of ids joined by '+'. Got {chains!r}."
-        raise AttackError(msg)
+        raise AttackError(f"{spec}: `chains` must be a list of ids joined by '+'. Got {chains!r}.")
     grids = [
         (name, grid) for name, grids in entries.items() for grid in (grids if isinstance(grids, list) else [grids])
     ]
@@ -102,10 +98,10 @@ def _from_toml(table: dict[str, Any], spec: str) -> list[Attack]:
 
 def _grid(name: str, sweeps: object, spec: str) -> list[Attack]:
     if not isinstance(sweeps, dict):
-        msg = f"{spec}: {name} must be a table of lists, such as {{ bitrate_kbps = [64, 32] }}. Got {sweeps!r}."
-        raise AttackError(msg)
+        raise AttackError(
+            f"{spec}: {name} must be a table of lists, such as {{ bitrate_kbps = [64, 32] }}. Got {sweeps!r}."
+        )
     values = [value if isinstance(value, list) else [value] for value in sweeps.values()]
     if not all(values):
-        msg = f"{spec}: every list of {name} must hold at least one strength. Got an empty one."
-        raise AttackError(msg)
+        raise AttackError(f"{spec}: every list of {name} must hold at least one strength. Got an empty one.")
     return [get_attack(name, **dict(zip(sweeps, strengths, strict=True))) for strengths in product(*values)]

@@ -31,8 +31,7 @@ def get_mimic_recipe(name: str) -> MimicRecipe:
     if name not in _RECIPES:
         close = difflib.get_close_matches(name, _RECIPES, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        msg = f"The mimic must be one of {', '.join(list_mimics())}. Got {name!r}.{hint}"
-        raise DetectorError(msg)
+        raise DetectorError(f"The mimic must be one of {', '.join(list_mimics())}. Got {name!r}.{hint}")
     module, _, attribute = _RECIPES[name].partition(":")
     recipe: MimicRecipe = getattr(import_module(module), attribute)()
     return recipe

@@ -64,15 +64,15 @@ class Mimic:
         try:
             content = self._path.read_bytes()
         except OSError as error:
-            msg = f"The model of {self.name} cannot be read ({error}): run `sealproof train` again."
-            raise DetectorError(msg) from error
+            raise DetectorError(
+                f"The model of {self.name} cannot be read ({error}): run `sealproof train` again."
+            ) from error
         found = hashlib.sha256(content).hexdigest()
         if found != self._sha256:
-            msg = (
+            raise DetectorError(
                 f"The model {self._path} must have the sha256 of its card, {self._sha256[:12]}... "
                 f"Got {found[:12]}...: run `sealproof train --force`."
             )
-            raise DetectorError(msg)
         keras = import_keras()
 
         return keras.models.load_model(self._path, compile=False, safe_mode=True)
