@@ -175,7 +175,7 @@ def list_attacks() -> list[str]:
 
 
 def attack_class(name: str) -> type[Attack]:
-    """Returns the class of an attack.
+    """Return the class of an attack.
 
     Raises:
         AttackError: If no attack has this name, or a plug-in's entry point does not lead to an attack of this name.
@@ -194,7 +194,7 @@ def attack_class(name: str) -> type[Attack]:
 
 
 def get_attack(spec: str, /, **params: Value) -> Attack:
-    """Builds an attack from its full id, or from its name and parameters.
+    """Build an attack from its full id, or from its name and parameters.
 
     Args:
         spec: An id such as `mp3.64kbps`, a bare name such as `mp3`, or several ids joined by `+`.

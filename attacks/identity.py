@@ -17,6 +17,6 @@ class Identity(Attack):
     is_control: ClassVar[bool] = True
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Returns the clip."""
+        """Return the clip."""
         del sample_rate, rng
         return clip

@@ -42,7 +42,7 @@ def _music_like(n_clips: int, n_samples: int, sample_rate: int, seed: int) -> Au
 
 
 def toy_knowledge(twins: Audio, seed: int = 0) -> Knowledge:
-    """Returns what a watermark-aware attack may know, of a toy scheme: faint noise, another one for each message.
+    """Return what a watermark-aware attack may know, of a toy scheme: faint noise, another one for each message.
 
     Args:
         twins: (n, samples) float32, the clips before they are marked.
@@ -66,7 +66,7 @@ def toy_knowledge(twins: Audio, seed: int = 0) -> Knowledge:
 
 
 def check_attack(attack: Attack, sample_rate: int = 16_000) -> None:
-    """Checks that an attack keeps the contract of `sealproof.attacks.Attack`, and does what it claims.
+    """Check that an attack keeps the contract of `sealproof.attacks.Attack`, and does what it claims.
 
     Takes a fraction of a second for most attacks. It proves the form and the attack's own claims; what it does not
     claim is for its own tests.
@@ -92,7 +92,7 @@ def check_attack(attack: Attack, sample_rate: int = 16_000) -> None:
 
 
 def run_attack(attack: Attack, batch: Audio, sample_rate: int, seeds: Sequence[int]) -> Audio:
-    """Attacks a batch; where the attack must know more than the clips, it gets the knowledge of a toy scheme."""
+    """Attack a batch; where the attack must know more than the clips, it gets the knowledge of a toy scheme."""
     if not attack.needs_knowledge:
         return attack(batch, sample_rate, seeds)
     return attack(batch, sample_rate, seeds, toy_knowledge(batch - np.float32(0.002) * _ripple(batch)))
@@ -136,7 +136,7 @@ def _check_round_trip(attack: Attack) -> None:
 
 
 def _check_repeatable(attack: Attack, music: Audio, sample_rate: int) -> Audio:
-    """Checks the form of the output, that the input survives and that equal seeds give equal bits."""
+    """Check the form of the output, that the input survives and that equal seeds give equal bits."""
     original = music.copy()
     attacked = run_attack(attack, music, sample_rate, SEEDS)
     assert np.array_equal(music, original), f"{attack.id} modified its input."
@@ -182,7 +182,7 @@ def _check_threads(attack: Attack, music: Audio, attacked: Audio, sample_rate: i
 
 
 def _check_effect(attack: Attack, sample_rate: int) -> None:
-    """Checks on clips of a second that the attack does something, and what it claims."""
+    """Check on clips of a second that the attack does something, and what it claims."""
     music = music_like(4, sample_rate, sample_rate, seed=5)
     knowledge = toy_knowledge(music - np.float32(0.002) * _ripple(music)) if attack.needs_knowledge else None
     attacked = attack.perform(music, sample_rate, range(4), knowledge)

@@ -52,7 +52,7 @@ def list_schemes() -> list[str]:
 
 
 def get_scheme(name: str, **options: object) -> Scheme:
-    """Returns the scheme of that name; nothing heavy is loaded yet.
+    """Return the scheme of that name; nothing heavy is loaded yet.
 
     Args:
         name: One of `list_schemes()`.

@@ -61,7 +61,7 @@ class Detection:
 
     @classmethod
     def concatenate(cls, parts: Sequence["Detection"]) -> "Detection":
-        """Joins detections of consecutive blocks of one batch, in order.
+        """Join detections of consecutive blocks of one batch, in order.
 
         Args:
             parts: At least one detection. All of them have frames (with one common t) or none has; likewise bits.
@@ -117,7 +117,7 @@ class Detector(Protocol):
         ...
 
     def detect(self, batch: Audio) -> Detection:
-        """Scores every clip on its own: neither the others in the batch nor their order change its score.
+        """Score every clip on its own: neither the others in the batch nor their order change its score.
 
         Args:
             batch: Shape (n, samples), float32, finite; left untouched.
@@ -132,7 +132,7 @@ class Detector(Protocol):
 
 
 def frames_are_probabilities(detector: Detector) -> bool:
-    """Says whether a detector's frames are probabilities; see `Detector`."""
+    """Say whether a detector's frames are probabilities; see `Detector`."""
     return bool(getattr(detector, "frames_are_probabilities", False))
 
 
@@ -150,7 +150,7 @@ class Watermarker(Protocol):
         ...
 
     def embed(self, batch: Audio, messages: Bits) -> Audio:
-        """Returns the marked batch, sample-aligned with the input; deterministic.
+        """Return the marked batch, sample-aligned with the input; deterministic.
 
         Args:
             batch: Shape (n, samples), float32, finite; left untouched.
@@ -192,11 +192,11 @@ class Scheme(ABC):
         return None
 
     def unavailable(self) -> str | None:
-        """Says why the scheme cannot run here and what to do, or None when it can; never touches the network."""
+        """Say why the scheme cannot run here and what to do, or None when it can; never touches the network."""
         return None
 
     def prepare(self) -> None:  # noqa: B027 - most schemes have nothing to fetch
-        """Fetches what the scheme needs and lacks; the one method that may use the network before a model loads.
+        """Fetch what the scheme needs and lacks; the one method that may use the network before a model loads.
 
         Raises:
             UnavailableError: It could not be fetched; the message says what to do.
@@ -214,15 +214,15 @@ class Scheme(ABC):
 
     @abstractmethod
     def load_watermarker(self) -> Watermarker:
-        """Builds the watermarker; heavy imports belong in here."""
+        """Build the watermarker; heavy imports belong in here."""
 
     @abstractmethod
     def load_detector(self) -> Detector:
-        """Builds the detector; heavy imports belong in here."""
+        """Build the detector; heavy imports belong in here."""
 
 
 def check_batch(batch: Audio, who: str, min_samples: int = 1) -> None:
-    """Refuses a batch that is not a non-empty, finite, 2-D float32 array.
+    """Refuse a batch that is not a non-empty, finite, 2-D float32 array.
 
     Args:
         batch: What a caller passed as shape (n, samples).
@@ -249,7 +249,7 @@ def check_batch(batch: Audio, who: str, min_samples: int = 1) -> None:
 
 
 def check_messages(messages: Bits, n: int, message_bits: int, who: str) -> None:
-    """Refuses messages that are not an (n, message_bits) uint8 array of 0 and 1.
+    """Refuse messages that are not an (n, message_bits) uint8 array of 0 and 1.
 
     Raises:
         DetectorError: A rule is broken.

@@ -15,7 +15,7 @@ _GLOBAL = re.compile(r"Unsupported (?:global|class|operand).*?([\w.]+\.\w+)", re
 
 
 def sha256_of(path: Path) -> str:
-    """Returns the hex SHA-256 of a file.
+    """Return the hex SHA-256 of a file.
 
     Raises:
         UnavailableError: The file cannot be read.
@@ -28,7 +28,7 @@ def sha256_of(path: Path) -> str:
 
 
 def require_sha256(path: Path, expected: str) -> bytes:
-    """Returns the content of a file whose SHA-256 is the expected one.
+    """Return the content of a file whose SHA-256 is the expected one.
 
     The bytes that were hashed are the bytes returned, so nobody can swap the file between the check and the use.
 
@@ -50,7 +50,7 @@ def require_sha256(path: Path, expected: str) -> bytes:
 
 
 def load_tensors(path: Path, expected_sha256: str, allow: Sequence[Callable[..., Any]] = ()) -> dict[str, Any]:
-    """Loads a torch checkpoint from a file with the expected SHA-256, without running code from it.
+    """Load a torch checkpoint from a file with the expected SHA-256, without running code from it.
 
     Args:
         path: A file written by `torch.save`.
@@ -85,7 +85,7 @@ def load_tensors(path: Path, expected_sha256: str, allow: Sequence[Callable[...,
 
 
 def download(url: str, target: Path, expected_sha256: str, timeout_s: float = 30.0) -> None:
-    """Fetches a file; `target` appears only complete and with the expected SHA-256.
+    """Fetch a file; `target` appears only complete and with the expected SHA-256.
 
     Args:
         url: Address of the file, https only.

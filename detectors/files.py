@@ -12,7 +12,7 @@ TEMPORARY = ".sealproof.tmp"
 
 @contextmanager
 def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
-    """Opens a file for writing that takes the place of `path` when the block ends well, and vanishes otherwise.
+    """Open a file for writing that takes the place of `path` when the block ends well, and vanishes otherwise.
 
     Args:
         path: Where the file shall stand; its folder is made when missing.

@@ -70,7 +70,7 @@ class PerthScheme(Scheme):
         return self._expected_sha256
 
     def unavailable(self) -> str | None:
-        """Says whether the package or its checkpoint is missing; the hash is checked on loading."""
+        """Say whether the package or its checkpoint is missing; the hash is checked on loading."""
         try:
             path = self._checkpoint_path()
         except UnavailableError as error:
@@ -78,11 +78,11 @@ class PerthScheme(Scheme):
         return None if path.is_file() else f"The Perth checkpoint {path} is missing. Reinstall {PACKAGE}."
 
     def load_watermarker(self) -> Watermarker:
-        """Builds the encoder side."""
+        """Build the encoder side."""
         return PerthWatermarker(self._net)
 
     def load_detector(self) -> Detector:
-        """Builds the decoder side."""
+        """Build the decoder side."""
         return PerthDetector(self._net)
 
     @functools.cached_property
@@ -116,7 +116,7 @@ class PerthDetector:
         self._net = net
 
     def detect(self, batch: Audio) -> Detection:
-        """Scores clips of at least 800 samples (50 ms).
+        """Score clips of at least 800 samples (50 ms).
 
         Args:
             batch: Shape (n, samples), float32, finite, at 16 kHz.
@@ -162,7 +162,7 @@ class PerthWatermarker:
         self._net = net
 
     def embed(self, batch: Audio, messages: Bits) -> Audio:
-        """Marks clips of at least 800 samples (50 ms).
+        """Mark clips of at least 800 samples (50 ms).
 
         Args:
             batch: Shape (n, samples), float32, finite, at 16 kHz.
@@ -193,7 +193,7 @@ class PerthWatermarker:
 
 
 def load_net(checkpoint: Path, expected_sha256: str) -> "torch.nn.Module":
-    """Builds the package's network and gives it the weights of a verified checkpoint.
+    """Build the package's network and give it the weights of a verified checkpoint.
 
     Args:
         checkpoint: The package's `.pth.tar`: a dictionary with `model` (tensors) and `step`.

@@ -13,7 +13,7 @@ _LENGTHS = (1600, 3999, 15_999, 16_000, 16_001)
 
 
 def check_scheme(scheme: Scheme, seed: int = 0) -> None:
-    """Checks that a scheme keeps the promises of `Scheme`, `Watermarker` and `Detector`.
+    """Check that a scheme keeps the promises of `Scheme`, `Watermarker` and `Detector`.
 
     It says nothing about how well the scheme works: a detector that always answers 0.3 passes.
 
@@ -160,7 +160,7 @@ def _assert_refused(what: str, call: object, *arguments: object) -> None:
 
 
 def _notes(rng: np.random.Generator, n: int, samples: int, sample_rate: int) -> Audio:
-    """Draws decaying harmonic notes over soft noise: enough like music for a network to react to."""
+    """Draw decaying harmonic notes over soft noise: enough like music for a network to react to."""
     time = np.arange(samples) / sample_rate
     pitch = rng.uniform(110, 440, (n, 1, 1))
     harmonic = np.arange(1, 9)[:, None]

@@ -33,7 +33,7 @@ class AirAbsorption(Attack):
     distance_m: float = parameter(unit="m", low=1, high=1000)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Weighs the spectrum."""
+        """Weigh the spectrum."""
         from scipy import fft
 
         del rng
@@ -70,7 +70,7 @@ class Telephone(Attack):
     law: str = parameter(unit="", kind=str, choices=("mulaw", "alaw"), default="mulaw")
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Goes down to 8 kHz, through the codec and back."""
+        """Go down to 8 kHz, through the codec and back."""
         from scipy import fft
 
         del rng
@@ -115,7 +115,7 @@ class SmallSpeaker(Attack):
     resonance_hz: float = parameter(unit="hz", low=50, high=4000)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Filters the clip."""
+        """Filter the clip."""
         from scipy import signal
 
         del rng
@@ -227,7 +227,7 @@ class Doppler(Attack):
     speed_kmh: float = parameter(unit="kmh", low=1, high=600)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Reads the clip at the times of emission."""
+        """Read the clip at the times of emission."""
         del rng
         heard = (np.arange(clip.size) - clip.size / 2) / sample_rate
         emitted, distance = self._emission(heard)
@@ -250,7 +250,7 @@ class Doppler(Attack):
         return (Claim("traced_snr_db", low=20),)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
-        """Reads the result where t = e + (r(e) - 2 m) / c puts each moment of emission, and compares with the clip.
+        """Read the result where t = e + (r(e) - 2 m) / c puts each moment of emission, and compare with the clip.
 
         Both are summed over four samples first, since the highest frequencies suffer from being interpolated twice.
         """
@@ -326,7 +326,7 @@ def _line_gain(size: int) -> Floats:
 
 
 def g711(line: Floats, law: str) -> Floats:
-    """Codes and decodes by ITU-T G.711: eight bits, a sign, eight segments, sixteen steps in each.
+    """Code and decode by ITU-T G.711: eight bits, a sign, eight segments, sixteen steps in each.
 
     Args:
         line: (samples,), full scale at 1.

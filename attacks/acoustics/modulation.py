@@ -41,7 +41,7 @@ class DelayEffect(Attack):
         """The output (samples,) from the clip (samples,) and its copies (copies, samples)."""
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Reads the copies off every clip at the same places."""
+        """Read the copies off every clip at the same places."""
         del rngs
         samples = batch.shape[1]
         time = np.arange(samples)
@@ -86,7 +86,7 @@ class Vibrato(DelayEffect):
         return (_swings(self._swing_ms), Claim.about("level_change_db", 0, 0.5))
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
-        """Follows the delay through each clip."""
+        """Follow the delay through each clip."""
         return {"swing_ms": swing_ms(before, after, sample_rate, self.rate_hz, -self._swing_ms, self._swing_ms)}
 
 
@@ -123,7 +123,7 @@ class Flanger(DelayEffect):
         return (Claim.about("snr_db", -20 * math.log10(self.gain), 1), _swings(self.delay_ms / 2))
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
-        """Follows the delay of what was added through each clip."""
+        """Follow the delay of what was added through each clip."""
         return {"swing_ms": swing_ms(before, after - before, sample_rate, self.rate_hz, 0, self.delay_ms)}
 
 
@@ -207,7 +207,7 @@ class Phaser(Attack):
     gain: float = parameter(unit="x", low=0, high=1, above_low=True, default=0.7)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Filters every clip with the same moving coefficients."""
+        """Filter every clip with the same moving coefficients."""
         del rngs
         lowest, highest = BREAK_HZ
         if sample_rate <= 2 * highest:
@@ -256,7 +256,7 @@ class Phaser(Attack):
 def delay_track_ms(
     before: Audio, after: Audio, sample_rate: int, earliest_ms: float, latest_ms: float
 ) -> tuple[Floats, Floats]:
-    """Follows by how much each clip is late: the best correlation of frames of 32 ms, to a fraction of a sample.
+    """Follow by how much each clip is late: the best correlation of frames of 32 ms, to a fraction of a sample.
 
     Args:
         before: (n, samples).

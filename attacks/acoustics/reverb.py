@@ -38,7 +38,7 @@ class Echo(Attack):
     gain: float = parameter(unit="x", low=0, high=1, above_low=True, default=0.3)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Adds the copy."""
+        """Add the copy."""
         del rngs
         delay = self._delay(sample_rate)
         echoed = batch.copy()
@@ -54,7 +54,7 @@ class Echo(Attack):
         )
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Fits direct_gain x[n] + echo_gain x[n - d] to each clip by least squares."""
+        """Fit direct_gain x[n] + echo_gain x[n - d] to each clip by least squares."""
         delay = self._delay(sample_rate)
         gains = np.full((len(before), 2), np.nan)
         if delay < before.shape[1]:
@@ -96,7 +96,7 @@ class Reverb(Attack):
     drr_db: float = parameter(unit="db", low=-20, high=40, default=6.0)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> tuple[Audio, Facts]:
-        """Convolves with a response of its own."""
+        """Convolve with a response of its own."""
         response = polack_response(self.rt60_ms, self.drr_db, sample_rate, rng)
         return convolve(clip, response), {"rt60_ms": reverberation_time_ms(response, sample_rate)}
 
@@ -137,7 +137,7 @@ class Shoebox(Attack):
     absorption_percent: float = parameter(unit="percent", low=10, high=100, below_high=True, default=40.0)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> tuple[Audio, Facts]:
-        """Convolves with the response of the room, which is computed once."""
+        """Convolve with the response of the room, which is computed once."""
         del rng
         response = shoebox_response(self.distance_m, self.absorption_percent / 100, sample_rate)
         return convolve(clip, response), {"rt60_ms": reverberation_time_ms(response, sample_rate)}
@@ -175,7 +175,7 @@ def critical_distance_m(volume_m3: float, rt60_s: float) -> float:
 
 
 def polack_response(rt60_ms: float, drr_db: float, sample_rate: int, rng: np.random.Generator) -> Response:
-    """Returns a random room after Polack's statistical model, as long as its reverberation time."""
+    """Return a random room after Polack's statistical model, as long as its reverberation time."""
     length = max(2, round(rt60_ms * sample_rate / 1000))
     response = rng.standard_normal(length)
     response *= _envelope(length)
@@ -194,7 +194,7 @@ def _envelope(length: int) -> Response:
 
 @lru_cache(maxsize=32)
 def shoebox_response(distance_m: float, absorption: float, sample_rate: int) -> Response:
-    """Returns the response of the room to a source at `SOURCE` and a microphone `distance_m` further along it."""
+    """Return the response of the room to a source at `SOURCE` and a microphone `distance_m` further along it."""
     from scipy import signal
 
     reach = distance_m + SPEED_OF_SOUND * eyring_rt60_s(absorption)
@@ -231,7 +231,7 @@ def _images(length: float, source: float, microphone: float, reach: float) -> tu
 
 
 def convolve(clip: Audio, response: Response) -> Audio:
-    """Returns the clip (samples,) in a room, cut to its length; the direct sound passes bit for bit."""
+    """Return the clip (samples,) in a room, cut to its length; the direct sound passes bit for bit."""
     from scipy import fft
 
     tail = response[: clip.size].copy()
@@ -242,7 +242,7 @@ def convolve(clip: Audio, response: Response) -> Audio:
 
 
 def reverberation_time_ms(response: Response, sample_rate: int) -> float:
-    """Measures RT60 on an impulse response: Schroeder's backward integral from -5 to -25 dB, times three (T20).
+    """Measure RT60 on an impulse response: Schroeder's backward integral from -5 to -25 dB, times three (T20).
 
     M. R. Schroeder, "New method of measuring reverberation time", J. Acoust. Soc. Am. 37, 1965; the range is that of
     ISO 3382-1. The direct sound is left out.

@@ -44,14 +44,14 @@ class Codec(Attack):
 
     @abstractmethod
     def encode(self, pcm: Pcm, sample_rate: int) -> bytes:
-        """Returns (samples,) 16-bit PCM as an encoded file."""
+        """Return (samples,) 16-bit PCM as an encoded file."""
 
     @abstractmethod
     def decode(self, data: bytes, sample_rate: int) -> Decoded:
-        """Returns what an encoded file holds; `sample_rate` is for formats that do not state it."""
+        """Return what an encoded file holds; `sample_rate` is for formats that do not state it."""
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> tuple[Audio, Facts]:
-        """Encodes, decodes and cuts delay and padding off."""
+        """Encode, decode and cut delay and padding off."""
         del rng
         decoded = self.decode(self.encode(self._pcm(clip, sample_rate), sample_rate), sample_rate)
         expected = self.decoded_hz or sample_rate
@@ -100,11 +100,11 @@ class FFmpegCodec(Codec):
 
     @classmethod
     def unavailable(cls) -> str | None:
-        """Names the encoder or decoder that this FFmpeg lacks."""
+        """Name the encoder or decoder that this FFmpeg lacks."""
         return libav.missing(cls.encoder, cls.decoder)
 
     def encode(self, pcm: Pcm, sample_rate: int) -> bytes:
-        """Returns (samples,) 16-bit PCM as an encoded file."""
+        """Return (samples,) 16-bit PCM as an encoded file."""
         return libav.encode(
             pcm,
             sample_rate,
@@ -115,7 +115,7 @@ class FFmpegCodec(Codec):
         )
 
     def decode(self, data: bytes, sample_rate: int) -> Decoded:
-        """Returns what an encoded file holds."""
+        """Return what an encoded file holds."""
         del sample_rate
         return libav.decode(data, decoder=self.decoder, container=self.container)
 
@@ -146,12 +146,12 @@ class BitrateCodec(FFmpegCodec):
 
 
 def to_pcm(audio: Audio) -> Pcm:
-    """Rounds to 16-bit PCM, in which full scale is 32768; audio beyond is clipped."""
+    """Round to 16-bit PCM, in which full scale is 32768; audio beyond is clipped."""
     # The clip to [-1, 1] comes first so that the multiplication cannot overflow.
     codes: Audio = np.rint(np.clip(audio, -1, 1) * np.float32(32768))
     return np.minimum(codes, 32767).astype(np.int16)
 
 
 def resampled(audio: Audio, from_hz: int, to_hz: int) -> Audio:
-    """Resamples with soxr's linear-phase HQ recipe, which does not delay."""
+    """Resample with soxr's linear-phase HQ recipe, which does not delay."""
     return audio if from_hz == to_hz else np.asarray(soxr.resample(audio, from_hz, to_hz, "HQ"), dtype=np.float32)

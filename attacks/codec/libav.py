@@ -27,7 +27,7 @@ class Decoded:
 
 
 def missing(encoder: str, decoder: str) -> str | None:
-    """Says which of the two this FFmpeg lacks, or returns None."""
+    """Say which of the two this FFmpeg lacks, or return None."""
     import av
 
     for mode, what, name in (("w", "encoder", encoder), ("r", "decoder", decoder)):
@@ -47,7 +47,7 @@ def encode(
     bit_rate: int | None,
     options: Mapping[str, str],
 ) -> bytes:
-    """Encodes mono 16-bit PCM into a file.
+    """Encode mono 16-bit PCM into a file.
 
     Args:
         pcm: (samples,) int16.
@@ -83,7 +83,7 @@ def encode(
 
 
 def decode(data: bytes, *, decoder: str, container: str) -> Decoded:
-    """Decodes a mono file.
+    """Decode a mono file.
 
     Delay and padding are removed as far as the file states them (edit list, pre-skip, LAME tag).
 

@@ -36,7 +36,7 @@ class LAME(Codec):
         """What to set in the encoder, by the names of its setters."""
 
     def encode(self, pcm: Pcm, sample_rate: int) -> bytes:
-        """Returns (samples,) 16-bit PCM as an MP3 file."""
+        """Return (samples,) 16-bit PCM as an MP3 file."""
         import lameenc
 
         encoder = lameenc.Encoder()
@@ -53,7 +53,7 @@ class LAME(Codec):
             raise AttackError(f"LAME failed to encode {pcm.size} samples for {self.id}: {error}") from error
 
     def decode(self, data: bytes, sample_rate: int) -> Decoded:
-        """Returns what an MP3 file holds."""
+        """Return what an MP3 file holds."""
         del sample_rate
         return libav.decode(data, decoder="mp3float", container="mp3")
 
@@ -217,7 +217,7 @@ class Vorbis(FFmpegCodec):
 
     @classmethod
     def unavailable(cls) -> str | None:
-        """Says so where libsndfile was built without libvorbis."""
+        """Say so where libsndfile was built without libvorbis."""
         if "VORBIS" in soundfile.available_subtypes("OGG"):
             return None
         return f"libsndfile {soundfile.__libsndfile_version__} has no Vorbis: pip install --force-reinstall soundfile."
@@ -228,7 +228,7 @@ class Vorbis(FFmpegCodec):
         return (Claim("bitrate_kbps", 0.6 * middle, 1.4 * middle),)
 
     def encode(self, pcm: Pcm, sample_rate: int) -> bytes:
-        """Returns (samples,) 16-bit PCM as an encoded file."""
+        """Return (samples,) 16-bit PCM as an encoded file."""
         file = io.BytesIO()
         try:
             with soundfile.SoundFile(
@@ -308,6 +308,6 @@ class FLAC(FFmpegCodec):
         return (Claim("wrong_codes", 0, 0, every=True), Claim("bitrate_kbps", 0, 16.5 * sample_rate / 1000))
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Counts the samples that are not the 16-bit codes of the clip."""
+        """Count the samples that are not the 16-bit codes of the clip."""
         del sample_rate
         return {"wrong_codes": np.count_nonzero(to_pcm(before) != to_pcm(after), axis=1).astype(np.float64)}

@@ -58,7 +58,7 @@ class NeuralCodec(Attack):
 
     @classmethod
     def unavailable(cls) -> str | None:
-        """Says which package or weights are missing, and how to get them."""
+        """Say which package or weights are missing, and how to get them."""
         if importlib.util.find_spec(cls.package) is None:
             return f"{cls.name} needs the package '{cls.package}': pip install {cls.install}"
         path = os.environ.get(cls.weights_variable)
@@ -74,7 +74,7 @@ class NeuralCodec(Attack):
     @classmethod
     @abstractmethod
     def load(cls, weights: Path) -> Any:
-        """Builds the network in evaluation mode, with the weights of a file or folder."""
+        """Build the network in evaluation mode, with the weights of a file or folder."""
 
     @property
     @abstractmethod
@@ -83,7 +83,7 @@ class NeuralCodec(Attack):
 
     @abstractmethod
     def recode(self, network: Any, audio: Any) -> tuple[Any, int]:
-        """Encodes and decodes a tensor (1, 1, samples); returns the tensor and the number of bits in between."""
+        """Encode and decode a tensor (1, 1, samples); returns the tensor and the number of bits in between."""
 
     @staticmethod
     @abstractmethod
@@ -96,7 +96,7 @@ class NeuralCodec(Attack):
         return (Claim.about("bitrate_kbps", self.kbps, 0.05 * self.kbps),)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> tuple[Audio, Facts]:
-        """Resamples, encodes, decodes and resamples back."""
+        """Resample, encode, decode and resample back."""
         import torch
 
         missing = self.unavailable()
@@ -151,7 +151,7 @@ class EnCodec(NeuralCodec):
 
     @classmethod
     def load(cls, weights: Path) -> Any:
-        """Builds the 24 kHz model without its own download."""
+        """Build the 24 kHz model without its own download."""
         network = cls._imported().EncodecModel.encodec_model_24khz(pretrained=False)
         network.load_state_dict(_tensors(weights))
         return network.eval()
@@ -162,7 +162,7 @@ class EnCodec(NeuralCodec):
         return self.bandwidth_kbps
 
     def recode(self, network: Any, audio: Any) -> tuple[Any, int]:
-        """Encodes at the bandwidth; the 24 kHz model codes a clip in one piece."""
+        """Encode at the bandwidth; the 24 kHz model codes a clip in one piece."""
         network.set_target_bandwidth(self.bandwidth_kbps)
         pieces = network.encode(audio)
         return network.decode(pieces), sum(10 * codes.numel() for codes, _ in pieces)
@@ -195,7 +195,7 @@ class DAC(NeuralCodec):
 
     @classmethod
     def load(cls, weights: Path) -> Any:
-        """Builds the network that the file describes beside its weights."""
+        """Build the network that the file describes beside its weights."""
         build = cls._imported().DAC
         stored = _tensors(weights)
         accepted = inspect.signature(build).parameters
@@ -209,7 +209,7 @@ class DAC(NeuralCodec):
         return 0.5 * self.quantisers
 
     def recode(self, network: Any, audio: Any) -> tuple[Any, int]:
-        """Encodes with the first quantisers only."""
+        """Encode with the first quantisers only."""
         latent, codes, *_ = network.encode(network.preprocess(audio, self.codec_hz), self.quantisers)
         return network.decode(latent), 10 * codes.numel()
 
@@ -239,7 +239,7 @@ class SNAC(NeuralCodec):
 
     @classmethod
     def load(cls, weights: Path) -> Any:
-        """Builds the network of the folder."""
+        """Build the network of the folder."""
         network = cls._imported().SNAC(**json.loads((weights / "config.json").read_text(encoding="utf-8")))
         network.load_state_dict(_tensors(weights / "pytorch_model.bin"))
         return network.eval()
@@ -250,7 +250,7 @@ class SNAC(NeuralCodec):
         return 24_000 / 512 * (1 + 1 / 2 + 1 / 4) * 12 / 1000
 
     def recode(self, network: Any, audio: Any) -> tuple[Any, int]:
-        """Encodes at all time scales."""
+        """Encode at all time scales."""
         codes = network.encode(audio)
         return network.decode(codes), sum(12 * level.numel() for level in codes)
 
@@ -266,7 +266,7 @@ def _loaded(codec: type[NeuralCodec], weights: Path) -> Any:
 
 
 def _tensors(path: Path) -> Any:
-    """Reads a file of torch or safetensors that holds tensors and plain values, and nothing that could run."""
+    """Read a file of torch or safetensors that holds tensors and plain values, and nothing that could run."""
     import torch
 
     if path.suffix == ".safetensors":

@@ -35,7 +35,7 @@ class SpeechCodec(Codec):
     coded_kbps: ClassVar[float]
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> tuple[Audio, Facts]:
-        """Resamples, encodes, decodes and resamples back."""
+        """Resample, encode, decode and resample back."""
         if sample_rate < self.codec_hz:
             raise AttackError(
                 f"The sample rate for {self.name} must be at least {self.codec_hz} Hz, that of the codec. "
@@ -67,13 +67,13 @@ class GSM(SpeechCodec):
 
     @classmethod
     def unavailable(cls) -> str | None:
-        """Says so where libsndfile was built without libgsm."""
+        """Say so where libsndfile was built without libgsm."""
         if "GSM610" in soundfile.available_subtypes("RAW"):
             return None
         return f"libsndfile {soundfile.__libsndfile_version__} has no GSM: pip install --force-reinstall soundfile."
 
     def encode(self, pcm: Pcm, sample_rate: int) -> bytes:
-        """Returns (samples,) 16-bit PCM as frames without a header."""
+        """Return (samples,) 16-bit PCM as frames without a header."""
         file = io.BytesIO()
         try:
             soundfile.write(file, pcm, sample_rate, format="RAW", subtype="GSM610")
@@ -82,7 +82,7 @@ class GSM(SpeechCodec):
         return file.getvalue()
 
     def decode(self, data: bytes, sample_rate: int) -> Decoded:
-        """Returns what frames without a header hold."""
+        """Return what frames without a header hold."""
         try:
             audio, rate = soundfile.read(
                 io.BytesIO(data), dtype="float32", samplerate=sample_rate, channels=1, format="RAW", subtype="GSM610"
@@ -207,7 +207,7 @@ class AMRNB(SpeechCodec, BitrateCodec):
         )
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Measures the delay between 300 and 3,400 Hz, within 10 ms: the peak of the circular cross-correlation."""
+        """Measure the delay between 300 and 3,400 Hz, within 10 ms: the peak of the circular cross-correlation."""
         samples = before.shape[1]
         hz = np.fft.rfftfreq(samples, 1 / sample_rate)
         speech = (hz >= 300) & (hz <= 3400)

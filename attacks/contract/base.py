@@ -93,7 +93,7 @@ class Attack(ABC):
 
     @classmethod
     def from_id(cls, spec: str) -> Self:
-        """Builds the attack that an id names.
+        """Build the attack that an id names.
 
         Raises:
             AttackError: If the text is not an id of this attack or a strength is refused.
@@ -119,7 +119,7 @@ class Attack(ABC):
         return None
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> "Audio | tuple[Audio, Facts]":
-        """Attacks one clip; the only method that a plug-in must write, unless it writes `apply_batch`.
+        """Attack one clip; the only method that a plug-in must write, unless it writes `apply_batch`.
 
         Args:
             clip: (samples,) float32, finite, at least one sample, read-only.
@@ -136,7 +136,7 @@ class Attack(ABC):
         raise NotImplementedError(f"{type(self).__name__} must write apply or apply_batch.")
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Attacks a batch: clip by clip, unless the attack knows a faster way that gives the same bits.
+        """Attack a batch: clip by clip, unless the attack knows a faster way that gives the same bits.
 
         Args:
             batch: (n, samples) float32, finite, read-only; n may be 0.
@@ -174,7 +174,7 @@ class Attack(ABC):
         return ()
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Measures what only this kind of attack claims, e.g. how much a filter left of its stop band.
+        """Measure what only this kind of attack claims, e.g. how much a filter left of its stop band.
 
         Args:
             before: (n, samples) float32.
@@ -191,14 +191,14 @@ class Attack(ABC):
     def __call__(
         self, batch: Audio, sample_rate: int, seeds: Sequence[int], knowledge: Knowledge | None = None
     ) -> Audio:
-        """Attacks every clip of a batch on its own and returns the audio: see `perform`."""
+        """Attack every clip of a batch on its own and return the audio: see `perform`."""
         return self.perform(batch, sample_rate, seeds, knowledge).audio
 
     @final
     def perform(
         self, batch: Audio, sample_rate: int, seeds: Sequence[int], knowledge: Knowledge | None = None
     ) -> Attacked:
-        """Attacks every clip of a batch on its own.
+        """Attack every clip of a batch on its own.
 
         The result for a clip depends on that clip and its seed alone (and on the knowledge, where an attack needs it),
         neither on the batch nor on the order, and several threads may call the same attack at once.
@@ -229,7 +229,7 @@ class Attack(ABC):
         return attacked
 
     def _joined(self, applied: "Sequence[Audio | tuple[Audio, Facts]]", batch: Audio, sample_rate: int) -> Attacked:
-        """Joins what came out for each clip."""
+        """Join what came out for each clip."""
         pairs = [one if isinstance(one, tuple) else (one, {}) for one in applied]
         length = self.output_length(batch.shape[1], sample_rate)
         audio = np.empty((len(batch), length), dtype=np.float32)

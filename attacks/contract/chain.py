@@ -48,7 +48,7 @@ class Chain(Attack):
 
     @classmethod
     def from_id(cls, spec: str) -> Self:
-        """Refuses: what an id in a chain means, only the registry knows; see `sealproof.attacks.get_attack`."""
+        """Refuse: what an id in a chain means, only the registry knows; see `sealproof.attacks.get_attack`."""
         raise AttackError(f"A chain is built by sealproof.attacks.get_attack('{spec}').")
 
     @classmethod
@@ -79,13 +79,13 @@ class Chain(Attack):
         return n_samples
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Applies the links in order."""
+        """Apply the links in order."""
         return self._apply(batch, sample_rate, rngs, None)
 
     def apply_knowing(
         self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator], knowledge: Knowledge
     ) -> Attacked:
-        """Applies the links in order; those that need it get the knowledge."""
+        """Apply the links in order; those that need it get the knowledge."""
         return self._apply(batch, sample_rate, rngs, knowledge)
 
     def _apply(

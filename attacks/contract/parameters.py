@@ -42,7 +42,7 @@ class Rule:
     choices: tuple[Value, ...] = ()
 
     def check(self, attack: str, parameter: str, value: object) -> Value:
-        """Returns the value in its normal form.
+        """Return the value in its normal form.
 
         Args:
             attack: Name of the attack, for the message.
@@ -83,7 +83,7 @@ class Rule:
         return value != self.excluding
 
     def describe(self) -> str:
-        """Says in words which values are accepted; completes the sentence "It must be ..."."""
+        """Say in words which values are accepted; completes the sentence "It must be ..."."""
         if self.choices:
             return "one of " + ", ".join(str(choice) for choice in self.choices)
         words = ["a whole number" if self.kind is int else "a finite number"]
@@ -95,7 +95,7 @@ class Rule:
         return text if self.excluding is None else f"{text}, other than {self.excluding:g}"
 
     def format(self, value: Value) -> str:
-        """Writes a value as it stands in an id, e.g. `64kbps`, `4khz`, `500hz`, `-6db`."""
+        """Write a value as it stands in an id, e.g. `64kbps`, `4khz`, `500hz`, `-6db`."""
         if isinstance(value, str):
             return value + self.unit
         if self.unit == "hz" and value > 0 and value % 1000 == 0:
@@ -110,7 +110,7 @@ class Rule:
         return _NUMBER + ("k?hz" if self.unit == "hz" else self.unit)
 
     def parse(self, text: str) -> Value:
-        """Reads back what `format` wrote; `text` has matched `pattern`."""
+        """Read back what `format` wrote; `text` has matched `pattern`."""
         if self.kind is str:
             return text.removesuffix(self.unit)
         scale = 1
@@ -138,7 +138,7 @@ def parameter(
     choices: tuple[Value, ...] = (),
     default: Value | None = None,
 ) -> Any:
-    """Declares one parameter of an attack: a dataclass field with its rule as metadata.
+    """Declare one parameter of an attack: a dataclass field with its rule as metadata.
 
     Like `dataclasses.field` it returns Any, because it stands where a value of the field's type is expected.
 

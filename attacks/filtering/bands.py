@@ -40,16 +40,16 @@ class Lowpass(ZeroPhaseFilter):
     cutoff_hz: float = parameter(unit="hz", low=20, high=96_000)
 
     def design(self, sample_rate: int) -> Design:
-        """Returns the Butterworth sections."""
+        """Return the Butterworth sections."""
         check_below_nyquist(self, "cutoff_hz", self.cutoff_hz, sample_rate)
         return _butterworth("lowpass", (self.cutoff_hz,), sample_rate)
 
     def passed(self, sample_rate: int) -> list[Band]:
-        """Returns the band below the cut-off."""
+        """Return the band below the cut-off."""
         return [(0, _scaled(self.cutoff_hz, 1 / EDGE, sample_rate))]
 
     def stopped(self, sample_rate: int) -> list[Band]:
-        """Returns the band above the cut-off."""
+        """Return the band above the cut-off."""
         return [(_scaled(self.cutoff_hz, EDGE, sample_rate), sample_rate / 2)]
 
 
@@ -68,16 +68,16 @@ class Highpass(ZeroPhaseFilter):
     cutoff_hz: float = parameter(unit="hz", low=20, high=96_000)
 
     def design(self, sample_rate: int) -> Design:
-        """Returns the Butterworth sections."""
+        """Return the Butterworth sections."""
         check_below_nyquist(self, "cutoff_hz", self.cutoff_hz, sample_rate)
         return _butterworth("highpass", (self.cutoff_hz,), sample_rate)
 
     def passed(self, sample_rate: int) -> list[Band]:
-        """Returns the band above the cut-off."""
+        """Return the band above the cut-off."""
         return [(_scaled(self.cutoff_hz, EDGE, sample_rate), sample_rate / 2)]
 
     def stopped(self, sample_rate: int) -> list[Band]:
-        """Returns the band below the cut-off."""
+        """Return the band below the cut-off."""
         return [(0, _scaled(self.cutoff_hz, 1 / EDGE, sample_rate))]
 
 
@@ -109,16 +109,16 @@ class Bandpass(ZeroPhaseFilter):
         return [cls(low_hz=100, high_hz=7000), *super().standard(), cls(low_hz=1000, high_hz=4000)]
 
     def design(self, sample_rate: int) -> Design:
-        """Returns the Butterworth sections."""
+        """Return the Butterworth sections."""
         check_below_nyquist(self, "high_hz", self.high_hz, sample_rate)
         return _butterworth("bandpass", (self.low_hz, self.high_hz), sample_rate)
 
     def passed(self, sample_rate: int) -> list[Band]:
-        """Returns the inner part of the band."""
+        """Return the inner part of the band."""
         return [_widened((self.low_hz, self.high_hz), 1 / EDGE, sample_rate)]
 
     def stopped(self, sample_rate: int) -> list[Band]:
-        """Returns the bands below and above."""
+        """Return the bands below and above."""
         low, high = _widened((self.low_hz, self.high_hz), EDGE, sample_rate)
         return [(0, low), (high, sample_rate / 2)]
 
@@ -155,17 +155,17 @@ class Bandstop(ZeroPhaseFilter):
         return self.centre_hz - self.width_hz / 2, self.centre_hz + self.width_hz / 2
 
     def design(self, sample_rate: int) -> Design:
-        """Returns the Butterworth sections."""
+        """Return the Butterworth sections."""
         check_below_nyquist(self, "centre_hz + width_hz / 2", self.band[1], sample_rate)
         return _butterworth("bandstop", self.band, sample_rate)
 
     def passed(self, sample_rate: int) -> list[Band]:
-        """Returns the bands below and above."""
+        """Return the bands below and above."""
         low, high = _widened(self.band, EDGE, sample_rate)
         return [(0, low), (high, sample_rate / 2)]
 
     def stopped(self, sample_rate: int) -> list[Band]:
-        """Returns the inner part of the band."""
+        """Return the inner part of the band."""
         return [_widened(self.band, 1 / EDGE, sample_rate)]
 
 
@@ -187,7 +187,7 @@ class RandomBandstop(Attack):
     width_hz: float = parameter(unit="hz", low=50, high=500)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> tuple[Audio, Facts]:
-        """Draws the centre and filters the clip."""
+        """Draw the centre and filter the clip."""
         # By the largest centre, so that whether a sample rate will do does not depend on the seed.
         check_below_nyquist(self, "4000 + width_hz / 2", self.CENTRES_HZ[1] + self.width_hz / 2, sample_rate)
         centre = rng.uniform(*self.CENTRES_HZ)
@@ -198,7 +198,7 @@ class RandomBandstop(Attack):
         return *self._around(1000).claims(sample_rate), Claim("centre_hz", *self.CENTRES_HZ, every=True)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Looks for the band that lost most, and measures it as `Bandstop` does."""
+        """Look for the band that lost most, and measure it as `Bandstop` does."""
         measured = []
         for x, y in zip(before, after, strict=True):
             found = self._around(self._found(x, y, sample_rate))
@@ -240,17 +240,17 @@ class Notch(ZeroPhaseFilter):
     quality: float = parameter(unit="q", low=0.5, high=100, default=5.0)
 
     def design(self, sample_rate: int) -> Design:
-        """Returns the one section."""
+        """Return the one section."""
         check_below_nyquist(self, "centre_hz", self.centre_hz, sample_rate)
         return _notch(self.centre_hz, self.quality, sample_rate)
 
     def passed(self, sample_rate: int) -> list[Band]:
-        """Returns the bands in which less than 0.25 dB is lost: beyond 6 half widths."""
+        """Return the bands in which less than 0.25 dB is lost: beyond 6 half widths."""
         low, high = self._reach(6, sample_rate)
         return [(0, low), (high, sample_rate / 2)]
 
     def stopped(self, sample_rate: int) -> list[Band]:
-        """Returns the band in which at least 14 dB are lost: within half a half width."""
+        """Return the band in which at least 14 dB are lost: within half a half width."""
         return [self._reach(0.5, sample_rate)]
 
     def _reach(self, half_widths: float, sample_rate: int) -> Band:

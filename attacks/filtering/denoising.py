@@ -60,7 +60,7 @@ class SpectralDenoiser(Attack):
 
     @abstractmethod
     def gains(self, power: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns the factor of each bin, at least 10^(-reduction_db / 20).
+        """Return the factor of each bin, at least 10^(-reduction_db / 20).
 
         Args:
             power: (frames, bins).
@@ -68,7 +68,7 @@ class SpectralDenoiser(Attack):
         """
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Transforms, multiplies and transforms back."""
+        """Transform, multiply and transform back."""
         del rng
         size = _frame_size(sample_rate)
         spectra = _analysed(clip, size)
@@ -82,7 +82,7 @@ class SpectralDenoiser(Attack):
         return noise, Claim("signal_change_db", -2, 0.5)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Measures how the noise changed, the median over the frequencies, and what is 20 dB above it."""
+        """Measure how the noise changed, the median over the frequencies, and what is 20 dB above it."""
         size = _frame_size(sample_rate)
         quiet, loud = np.full(len(before), np.nan), np.full(len(before), np.nan)
         for index, (x, y) in enumerate(zip(before, after, strict=True)):
@@ -114,7 +114,7 @@ class SpectralGate(SpectralDenoiser):
     reduction_db: float = parameter(unit="db", low=1, high=60)
 
     def gains(self, power: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns the factor of each bin."""
+        """Return the factor of each bin."""
         is_open = np.pad((power > self.THRESHOLD * noise).astype(np.float64), 1, mode="edge")
         over_time = is_open[:-2] + is_open[1:-1] + is_open[2:]
         share = (over_time[:, :-2] + over_time[:, 1:-1] + over_time[:, 2:]) / 9
@@ -139,7 +139,7 @@ class WienerDenoise(SpectralDenoiser):
     reduction_db: float = parameter(unit="db", low=1, high=60)
 
     def gains(self, power: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns the factor of each bin, frame after frame."""
+        """Return the factor of each bin, frame after frame."""
         # Without a floor, digital silence in the quiet frames would make a ratio infinite.
         ratios = power / np.maximum(noise, 1e-12 * power.max() + _TINY)
         excess = (1 - self.MEMORY) * np.maximum(ratios - 1, 0)
@@ -170,7 +170,7 @@ class WaveletDenoise(Attack):
     factor: float = parameter(unit="x", low=0.05, high=10)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Transforms, shrinks and transforms back."""
+        """Transform, shrink and transform back."""
         del sample_rate, rng
         rest, details = decomposed(_mirrored(clip))
         threshold = self.factor * _universal_threshold(details[0], clip.size)
@@ -183,7 +183,7 @@ class WaveletDenoise(Attack):
         return (Claim.about("shrinkage_x", self.factor, 0.05 * self.factor),)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Measures how much coefficients shrank at most, in universal thresholds; NaN where none exceeds its own."""
+        """Measure how much coefficients shrank at most, in universal thresholds; NaN where none exceeds its own."""
         del sample_rate
         shrinkage = np.full(len(before), np.nan)
         for index, (x, y) in enumerate(zip(before, after, strict=True)):

@@ -54,7 +54,7 @@ class Biquad(Attack):
 
     @abstractmethod
     def coefficients(self, amplitude: float, angle: float) -> Coefficients:
-        """Returns the section.
+        """Return the section.
 
         Args:
             amplitude: 10^(gain_db / 40), the root of the gain.
@@ -63,10 +63,10 @@ class Biquad(Attack):
 
     @abstractmethod
     def prototype(self, amplitude: float, s: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        """Returns the response of the analogue filter at the normalised frequency `s`, from which the section stems."""
+        """Return the response of the analogue filter at the normalised frequency `s`, from which the section stems."""
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Filters the clip, as if silence had gone before."""
+        """Filter the clip, as if silence had gone before."""
         from scipy import signal
 
         del rng
@@ -91,7 +91,7 @@ class Biquad(Attack):
         )
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Compares magnitude and phase with the analogue filter, octave by octave."""
+        """Compare magnitude and phase with the analogue filter, octave by octave."""
         error = response_error_db(before, after, sample_rate, lambda hz: self.response(hz, sample_rate))
         return {"response_error_db": error}
 
@@ -116,7 +116,7 @@ class LowShelf(Biquad):
     gain_db: float = parameter(unit="db", low=-40, high=40, excluding=0)
 
     def coefficients(self, amplitude: float, angle: float) -> Coefficients:
-        """Returns the section."""
+        """Return the section."""
         up, down, cosine = amplitude + 1, amplitude - 1, math.cos(angle)
         width = 2 * math.sqrt(amplitude) * math.sin(angle) * ROOT_HALF
         return (
@@ -129,7 +129,7 @@ class LowShelf(Biquad):
         )
 
     def prototype(self, amplitude: float, s: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        """Returns the response of the analogue filter."""
+        """Return the response of the analogue filter."""
         width = math.sqrt(amplitude) / ROOT_HALF * s
         return amplitude * (s**2 + width + amplitude) / (amplitude * s**2 + width + 1)
 
@@ -149,7 +149,7 @@ class HighShelf(Biquad):
     gain_db: float = parameter(unit="db", low=-40, high=40, excluding=0)
 
     def coefficients(self, amplitude: float, angle: float) -> Coefficients:
-        """Returns the section."""
+        """Return the section."""
         up, down, cosine = amplitude + 1, amplitude - 1, math.cos(angle)
         width = 2 * math.sqrt(amplitude) * math.sin(angle) * ROOT_HALF
         return (
@@ -162,7 +162,7 @@ class HighShelf(Biquad):
         )
 
     def prototype(self, amplitude: float, s: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        """Returns the response of the analogue filter."""
+        """Return the response of the analogue filter."""
         width = math.sqrt(amplitude) / ROOT_HALF * s
         return amplitude * (amplitude * s**2 + width + 1) / (s**2 + width + amplitude)
 
@@ -184,7 +184,7 @@ class Peaking(Biquad):
     quality: float = parameter(unit="q", low=0.1, high=30, default=1.0)
 
     def coefficients(self, amplitude: float, angle: float) -> Coefficients:
-        """Returns the section."""
+        """Return the section."""
         width, cosine = math.sin(angle) / (2 * self.quality), math.cos(angle)
         return (
             1 + width * amplitude,
@@ -196,7 +196,7 @@ class Peaking(Biquad):
         )
 
     def prototype(self, amplitude: float, s: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        """Returns the response of the analogue filter."""
+        """Return the response of the analogue filter."""
         return (s**2 + s * amplitude / self.quality + 1) / (s**2 + s / (amplitude * self.quality) + 1)
 
 
@@ -216,7 +216,7 @@ class Equaliser(Attack):
     range_db: float = parameter(unit="db", low=0.5, high=40)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Draws the gains and filters the clip."""
+        """Draw the gains and filter the clip."""
         centres = np.log2(octaves(sample_rate))
         gains = rng.uniform(-self.range_db, self.range_db, centres.size)
         size = _transform_size(clip.size, sample_rate)
@@ -228,7 +228,7 @@ class Equaliser(Attack):
         return (Claim("largest_octave_change_db", 0.25 * self.range_db, self.range_db + 0.2),)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Measures the octave that changed most; NaN where fewer than four hold anything."""
+        """Measure the octave that changed most; NaN where fewer than four hold anything."""
         change = np.abs(band_change_db(before, after, sample_rate, octave_bands(sample_rate)))
         measured = ~np.isnan(change)
         largest = np.where(measured, change, -np.inf).max(axis=1)
@@ -251,7 +251,7 @@ class SpectralTilt(Attack):
     slope_db: float = parameter(unit="db", low=-12, high=12, excluding=0)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Filters the clip."""
+        """Filter the clip."""
         del rng
         return _multiplied(clip, _tilt(self.slope_db, _transform_size(clip.size, sample_rate), sample_rate))
 
@@ -261,7 +261,7 @@ class SpectralTilt(Attack):
         return (Claim.about("slope_db_per_octave", self.slope_db, 0.1 + 0.05 * abs(self.slope_db)),)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Fits a line through the changes of the octaves, each at the centre of its energy."""
+        """Fit a line through the changes of the octaves, each at the centre of its energy."""
         bands = octave_bands(sample_rate)[1:]  # the lowest is partly constant
         change = band_change_db(before, after, sample_rate, bands)
         log_frequencies = _log_frequencies(2 * max(1, before.shape[1] // 2), sample_rate)

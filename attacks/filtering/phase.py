@@ -39,7 +39,7 @@ class PhaseRotation(Attack):
     angle_degrees: float = parameter(unit="degrees", low=0, above_low=True, high=180, below_high=True)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Turns the spectrum of the clip."""
+        """Turn the spectrum of the clip."""
         from scipy import fft
 
         del sample_rate, rng
@@ -87,7 +87,7 @@ class RandomPhase(Attack):
     max_degrees: float = parameter(unit="degrees", low=0, above_low=True, high=180)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Turns the bins of overlapping frames and adds the frames up."""
+        """Turn the bins of overlapping frames and add the frames up."""
         from scipy import fft, signal
 
         del sample_rate
@@ -148,7 +148,7 @@ class Allpass(Attack):
     centre_hz: float = parameter(unit="hz", low=100, high=96_000, default=1000.0)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Filters the clip."""
+        """Filter the clip."""
         from scipy import signal
 
         del rng

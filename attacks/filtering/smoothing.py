@@ -37,7 +37,7 @@ class Smooth(Attack):
     window_samples: int = parameter(unit="samples", kind=int, low=2, high=1000)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Averages."""
+        """Average."""
         from scipy import ndimage
 
         del sample_rate, rng
@@ -57,7 +57,7 @@ class Smooth(Attack):
         return Claim("response_error_db", high=-20), Claim.about("delay_samples", self._delay, 0.1)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Compares magnitude and phase with the formula, octave by octave, and fits a line through the phase."""
+        """Compare magnitude and phase with the formula, octave by octave, and fit a line through the phase."""
         error = response_error_db(before, after, sample_rate, lambda hz: self.response(hz, sample_rate))
         return {"response_error_db": error, "delay_samples": _delays(before, after, self.window_samples)}
 
@@ -87,7 +87,7 @@ class SavitzkyGolay(Attack):
         _check_odd(self, self.window_samples)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Correlates the clip with the weights of the fit."""
+        """Correlate the clip with the weights of the fit."""
         from scipy import ndimage
 
         del sample_rate, rng
@@ -106,7 +106,7 @@ class SavitzkyGolay(Attack):
         return Claim("response_error_db", high=-20), Claim.about("delay_samples", 0, 0.1)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Compares magnitude and phase with those of the weights, octave by octave, and fits a line to the phase."""
+        """Compare magnitude and phase with those of the weights, octave by octave, and fit a line to the phase."""
         error = response_error_db(before, after, sample_rate, lambda hz: self.response(hz, sample_rate))
         return {"response_error_db": error, "delay_samples": _delays(before, after, self.window_samples)}
 
@@ -129,7 +129,7 @@ class MedianFilter(Attack):
         _check_odd(self, self.window_samples)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Takes medians."""
+        """Take medians."""
         from scipy import ndimage
 
         del sample_rate, rng
@@ -142,7 +142,7 @@ class MedianFilter(Attack):
         return medians, Claim.about("delay_samples", 0, self.window_samples // 2)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Counts the samples with half of their window at or below them, half at or above, and one equal to them."""
+        """Count the samples with half of their window at or below them, half at or above, and one equal to them."""
         del sample_rate
         window, inner = self.window_samples, before.shape[1] - self.window_samples + 1
         share = np.full(len(before), np.nan)

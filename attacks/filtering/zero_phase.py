@@ -47,18 +47,18 @@ class ZeroPhaseFilter(Attack):
 
     @abstractmethod
     def design(self, sample_rate: int) -> Design:
-        """Returns the sections of one pass; refuses cut-offs that the sample rate does not allow."""
+        """Return the sections of one pass; refuses cut-offs that the sample rate does not allow."""
 
     @abstractmethod
     def passed(self, sample_rate: int) -> list[Band]:
-        """Returns the bands that keep their level."""
+        """Return the bands that keep their level."""
 
     @abstractmethod
     def stopped(self, sample_rate: int) -> list[Band]:
-        """Returns the bands that are taken away."""
+        """Return the bands that are taken away."""
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Filters the clip."""
+        """Filter the clip."""
         del rng
         return forwards_and_backwards(clip, self.design(sample_rate))
 
@@ -68,7 +68,7 @@ class ZeroPhaseFilter(Attack):
         return Claim.about("passband_change_db", 0, 0.5), Claim("stopband_change_db", high=self.stopband_db)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Measures octave by octave, so that a loud one hides nothing; the one where the filter does worst counts."""
+        """Measure octave by octave, so that a loud one hides nothing; the one where the filter does worst counts."""
         passed = [octave for band in self.passed(sample_rate) for octave in _octaves_of(band)]
         stopped = [octave for band in self.stopped(sample_rate) for octave in _octaves_of(band)]
         change = band_change_db(before, after, sample_rate, [*passed, *stopped])
@@ -79,7 +79,7 @@ class ZeroPhaseFilter(Attack):
 
 
 def forwards_and_backwards(clip: Audio, design: Design) -> Audio:
-    """Filters a clip (samples,) with zero phase; the same bits as `scipy.signal.sosfiltfilt`, without its set-up."""
+    """Filter a clip (samples,) with zero phase; the same bits as `scipy.signal.sosfiltfilt`, without its set-up."""
     from scipy import signal
 
     sections, settled = design
@@ -185,7 +185,7 @@ def power(clip: Audio) -> NDArray[np.float64]:
 
 
 def check_below_nyquist(attack: Attack, parameter: str, value: float, sample_rate: int) -> None:
-    """Refuses a frequency at or above half the sample rate, where a filter would do nothing, or leave nothing.
+    """Refuse a frequency at or above half the sample rate, where a filter would do nothing, or leave nothing.
 
     Raises:
         AttackError: If it is.

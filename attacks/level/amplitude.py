@@ -31,7 +31,7 @@ class Gain(Attack):
     gain_db: float = parameter(unit="db", low=-60, high=60, excluding=0)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Scales every sample."""
+        """Scale every sample."""
         del sample_rate, rngs
         return Attacked(batch * np.float32(_amplitude(self.gain_db)))
 
@@ -59,7 +59,7 @@ class PeakNormalise(Attack):
     peak_dbfs: float = parameter(unit="dbfs", low=-60, high=0)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Divides by the peak first, so that the peak of the faintest clip cannot overflow the gain."""
+        """Divide by the peak first, so that the peak of the faintest clip cannot overflow the gain."""
         del sample_rate, rngs
         return Attacked(batch / _peaks(batch) * np.float32(_amplitude(self.peak_dbfs)))
 
@@ -93,7 +93,7 @@ class LoudnessNormalise(Attack):
     target_lufs: float = parameter(unit="lufs", low=-60, high=0)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Measures the clip and scales it by what is missing."""
+        """Measure the clip and scale it by what is missing."""
         del rng
         loudness = loudness_lufs(clip, sample_rate)
         if not np.isfinite(loudness):
@@ -134,7 +134,7 @@ class Clipping(Attack):
     clipped_percent: float = parameter(unit="percent", low=0, high=100, above_low=True, below_high=True)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Limits the magnitude of each clip to its threshold."""
+        """Limit the magnitude of each clip to its threshold."""
         del sample_rate, rngs
         samples = batch.shape[1]
         clipped = min(max(1, round(samples * self.clipped_percent / 100)), samples - 1)
@@ -168,7 +168,7 @@ class SoftClipping(Attack):
     drive: float = parameter(unit="x", low=0.1, high=100)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Shapes every sample."""
+        """Shape every sample."""
         del sample_rate, rngs
         peaks = _peaks(batch)
         shaped = np.tanh(batch / peaks * np.float32(self.drive))
@@ -206,7 +206,7 @@ class Polarity(Attack):
     family: ClassVar[str] = "level"
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Negates every sample."""
+        """Negate every sample."""
         del sample_rate, rngs
         return Attacked(-batch)
 
@@ -233,7 +233,7 @@ class DCOffset(Attack):
     offset_percent: float = parameter(unit="percent", low=-100, high=100, excluding=0)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Shifts every sample."""
+        """Shift every sample."""
         del sample_rate, rngs
         return Attacked(batch + np.float32(self.offset_percent / 100))
 

@@ -62,7 +62,7 @@ class Compressor(Attack):
     release_ms: float = parameter(unit="ms", low=1, high=5000, default=100)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Takes (1 - 1 / ratio) of the excess away, smoothed."""
+        """Take (1 - 1 / ratio) of the excess away, smoothed."""
         del rng
         excess = np.maximum(_held_level_db(clip, self.release_ms, sample_rate) - self.threshold_db, 0)
         return _attenuated(clip, (1 - 1 / self.ratio) * _smoothed(excess, self.attack_ms, sample_rate))
@@ -106,7 +106,7 @@ class Expander(Attack):
     release_ms: float = parameter(unit="ms", low=1, high=5000, default=50)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Takes (ratio - 1) times the lack away, smoothed."""
+        """Take (ratio - 1) times the lack away, smoothed."""
         del rng
         level = _held_level_db(clip, self.release_ms, sample_rate)
         lack = np.maximum(_percentile(level[-clip.size :], self.expanded_percent) - level, 0)
@@ -142,7 +142,7 @@ class Limiter(Attack):
     release_ms: float = parameter(unit="ms", low=1, high=5000, default=50)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Takes the whole excess away, at once."""
+        """Take the whole excess away, at once."""
         del rng
         excess = np.maximum(_held_level_db(clip, self.release_ms, sample_rate) - self.threshold_db, 0)
         return _attenuated(clip, excess)
@@ -188,7 +188,7 @@ class NoiseGate(Attack):
     release_ms: float = parameter(unit="ms", low=1, high=5000, default=50)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Finds the threshold of the clip and closes below it."""
+        """Find the threshold of the clip and close below it."""
         del rng
         level = _held_level_db(clip, self.release_ms, sample_rate)
         closed = level < _percentile(level[-clip.size :], self.gated_percent)

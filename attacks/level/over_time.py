@@ -39,7 +39,7 @@ class Tremolo(Attack):
     depth_percent: float = parameter(unit="percent", low=0, high=100, above_low=True, default=50)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Multiplies all clips by the same gain."""
+        """Multiply all clips by the same gain."""
         del rngs
         swing = 0.5 - 0.5 * _cosine(batch.shape[1], self.rate_hz, sample_rate)
         return Attacked(batch * (1 - self.depth_percent / 100 * swing).astype(np.float32))
@@ -84,7 +84,7 @@ class RingModulation(Attack):
     carrier_hz: float = parameter(unit="hz", low=1, high=96_000)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Multiplies all clips by the same carrier."""
+        """Multiply all clips by the same carrier."""
         del rngs
         if self.carrier_hz >= sample_rate / 2:
             raise AttackError(
@@ -121,7 +121,7 @@ class LevelRamp(Attack):
     change_db: float = parameter(unit="db", low=-120, high=60, excluding=0)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Multiplies all clips by the same gain."""
+        """Multiply all clips by the same gain."""
         del sample_rate, rngs
         gain = np.exp(np.linspace(0, self.change_db / NEPER_DB, batch.shape[1]))
         return Attacked(batch * gain.astype(np.float32))
@@ -159,7 +159,7 @@ class Fade(Attack):
     fade_percent: float = parameter(unit="percent", low=0, high=50, above_low=True)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Multiplies all clips by the same gain."""
+        """Multiply all clips by the same gain."""
         del sample_rate, rngs
         samples = batch.shape[1]
         length = max(1, round(samples * self.fade_percent / 100))
@@ -202,7 +202,7 @@ class Suppression(Attack):
         """Which `count` of the samples of a clip to set to zero."""
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Sets samples of a copy to zero."""
+        """Set samples of a copy to zero."""
         del sample_rate
         samples = batch.shape[1]
         count = max(1, round(samples * self.suppressed_percent / 100))

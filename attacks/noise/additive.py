@@ -37,10 +37,10 @@ class GaussianNoise(Attack):
 
     @abstractmethod
     def noise(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draws the noise for a clip (samples,), a new array at its final level."""
+        """Draw the noise for a clip (samples,), a new array at its final level."""
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Adds the noise, in float64 until the last step."""
+        """Add the noise, in float64 until the last step."""
         noisy = self.noise(clip, sample_rate, rng)
         noisy += clip
         return noisy.astype(np.float32)
@@ -67,11 +67,11 @@ class NoiseBySNR(GaussianNoise):
     snr_db: float = parameter(unit="db", low=-20, high=80)
 
     def noise(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draws the noise of the stated colour and scales it by the energy that it has."""
+        """Draw the noise of the stated colour and scale it by the energy that it has."""
         return _at_snr(self.draw(clip.size, sample_rate, rng), clip, self.snr_db)
 
     def draw(self, samples: int, sample_rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draws noise (samples,) of the stated colour at any level."""
+        """Draw noise (samples,) of the stated colour at any level."""
         return _draw(self.exponent, samples, sample_rate, rng)
 
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
@@ -91,7 +91,7 @@ class WhiteNoise(NoiseBySNR):
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"snr_db": (40, 30, 20, 15, 10, 5, 0)}
 
     def draw(self, samples: int, sample_rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draws sample by sample: white noise needs no spectrum."""
+        """Draw sample by sample: white noise needs no spectrum."""
         del sample_rate
         return rng.standard_normal(samples)
 
@@ -161,7 +161,7 @@ class WhiteNoiseLevel(GaussianNoise):
     std: float = parameter(unit="fs", low=1e-4, high=1)
 
     def noise(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draws N(0, std^2)."""
+        """Draw N(0, std^2)."""
         del sample_rate
         return self.std * rng.standard_normal(clip.size)
 
@@ -195,7 +195,7 @@ class BrownNoisePeak(GaussianNoise):
     peak: float = parameter(unit="fs", low=1e-4, high=10)
 
     def noise(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draws the noise and scales it by its peak."""
+        """Draw the noise and scale it by its peak."""
         noise = _draw(self.exponent, clip.size, sample_rate, rng)
         return np.asarray(noise * (self.peak / np.abs(noise).max()))
 
@@ -229,7 +229,7 @@ class Background(Attack):
     def apply_knowing(
         self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator], knowledge: Knowledge
     ) -> Attacked:
-        """Draws a recording for each clip and adds it."""
+        """Draw a recording for each clip and add it."""
         del sample_rate
         sounding = np.flatnonzero(knowledge.clean.any(axis=1))
         if not sounding.size:
@@ -250,7 +250,7 @@ class Background(Attack):
 
 
 def _draw(exponent: int, samples: int, sample_rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draws Gaussian noise (samples,) with a power density ~ f^exponent, at any level."""
+    """Draw Gaussian noise (samples,) with a power density ~ f^exponent, at any level."""
     from scipy import fft
 
     # An inverse FFT gives periodic noise. One period of the lowest frequency more than is used keeps the end from
@@ -310,7 +310,7 @@ def _hann(samples: int) -> NDArray[np.float64]:
 
 
 def _at_snr(noise: NDArray[np.float64], clip: Audio, snr_db: float) -> NDArray[np.float64]:
-    """Scales the noise, in place, so that the energy of the clip is `snr_db` above its own."""
+    """Scale the noise, in place, so that the energy of the clip is `snr_db` above its own."""
     wanted_energy = np.square(clip, dtype=np.float64).sum() / 10 ** (snr_db / 10)
     noise *= np.sqrt(wanted_energy / np.square(noise).sum())
     return noise

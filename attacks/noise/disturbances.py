@@ -37,7 +37,7 @@ class Clicks(Attack):
     amplitude: float = parameter(unit="x", low=0.01, high=10, default=0.5)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Draws places and signs."""
+        """Draw places and signs."""
         count = _count(self.rate_hz, clip.size, sample_rate)
         places = rng.choice(clip.size, min(count, clip.size), replace=False, shuffle=False)
         heights = self.amplitude * float(np.abs(clip).max()) * rng.choice((-1.0, 1.0), places.size)
@@ -83,7 +83,7 @@ class Crackle(Attack):
     density_percent: float = parameter(unit="percent", low=0.1, high=50, default=2)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Draws places and heights, and scales the heights by the energy that they have."""
+        """Draw places and heights, and scale the heights by the energy that they have."""
         del sample_rate
         count = max(1, round(clip.size * self.density_percent / 100))
         places = rng.choice(clip.size, count, replace=False, shuffle=False)
@@ -128,7 +128,7 @@ class Hum(Attack):
     mains_hz: int = parameter(unit="hz", kind=int, choices=(50, 60), default=50)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Draws the phases, and scales the hum by the energy that it has."""
+        """Draw the phases, and scale the hum by the energy that it has."""
         phases = rng.uniform(0, 2 * np.pi, HARMONICS)
         waves = _partials(self.mains_hz, sample_rate)
         if not len(waves):
@@ -206,7 +206,7 @@ class Intervals(Attack):
         return self.rate_hz * self.duration_ms / 10
 
     def places(self, samples: int, sample_rate: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Draws the intervals: (intervals, samples of each), the indices of the samples, ascending."""
+        """Draw the intervals: (intervals, samples of each), the indices of the samples, ascending."""
         width = min(_width(self.duration_ms, sample_rate), samples)
         count = min(_count(self.rate_hz, samples, sample_rate), samples // width)
         # Draw where the intervals would start if they had no width, then make room for those before.
@@ -224,7 +224,7 @@ class Intervals(Attack):
     def _extent(
         self, within: NDArray[np.bool_], changed: NDArray[np.bool_], told: NDArray[np.bool_], sample_rate: int
     ) -> dict[str, NDArray[np.float64]]:
-        """Measures the share of the changed samples, and the median length of the runs `within` that hold some.
+        """Measure the share of the changed samples, and the median length of the runs `within` that hold some.
 
         NaN for clips that are not `told`.
         """
@@ -253,7 +253,7 @@ class Dropouts(Intervals):
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"rate_hz": (1, 2, 5, 10, 20), "duration_ms": (2, 5, 20, 50)}
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Draws the gaps."""
+        """Draw the gaps."""
         gapped = clip.copy()
         gapped[self.places(clip.size, sample_rate, rng)] = 0
         return gapped
@@ -282,7 +282,7 @@ class Bursts(Intervals):
     level_db: float = parameter(unit="db", low=-40, high=20, default=0)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Draws the places and the noise, and scales the noise by the energy that it has."""
+        """Draw the places and the noise, and scale the noise by the energy that it has."""
         places = self.places(clip.size, sample_rate, rng).ravel()
         noise = rng.standard_normal(places.size)
         power = np.mean(clip.astype(np.float64) ** 2) * 10 ** (self.level_db / 10)

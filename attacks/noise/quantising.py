@@ -32,7 +32,7 @@ class Quantise(Attack):
     bits: int = parameter(unit="bits", kind=int, low=2, high=16)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Rounds to the nearest code, clips the code and scales back."""
+        """Round to the nearest code, clips the code and scale back."""
         del sample_rate, rngs
         half = np.float32(2 ** (self.bits - 1))
         # The clip to [-1, 1] comes first so that the multiplication cannot overflow.
@@ -78,7 +78,7 @@ class DitheredQuantise(Attack):
     bits: int = parameter(unit="bits", kind=int, low=2, high=16)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Adds the dither, rounds to the nearest code, clips the code and scales back."""
+        """Add the dither, rounds to the nearest code, clips the code and scale back."""
         del sample_rate
         half = 2.0 ** (self.bits - 1)
         uniform = rng.random((2, clip.size))
@@ -131,7 +131,7 @@ class QuantiseLevels(Attack):
     levels: int = parameter(unit="levels", kind=int, low=2, high=65_536)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Rounds to the nearest level."""
+        """Round to the nearest level."""
         del sample_rate, rng
         low, step = self._grid(clip)
         audio = clip - low
@@ -189,7 +189,7 @@ class G711(Attack):
         """Width of the interval into which a magnitude falls, by formula, both in units of 1/`full_scale`."""
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Looks the output of every sample up."""
+        """Look the output of every sample up."""
         del sample_rate, rng
         return self._companded(clip)
 

@@ -40,7 +40,7 @@ class LPC(Attack):
     bits: int = parameter(unit="bits", kind=int, low=1, high=4, default=3)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Predicts, quantises, filters back."""
+        """Predict, quantises, filter back."""
         del rng
         return _predict_and_rebuild(clip, sample_rate, self.order, self._quantised)
 
@@ -74,7 +74,7 @@ class LPCVocoder(Attack):
     order: int = parameter(unit="order", kind=int, low=1, high=64)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Predicts, and filters noise with the predictor."""
+        """Predict, and filter noise with the predictor."""
 
         def noise(residual: Floats) -> Floats:
             draws = rng.standard_normal(residual.shape)
@@ -96,7 +96,7 @@ class LPCVocoder(Attack):
 
 
 def _predict_and_rebuild(clip: Audio, sample_rate: int, order: int, replaced: Callable[[Floats], Floats]) -> Audio:
-    """Splits into linear predictors and residuals (frames, width), replaces the residuals and filters back."""
+    """Split into linear predictors and residuals (frames, width), replace the residuals and filter back."""
     from scipy import fft, signal
 
     width = window_length(SHORT_S, sample_rate)

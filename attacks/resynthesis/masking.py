@@ -36,7 +36,7 @@ class SpectrumAttack(Attack):
         """Gain of each cell (frames, bins) of a spectrum with these magnitudes."""
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Weighs the cells."""
+        """Weigh the cells."""
         del rng
         width = window_length(self.window_s, sample_rate)
         spectrum = stft(clip, width)

@@ -40,7 +40,7 @@ class GriffinLim(Attack):
     iterations: int = parameter(unit="iterations", kind=int, low=1, high=1000)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Iterates from random phases."""
+        """Iterate from random phases."""
         width = window_length(SHORT_S, sample_rate)
         return griffin_lim(np.abs(stft(clip, width)), clip.size, self.iterations, rng)
 
@@ -79,7 +79,7 @@ class MelVocoder(Attack):
     bands: int = parameter(unit="bands", kind=int, low=4, high=128)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Goes to mel bands and back."""
+        """Go to mel bands and back."""
         width = window_length(LONG_S, sample_rate)
         forth, back = _mel_bands(self.bands, width, sample_rate)
         magnitude = np.maximum(np.abs(stft(clip, width)) @ forth @ back, 0)

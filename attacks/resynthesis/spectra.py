@@ -55,14 +55,14 @@ def correlation_percent(before: Audio, after: Audio) -> Floats:
 
 
 def error_db(wanted: Magnitude, got: Magnitude) -> float:
-    """Returns the energy of the error over that of what was wanted, in dB; NaN where one of them is nothing."""
+    """Return the energy of the error over that of what was wanted, in dB; NaN where one of them is nothing."""
     energies = [float(np.sum(each.astype(np.float64) ** 2)) for each in (wanted, got - wanted)]
     return 10 * math.log10(energies[1] / energies[0]) if min(energies) > 0 else math.nan
 
 
 @lru_cache(maxsize=8)
 def hann_window(width: int) -> Audio:
-    """Returns the periodic Hann window, read-only."""
+    """Return the periodic Hann window, read-only."""
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(width) / width)).astype(np.float32)
     window.flags.writeable = False
     return window
@@ -77,7 +77,7 @@ def split_frames(clip: NDArray[Real], width: int, hop: int) -> NDArray[Real]:
 
 
 def overlap_add(frames: NDArray[Real], hop: int, samples: int) -> NDArray[Real]:
-    """Adds up what `split_frames` took apart."""
+    """Add up what `split_frames` took apart."""
     n_frames, width = frames.shape
     blocks = frames.reshape(n_frames, width // hop, hop)
     total = np.zeros((n_frames + width // hop - 1, hop), dtype=frames.dtype)

@@ -34,7 +34,7 @@ class Crop(Attack):
         return max(1, n_samples - round(n_samples * self.percent / 100))
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Joins what stands before and after the part."""
+        """Join what stands before and after the part."""
         del rngs
         kept = self.output_length(batch.shape[1], sample_rate)
         head = self._head(kept)
@@ -84,7 +84,7 @@ class TrimStart(Attack):
         return max(1, n_samples - self.cut_samples)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Keeps the end."""
+        """Keep the end."""
         del rngs
         return Attacked(batch[:, batch.shape[1] - self.output_length(batch.shape[1], sample_rate) :])
 
@@ -122,7 +122,7 @@ class CutSamples(Attack):
         return n_samples - self._count(n_samples, sample_rate) * self.length_samples
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Deletes the pieces."""
+        """Delete the pieces."""
         left = self.output_length(clip.size, sample_rate)
         places = rng.choice(left + 1, self._count(clip.size, sample_rate), replace=False)
         cut = np.zeros(left + 1, dtype=np.intp)  # how many samples go before each that stays
@@ -165,7 +165,7 @@ class InsertSilence(Attack):
         return n_samples + self._count(n_samples, sample_rate) * self.length_samples
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Inserts zeros where the sign changes."""
+        """Insert zeros where the sign changes."""
         count = self._count(clip.size, sample_rate)
         crossings = np.flatnonzero(np.diff(np.signbit(clip))) + 1
         places = rng.choice(crossings if crossings.size >= count else clip.size + 1, count, replace=False)
@@ -180,7 +180,7 @@ class InsertSilence(Attack):
         )
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
-        """Runs of zeros that are new; how many of them stand between two signs; samples that are left without zeros."""
+        """Run of zeros that are new; how many of them stand between two signs; samples that are left without zeros."""
         pairs = [self._pieces(old, new) for old, new in zip(before, after, strict=True)]
         found, crossing, kept = np.array(pairs, dtype=np.float64).reshape(-1, 3).T
         return {
@@ -219,7 +219,7 @@ class FlipSamples(Attack):
     percent: float = parameter(unit="percent", low=0, above_low=True, high=100)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Swaps the pairs."""
+        """Swap the pairs."""
         del sample_rate
         count = min(max(1, round(clip.size * self.percent / 200)), clip.size // 2)
         # Any choice of `count` out of n - count places stands for one way to lay as many pairs side by side in n.
@@ -264,7 +264,7 @@ class BlockShuffle(Attack):
     block_ms: float = parameter(unit="ms", low=1, high=10_000)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Joins the blocks in another order."""
+        """Join the blocks in another order."""
         size = _block_samples(self.block_ms, sample_rate)
         blocks = np.split(clip, range(int(rng.integers(1, size, endpoint=True)), clip.size, size))
         cycle = rng.permutation(len(blocks))
@@ -306,7 +306,7 @@ class BlockReverse(Attack):
     block_ms: float = parameter(unit="ms", low=0.1, high=10_000)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Turns the blocks round."""
+        """Turn the blocks round."""
         del rngs
         size = _block_samples(self.block_ms, sample_rate)
         whole = batch.shape[1] // size * size
@@ -344,7 +344,7 @@ class RepeatPart(Attack):
     duration_ms: float = parameter(unit="ms", low=1, high=10_000)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Copies the part."""
+        """Copy the part."""
         size = min(_block_samples(self.duration_ms, sample_rate), clip.size // 2)
         start = int(rng.integers(size, clip.size - size, endpoint=True))
         repeated = clip.copy()

@@ -37,7 +37,7 @@ class Detour(Attack):
     via_hz: int = parameter(unit="hz", kind=int, low=1000, high=192_000)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Resamples there and back with soxr."""
+        """Resample there and back with soxr."""
         del rng
         self._check(sample_rate)
         detour = soxr.resample(_with_tail(clip), sample_rate, self.via_hz, QUALITY)
@@ -115,7 +115,7 @@ class ResampleLinear(Detour):
     is_ordered: ClassVar[bool] = False
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Interpolates at the sampling times of the detour, then back at those of the clip."""
+        """Interpolate at the sampling times of the detour, then back at those of the clip."""
         del rng
         self._check(sample_rate)
         places = np.arange(clip.size, dtype=np.float64)
@@ -154,7 +154,7 @@ class Aliasing(Attack):
     factor: int = parameter(unit="x", kind=int, low=2, high=64)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Repeats every n-th sample n times."""
+        """Repeat every n-th sample n times."""
         del sample_rate, rngs
         return Attacked(np.repeat(batch[:, :: self.factor], self.factor, axis=1)[:, : batch.shape[1]])
 
@@ -188,7 +188,7 @@ class Jitter(Attack):
     std_samples: float = parameter(unit="samples", low=0, above_low=True, high=2)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Reads the clip a little too early or too late."""
+        """Read the clip a little too early or too late."""
         del sample_rate
         return sampled_at(clip, np.arange(clip.size) + self.std_samples * rng.standard_normal(clip.size))
 
@@ -231,7 +231,7 @@ class Speed(Attack):
         return max(1, round(n_samples / self.factor))
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Resamples as if the clip had been recorded at factor times its sample rate."""
+        """Resample as if the clip had been recorded at factor times its sample rate."""
         del rng
         return at_speed(clip, self.factor, self.output_length(clip.size, sample_rate))
 
@@ -245,7 +245,7 @@ class Speed(Attack):
 
 
 def at_speed(clip: Audio, factor: float, length: int) -> Audio:
-    """Plays a clip `factor` times as fast with soxr.
+    """Play a clip `factor` times as fast with soxr.
 
     Args:
         clip: (samples,) float32.
@@ -259,7 +259,7 @@ def at_speed(clip: Audio, factor: float, length: int) -> Audio:
 
 
 def sampled_at(clip: Audio, positions: NDArray[np.floating]) -> Audio:
-    """Reads a clip between its samples, by band-limited interpolation.
+    """Read a clip between its samples, by band-limited interpolation.
 
     Each value is the Taylor series around the nearest sample, whose derivatives are those of the band-limited signal:
     the spectrum times powers of i w. The error falls with the frequency: -75 dB at Nyquist, -90 dB at 0.8 of it. A clip

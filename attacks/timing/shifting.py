@@ -28,7 +28,7 @@ class Offset(Attack):
     offset_samples: int = parameter(unit="samples", kind=int, low=1)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Moves the clips to the right."""
+        """Move the clips to the right."""
         del sample_rate, rngs
         delayed = np.zeros_like(batch)
         delayed[:, self.offset_samples :] = batch[:, : -self.offset_samples]
@@ -60,7 +60,7 @@ class FractionalDelay(Attack):
     delay_samples: float = parameter(unit="samples", low=0, above_low=True, high=1, below_high=True)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Reads the clip a little earlier."""
+        """Read the clip a little earlier."""
         del sample_rate, rng
         return sampled_at(clip, np.arange(clip.size) - self.delay_samples)
 
@@ -97,7 +97,7 @@ class CircularShift(Attack):
     shift_samples: int = parameter(unit="samples", kind=int, low=1)
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Rolls the clips."""
+        """Roll the clips."""
         del sample_rate, rngs
         return Attacked(np.roll(batch, self.shift_samples, axis=1))
 
@@ -121,7 +121,7 @@ class Reverse(Attack):
     keeps_alignment: ClassVar[bool] = False
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
-        """Turns the clips round."""
+        """Turn the clips round."""
         del sample_rate, rngs
         return Attacked(batch[:, ::-1])
 

@@ -39,7 +39,7 @@ class TimeStretch(Attack):
         return max(1, round(n_samples / self.factor))
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Stretches to the length wanted."""
+        """Stretch to the length wanted."""
         del rng
         return _stretched(clip, self.output_length(clip.size, sample_rate), sample_rate)
 
@@ -72,7 +72,7 @@ class PitchShift(Attack):
     shift_cents: float = parameter(unit="cents", low=-1200, high=1200, excluding=0)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Stretches, then resamples back to the length of the clip."""
+        """Stretch, then resample back to the length of the clip."""
         del rng
         stretched = _stretched(clip, max(1, round(clip.size * 2 ** (self.shift_cents / 1200))), sample_rate)
         return at_speed(stretched, stretched.size / clip.size, clip.size)
@@ -108,7 +108,7 @@ class Wow(Attack):
     depth_percent: float = parameter(unit="percent", low=0, above_low=True, high=10, default=0.3)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Reads the clip at the integral of the speed."""
+        """Read the clip at the integral of the speed."""
         turn = 2 * np.pi * self.rate_hz / sample_rate  # radians a sample
         places = np.arange(clip.size)
         phase = rng.uniform(0, 2 * np.pi)
@@ -164,7 +164,7 @@ class TimeWarp(Attack):
     displacement_ms: float = parameter(unit="ms", low=0, above_low=True, high=20)
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
-        """Reads the clip at the displaced times."""
+        """Read the clip at the displaced times."""
         places = np.arange(clip.size)
         waves = _half_waves(places / max(1, clip.size - 1), clip.size / sample_rate)
         displacement = np.sum(rng.standard_normal((len(waves), 1)) * waves, axis=0)

@@ -96,7 +96,7 @@ def lag_samples(before: Audio, after: Audio, max_lag: int) -> Measured:
 
 
 def is_noop(before: Audio, after: Audio) -> NDArray[np.bool_]:
-    """Tells which clips an attack left bit-identical; a clip of another length was changed.
+    """Tell which clips an attack left bit-identical; a clip of another length was changed.
 
     Args:
         before: (n, samples) float32.

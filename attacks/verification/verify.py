@@ -82,7 +82,7 @@ class Verification:
 
 
 def measure(attack: Attack, before: Audio, attacked: Attacked, sample_rate: int) -> dict[str, NDArray[np.float64]]:
-    """Measures a batch before and after an attack.
+    """Measure a batch before and after an attack.
 
     Args:
         attack: The attack.
@@ -120,7 +120,7 @@ def measure(attack: Attack, before: Audio, attacked: Attacked, sample_rate: int)
 
 
 def verify(attack: Attack, before: Audio, attacked: Attacked, sample_rate: int) -> Verification:
-    """Measures a batch before and after an attack and holds every claim of the attack against it.
+    """Measure a batch before and after an attack and hold every claim of the attack against it.
 
     That something changed is claimed for every attack that is no control, and no delay for every single attack that
     keeps alignment. The length was checked when the attack was made.

@@ -37,7 +37,7 @@ class AddAverage(Attack):
     def apply_knowing(
         self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator], knowledge: Knowledge
     ) -> Attacked:
-        """Adds to each clip an estimate from recordings drawn for it."""
+        """Add to each clip an estimate from recordings drawn for it."""
         del sample_rate
         residuals = _residuals(self, knowledge)
         drawn = [residuals[_draw(self, rng, len(residuals), self.clips)] for rng in rngs]

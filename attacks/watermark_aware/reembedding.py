@@ -33,7 +33,7 @@ class Reembed(Attack):
     def apply_knowing(
         self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator], knowledge: Knowledge
     ) -> Attacked:
-        """Marks each clip with a message of its own."""
+        """Mark each clip with a message of its own."""
         del sample_rate
         return Attacked(_watermarker(self, self.scheme, knowledge)(batch, _seeds(rngs)).astype(np.float32, copy=False))
 
@@ -65,7 +65,7 @@ class Collude(Attack):
     def apply_knowing(
         self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator], knowledge: Knowledge
     ) -> Attacked:
-        """Marks the other copies and averages, in float64."""
+        """Mark the other copies and average, in float64."""
         del sample_rate
         mark = _watermarker(self, "same", knowledge)
         is_marked = (batch != knowledge.twins).any(axis=1)

@@ -32,7 +32,7 @@ class Splice(Attack):
     def apply_knowing(
         self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator], knowledge: Knowledge
     ) -> Attacked:
-        """Copies the stretch."""
+        """Copy the stretch."""
         del sample_rate
         spliced = batch.copy()
         length = max(1, round(batch.shape[1] * self.unmarked_percent / 100))
@@ -74,7 +74,7 @@ class FadeMark(Attack):
     def apply_knowing(
         self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator], knowledge: Knowledge
     ) -> Attacked:
-        """Mixes."""
+        """Mix."""
         del sample_rate, rngs
         return Attacked(knowledge.twins + np.float32(self.kept) * (batch - knowledge.twins))
 

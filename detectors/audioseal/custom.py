@@ -46,7 +46,7 @@ class AudioSealCustomScheme(AudioSealTypeScheme):
         return "+".join(record.sha256 for record in self._records())
 
     def unavailable(self) -> str | None:
-        """Says whether the package or a network is missing."""
+        """Say whether the package or a network is missing."""
         try:
             self._records()
         except DetectorError as error:
@@ -54,7 +54,7 @@ class AudioSealCustomScheme(AudioSealTypeScheme):
         return super().unavailable()
 
     def net(self, kind: Kind) -> Net:
-        """Reads one of the imported networks."""
+        """Read one of the imported networks."""
         self._records()
         net = self._weights.load(kind)
         assert net is not None  # noqa: S101 - it has a record

@@ -40,12 +40,12 @@ class AudioSealMiniScheme(AudioSealTypeScheme):
         return "+".join(SHA256[kind] for kind in ("generator", "detector"))
 
     def net(self, kind: Kind) -> Net:
-        """Reads one of the networks that ship with sealproof."""
+        """Read one of the networks that ship with sealproof."""
         return shipped_net(kind)
 
 
 def shipped_net(kind: Kind) -> Net:
-    """Reads one of the two networks that ship with sealproof.
+    """Read one of the two networks that ship with sealproof.
 
     Raises:
         DetectorError: The file is damaged.

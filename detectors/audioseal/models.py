@@ -40,7 +40,7 @@ class AudioSealDetector:
         self._net = _FoldedDetector(net)
 
     def detect(self, batch: Audio) -> Detection:
-        """Scores clips of at least 320 samples (20 ms).
+        """Score clips of at least 320 samples (20 ms).
 
         Args:
             batch: Shape (n, samples), float32, finite, at 16 kHz.
@@ -95,7 +95,7 @@ class _FoldedDetector:
         self.n_bits = int(net.nbits)
 
     def __call__(self, audio: "torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor"]:
-        """Returns P(watermarked) of each sample, (n, samples), and the bits' logits averaged over time, (n, bits)."""
+        """Return P(watermarked) of each sample, (n, samples), and the bits' logits averaged over time, (n, bits)."""
         import torch
 
         samples = audio.shape[-1]
@@ -128,7 +128,7 @@ class AudioSealWatermarker:
         self._net = net
 
     def embed(self, batch: Audio, messages: Bits) -> Audio:
-        """Marks clips of at least 320 samples (20 ms).
+        """Mark clips of at least 320 samples (20 ms).
 
         Args:
             batch: Shape (n, samples), float32, finite, at 16 kHz.

@@ -36,7 +36,7 @@ class Net:
 
 
 def net_bytes(net: Net) -> bytes:
-    """Returns the content of the safetensors file of a network; the same network always gives the same bytes."""
+    """Return the content of the safetensors file of a network; the same network always gives the same bytes."""
     from safetensors.torch import save
 
     facts = json.dumps({"kind": net.kind, "config": net.config, "source": net.source}, sort_keys=True)
@@ -45,7 +45,7 @@ def net_bytes(net: Net) -> bytes:
 
 
 def write_net(path: Path, net: Net) -> str:
-    """Writes a network and returns the SHA-256 of the file, which appears complete or not at all.
+    """Write a network and return the SHA-256 of the file, which appears complete or not at all.
 
     Raises:
         OSError: It cannot be written.
@@ -57,7 +57,7 @@ def write_net(path: Path, net: Net) -> str:
 
 
 def read_net(path: Path, expected_sha256: str, kind: Kind) -> Net:
-    """Reads a network from a file with the expected SHA-256.
+    """Read a network from a file with the expected SHA-256.
 
     Raises:
         DetectorError: The hash differs, the file is no network of sealproof's, or it is of the other kind.
@@ -70,7 +70,7 @@ def read_net(path: Path, expected_sha256: str, kind: Kind) -> Net:
 
 
 def parse_net(content: bytes, path: Path) -> Net:
-    """Reads a network from the content of its file; `path` is named in errors only.
+    """Read a network from the content of its file; `path` is named in errors only.
 
     Raises:
         DetectorError: It is no network of sealproof's.

@@ -25,7 +25,7 @@ _WEIGHT_NORM = (
 
 
 def import_audioseal() -> None:
-    """Imports the package without the warning that its use of TorchScript gives under torch 2.11."""
+    """Import the package without the warning that its use of TorchScript gives under torch 2.11."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"`torch\.jit\.script` is deprecated", category=DeprecationWarning)
         import audioseal.builder
@@ -46,7 +46,7 @@ class _Uncompiled:
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        """Runs the networks as they are: compiling costs minutes at the first call, and starts a pool of processes.
+        """Run the networks as they are: compiling costs minutes at the first call, and starts a pool of processes.
 
         Set around each call, so that it does not depend on who imported the package first.
         """
@@ -69,7 +69,7 @@ uncompiled = _Uncompiled()
 
 
 def published_config(kind: Kind) -> dict[str, Any]:
-    """Returns what the published network is built from: `nbits`, `seanet`, and `decoder` or `detector`."""
+    """Return what the published network is built from: `nbits`, `seanet`, and `decoder` or `detector`."""
     import_audioseal()
     from audioseal.loader import load_local_model_config
     from omegaconf import OmegaConf
@@ -79,7 +79,7 @@ def published_config(kind: Kind) -> dict[str, Any]:
 
 
 def build_net(kind: Kind, config: Mapping[str, Any]) -> Any:
-    """Builds a network with random weights.
+    """Build a network with random weights.
 
     Args:
         kind: Which of the two.
@@ -113,7 +113,7 @@ def build_net(kind: Kind, config: Mapping[str, Any]) -> Any:
 
 
 def load_net(net: Net) -> Any:
-    """Builds a network and fills it: in evaluation mode, on the CPU, without gradients.
+    """Build a network and fill it: in evaluation mode, on the CPU, without gradients.
 
     Raises:
         DetectorError: The tensors do not fit the configuration.
@@ -130,7 +130,7 @@ def load_net(net: Net) -> Any:
 
 
 def read_checkpoint(path: Path, sha256: str, kind: Kind) -> Net:
-    """Reads a published checkpoint: a dictionary with `model` (or `best_state.model`), perhaps `xp.cfg`.
+    """Read a published checkpoint: a dictionary with `model` (or `best_state.model`), perhaps `xp.cfg`.
 
     As in the package, its card says what is built and overrides what the checkpoint says of its training run.
 
@@ -149,7 +149,7 @@ def read_checkpoint(path: Path, sha256: str, kind: Kind) -> Net:
 
 
 def read_own_checkpoint(path: Path, sha256: str) -> Net:
-    """Reads a checkpoint of the same format that somebody else trained; the file says which network it holds.
+    """Read a checkpoint of the same format that somebody else trained; the file says which network it holds.
 
     What is built is what the checkpoint says, and what the package's card says only where that is silent.
 
@@ -165,7 +165,7 @@ def read_own_checkpoint(path: Path, sha256: str) -> Net:
 
 
 def _read(path: Path, sha256: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the tensors as this package names them, and what the checkpoint says of its configuration."""
+    """Return the tensors as this package names them, and what the checkpoint says of its configuration."""
     import_audioseal()
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -216,12 +216,12 @@ def _allowed_classes() -> list[Any]:
 
 
 def deepen_names(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Renames the tensors of a checkpoint from before audioseal 0.2.0; names of later ones stay."""
+    """Rename the tensors of a checkpoint from before audioseal 0.2.0; names of later ones stay."""
     return {_SHALLOW.sub(r"\1.inner_conv.\2", name): tensor for name, tensor in state.items()}
 
 
 def fold_weight_norm(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Replaces each weight-normalised pair (magnitude g, direction v) by the weight g * v / |v| it stands for.
+    """Replace each weight-normalised pair (magnitude g, direction v) by the weight g * v / |v| it stands for.
 
     Computed by the operation of torch's that the package's loader ends in, so that the weights are the same bit for
     bit.

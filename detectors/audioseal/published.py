@@ -43,12 +43,12 @@ class AudioSealScheme(AudioSealTypeScheme):
         return "+".join(PUBLISHED[kind].sha256 for kind in KINDS)
 
     def unavailable(self) -> str | None:
-        """Says whether the package or a checkpoint is missing; looks at names only, hashes are checked on loading."""
+        """Say whether the package or a checkpoint is missing; looks at names only, hashes are checked on loading."""
         missing = [kind for kind in KINDS if self._weights.find(kind) is None]
         return super().unavailable() or (self._weights.advice(missing) if missing else None)
 
     def prepare(self) -> None:
-        """Downloads the checkpoints that are missing from the hub into the folder.
+        """Download the checkpoints that are missing from the hub into the folder.
 
         Raises:
             UnavailableError: One could not be downloaded; the message says where to get what and where to put it.
@@ -59,5 +59,5 @@ class AudioSealScheme(AudioSealTypeScheme):
                 self._weights.fetch(kind)
 
     def net(self, kind: Kind) -> Net:
-        """Reads one of the published networks."""
+        """Read one of the published networks."""
         return self._weights.load(kind)

@@ -17,7 +17,7 @@ class AudioSealTypeScheme(Scheme):
 
     @abstractmethod
     def net(self, kind: Kind) -> Net:
-        """Returns one of the two networks, checked.
+        """Return one of the two networks, checked.
 
         Raises:
             UnavailableError: It is not here; the message says what to do.
@@ -25,24 +25,24 @@ class AudioSealTypeScheme(Scheme):
         """
 
     def unavailable(self) -> str | None:
-        """Says whether the package is missing."""
+        """Say whether the package is missing."""
         return _NOT_INSTALLED if find_spec(PACKAGE) is None else None
 
     def load_watermarker(self) -> Watermarker:
-        """Builds the generator."""
+        """Build the generator."""
         from sealproof.detectors.audioseal.nets import load_net
 
         return AudioSealWatermarker(load_net(self.net("generator")), self.name)
 
     def load_detector(self) -> Detector:
-        """Builds the detector."""
+        """Build the detector."""
         from sealproof.detectors.audioseal.nets import load_net
 
         return AudioSealDetector(load_net(self.net("detector")), self.name)
 
 
 def package_version() -> str:
-    """Returns the version of the audioseal package.
+    """Return the version of the audioseal package.
 
     Raises:
         UnavailableError: It is not installed.

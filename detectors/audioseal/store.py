@@ -75,15 +75,15 @@ class ConvertedWeights:
         self._stems = stems
 
     def path(self, kind: Kind) -> Path:
-        """Returns where the tensors lie, or would."""
+        """Return where the tensors lie, or would."""
         return self.folder / f"{self._stems[kind]}{SUFFIX}"
 
     def __contains__(self, kind: Kind) -> bool:
-        """Says whether weights and their record are there; neither is opened."""
+        """Say whether weights and their record are there; neither is opened."""
         return self.path(kind).is_file() and self._record_path(kind).is_file()
 
     def record(self, kind: Kind) -> Record | None:
-        """Returns the record of weights that are there, or None.
+        """Return the record of weights that are there, or None.
 
         Raises:
             DetectorError: The record is damaged.
@@ -99,7 +99,7 @@ class ConvertedWeights:
             ) from error
 
     def load(self, kind: Kind) -> Net | None:
-        """Returns the weights, or None where there are none.
+        """Return the weights, or None where there are none.
 
         Raises:
             DetectorError: They are damaged, or not what the record says.
@@ -109,7 +109,7 @@ class ConvertedWeights:
         return None if record is None else read_net(self.path(kind), record.sha256, kind)
 
     def store(self, net: Net, source: Path, source_sha256: str) -> None:
-        """Writes weights and their record, each complete or not at all.
+        """Write weights and their record, each complete or not at all.
 
         Raises:
             UnavailableError: The disk is full or the folder cannot be written.
@@ -142,16 +142,16 @@ class PublishedWeights:
         )
 
     def find(self, kind: Kind) -> Path | None:
-        """Returns the file that holds the weights, converted or as published, or None; it is not opened."""
+        """Return the file that holds the weights, converted or as published, or None; it is not opened."""
         return self.converted.path(kind) if kind in self.converted else self.original(kind)
 
     def original(self, kind: Kind) -> Path | None:
-        """Returns the checkpoint as it came, under the hub's name or the package's, or None."""
+        """Return the checkpoint as it came, under the hub's name or the package's, or None."""
         paths = (self.folder / PUBLISHED[kind].file_name, self.folder / PUBLISHED[kind].cached_name)
         return next((path for path in paths if path.is_file()), None)
 
     def load(self, kind: Kind) -> Net:
-        """Returns the published weights.
+        """Return the published weights.
 
         Raises:
             UnavailableError: They are not here; the message says how to get them.
@@ -167,7 +167,7 @@ class PublishedWeights:
         return _read_published(original, kind)
 
     def fetch(self, kind: Kind) -> Path:
-        """Makes sure that the weights are here, converted: from the checkpoint in the folder, else from the hub.
+        """Make sure that the weights are here, converted: from the checkpoint in the folder, else from the hub.
 
         Returns:
             The converted file.
@@ -198,7 +198,7 @@ class PublishedWeights:
         return self.converted.path(kind)
 
     def take(self, path: Path, kind: Kind) -> None:
-        """Converts the published checkpoint at `path` into the folder.
+        """Convert the published checkpoint at `path` into the folder.
 
         Raises:
             DetectorError: It is not the published file.
@@ -207,7 +207,7 @@ class PublishedWeights:
         self.converted.store(_read_published(path, kind), path, PUBLISHED[kind].sha256)
 
     def verify(self, kind: Kind) -> Path | None:
-        """Checks what is here against the published hash and, where both are here, the one against the other.
+        """Check what is here against the published hash and, where both are here, the one against the other.
 
         Returns:
             The file that was checked, or None where there is none.
@@ -226,7 +226,7 @@ class PublishedWeights:
         return path
 
     def advice(self, missing: Sequence[Kind]) -> str:
-        """Says how to get what is missing, with and without a network."""
+        """Say how to get what is missing, with and without a network."""
         files = " and ".join(
             f"{PUBLISHED[kind].file_name} ({PUBLISHED[kind].url}, SHA-256 {PUBLISHED[kind].sha256})" for kind in missing
         )
@@ -251,7 +251,7 @@ class CustomWeights(ConvertedWeights):
         super().__init__((folder or default_folder()) / "custom", {kind: kind for kind in KINDS})
 
     def take(self, paths: Sequence[Path]) -> dict[Kind, Path]:
-        """Reads checkpoints or safetensors files, finds out what each holds, and converts them into the folder.
+        """Read checkpoints or safetensors files, find out what each holds, and convert them into the folder.
 
         Returns:
             Which file became which network.
@@ -277,7 +277,7 @@ class CustomWeights(ConvertedWeights):
 
 
 def default_folder() -> Path:
-    """Returns the folder for weights that the environment names."""
+    """Return the folder for weights that the environment names."""
     if folder := os.environ.get(WEIGHTS_VARIABLE):
         return Path(folder).expanduser()
     cache = os.environ.get("AUDIOSEAL_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -285,7 +285,7 @@ def default_folder() -> Path:
 
 
 def published_kind(path: Path) -> Kind | None:
-    """Says which published checkpoint a file is by its hash, or None.
+    """Say which published checkpoint a file is by its hash, or None.
 
     Raises:
         UnavailableError: The file cannot be read.

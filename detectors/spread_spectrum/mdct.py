@@ -23,7 +23,7 @@ def frame_count(samples: int, hop: int) -> int:
 
 
 def mdct(batch: NDArray[np.floating], hop: int) -> Floats:
-    """Transforms each clip with a sine window of 2 * hop samples.
+    """Transform each clip with a sine window of 2 * hop samples.
 
     The batch is padded with zeros in front by one hop and behind to whole frames, so `imdct(mdct(x)) == x`.
 
@@ -46,7 +46,7 @@ def mdct(batch: NDArray[np.floating], hop: int) -> Floats:
 
 
 def imdct(coefficients: Floats, samples: int) -> Floats:
-    """Inverts `mdct`: shape (n, frames, hop) back to (n, samples)."""
+    """Invert `mdct`: shape (n, frames, hop) back to (n, samples)."""
     n, frames, hop = coefficients.shape
     pieces = coefficients @ _basis(hop).T
     halves = np.zeros((n, frames + 1, hop))

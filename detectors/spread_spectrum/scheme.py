@@ -75,11 +75,11 @@ class SpreadSpectrumScheme(Scheme):
         return f"spread_spectrum-r{_REVISION}-key{self.key}"
 
     def load_watermarker(self) -> Watermarker:
-        """Builds the embedder."""
+        """Build the embedder."""
         return SpreadSpectrumWatermarker(self.key)
 
     def load_detector(self) -> Detector:
-        """Builds the blind detector."""
+        """Build the blind detector."""
         return SpreadSpectrumDetector(self.key)
 
 
@@ -97,7 +97,7 @@ class SpreadSpectrumWatermarker:
         self._key = key
 
     def embed(self, batch: Audio, messages: Bits) -> Audio:
-        """Marks clips of any length.
+        """Mark clips of any length.
 
         Args:
             batch: Shape (n, samples), float32, finite, at 16 kHz.
@@ -138,7 +138,7 @@ class SpreadSpectrumDetector:
         self._key = key
 
     def detect(self, batch: Audio) -> Detection:
-        """Scores clips of any length; short ones give less evidence.
+        """Score clips of any length; short ones give less evidence.
 
         Args:
             batch: Shape (n, samples), float32, finite, at 16 kHz.
@@ -206,7 +206,7 @@ def _mark(batch: Audio, messages: Bits, carrier: _Carrier) -> Floats:
 
 
 def _amplitudes(levels: Floats, energy: Floats) -> Floats:
-    """Shapes a mark after the levels: as loud as `energy` (n,) and the cap on each coefficient allow."""
+    """Shape a mark after the levels: as loud as `energy` (n,) and the cap on each coefficient allow."""
     usable = levels > _FLOOR
     shape = np.where(usable, np.maximum(levels, _FLOOR) ** _SHAPE, 0.0)
     cap = np.where(usable, _CAP * levels, 0.0)
