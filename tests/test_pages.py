@@ -80,3 +80,13 @@ def test_a_tree_of_rooms_has_exactly_the_folders_that_are_there(page: str, track
     tops = {name.split("/")[0] for name in files if "/" in name and not name.startswith(".")}
     rooms = {"/".join(name.split("/")[:2]) for name in files if re.fullmatch(r"harness/\w+/__init__\.py", name)}
     assert tree_of(page) == tops | rooms
+
+
+def test_the_architecture_names_each_room_of_the_leaves(tracked: Tracked) -> None:
+    rooms = {
+        str(Path(name).parent) for name in tracked() if re.fullmatch(r"(attacks|detectors)/\w+/__init__\.py", name)
+    }
+    assert (
+        set(re.findall(r"^\| `((?:attacks|detectors)/\w+)/` \|", text_of("docs/architecture.md"), re.MULTILINE))
+        == rooms
+    )

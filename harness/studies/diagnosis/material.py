@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.attacks.measure import snr_db
+from sealproof.attacks.verification.measure import snr_db
 from sealproof.detectors.base import Audio, Bits, Detection, Detector, Scheme, frames_are_probabilities
 from sealproof.harness.corpora.base import interleave_groups
 from sealproof.harness.foundation.audio.files import from_pcm, to_pcm

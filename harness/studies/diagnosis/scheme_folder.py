@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from sealproof.detectors import get_scheme
-from sealproof.detectors.audioseal_scheme import PACKAGE, AudioSealTypeScheme, package_version
+from sealproof.detectors.audioseal.net_file import SUFFIX, Kind, Net, read_net
+from sealproof.detectors.audioseal.scheme import PACKAGE, AudioSealTypeScheme, package_version
 from sealproof.detectors.base import Scheme
-from sealproof.detectors.net_file import SUFFIX, Kind, Net, read_net
 from sealproof.harness.foundation.files import sha256_file
 
 _KINDS: tuple[Kind, ...] = ("generator", "detector")

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sealproof.detectors.base import Audio, Bits, Detection, Detector, Scheme, Watermarker
-from sealproof.detectors.mdct import imdct, mdct
+from sealproof.detectors.spread_spectrum.mdct import imdct, mdct
 
 RATE = 16_000
 TONE_HZ = 1201.7
