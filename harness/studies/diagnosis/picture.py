@@ -1,4 +1,4 @@
-"""A diagnosis as a picture: eight panels and the verdict."""
+"""A diagnosis as a picture: ten panels and the verdict."""
 
 import io
 import textwrap
@@ -27,16 +27,19 @@ def write_picture(diagnosis: Diagnosis, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(17, 9.5), layout="constrained", dpi=110)
+    figure = Figure(figsize=(21, 10), layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
     about = diagnosis.about
     title = f"{about['scheme']}: {about['clips']} clips of {about['recordings']} recordings ({about['split']} split)"
-    sentences = [textwrap.fill(f"{sentence}", 190) for sentence in diagnosis.verdict.sentences]
+    told = [one for one in diagnosis.verdict.sentences if not one.startswith(("floors missed", "goals missed"))]
+    missed = [one for one in diagnosis.findings.values() if one.passes is False]
+    told.append(f"{len(diagnosis.missed_floors)} floors and {len(missed) - len(diagnosis.missed_floors)} goals missed")
+    sentences = [textwrap.fill(f"- {sentence}", 210, subsequent_indent="  ") for sentence in told]
     figure.suptitle("\n".join([title, *sentences]), fontsize=10, x=0.01, ha="left")
     panels: Sequence[Callable[[Any, Diagnosis], bool]] = (
-        _sweep, _levels, _bands, _spectrum, _mean_marks, _linear, _alignment, _times,
+        _sweep, _levels, _near, _bands, _spectrum, _mean_marks, _lookalikes, _linear, _alignment, _times,
     )  # fmt: skip
-    for axes, draw in zip(figure.subplots(2, 4).ravel(), panels, strict=True):
+    for axes, draw in zip(figure.subplots(2, 5).ravel(), panels, strict=True):
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_axisbelow(True)
         if draw(axes, diagnosis):
@@ -50,21 +53,21 @@ def write_picture(diagnosis: Diagnosis, path: Path) -> None:
 
 def _sweep(axes: Any, diagnosis: Diagnosis) -> bool:
     axes.set_title("clean clips with a sine, first pass", fontsize=10)
-    curves = [curve for name, curve in diagnosis.curves.items() if name.startswith("sine sweep")]
-    if not curves:
-        return False
-    for curve, colour, label in zip(curves, (_RED, _DARK), ("flagged", "rise of the detector's evidence"), strict=True):
-        hz, value = np.asarray(curve.x), np.asarray(curve.y)
-        if label != "flagged":
-            value = value / max(float(np.abs(value).max()), 1e-12)
-            label += " (largest = 1)"
+    levels = [name.rpartition(", ")[2] for name in diagnosis.curves if name.startswith("sine sweep, flagged")]
+    for level, colour in zip(levels, (_RED, _DARK), strict=False):
+        hz = np.asarray(diagnosis.curves[f"sine sweep, flagged, {level}"].x)
+        flagged = np.asarray(diagnosis.curves[f"sine sweep, flagged, {level}"].y)
+        rise = np.asarray(diagnosis.curves[f"sine sweep, evidence, {level}"].y)
         edges = np.flatnonzero(np.diff(hz // _SWEEP_HZ, prepend=-1) > 0)
-        axes.plot(hz[edges], np.maximum.reduceat(value, edges), color=colour, linewidth=1, label=label)
+        highest = np.maximum.reduceat(rise, edges)
+        axes.plot(hz[edges], highest, color=colour, linewidth=1, label=f"rise of evidence, {level}")
+        heard = np.flatnonzero(flagged)
+        axes.plot(hz[heard], rise[heard], "x", color=colour, markersize=5, label=f"flagged ({len(heard)}), {level}")
     axes.set_xscale("log")
-    axes.set_xlabel(f"Hz (largest of each {_SWEEP_HZ} Hz; {curves[0].name.rpartition(', ')[2]})")
-    axes.set_ylim(-0.05, 1.05)
-    axes.legend(fontsize=8, frameon=False)
-    return True
+    axes.set_xlabel(f"Hz, every {_SWEEP_HZ} Hz the largest")
+    if levels:
+        axes.legend(fontsize=8, frameon=False)
+    return bool(levels)
 
 
 def _levels(axes: Any, diagnosis: Diagnosis) -> bool:
@@ -72,12 +75,25 @@ def _levels(axes: Any, diagnosis: Diagnosis) -> bool:
     curve = diagnosis.curves.get("worst sine by level")
     if curve is None:
         return False
-    _line(axes, curve, _RED, f"at {diagnosis.findings['sounds.sine'].detail}")
+    _line(axes, curve, _RED, f"at {diagnosis.findings['sounds.sine_hz'].value:,.1f} Hz")
     axes.axhline(0.05, color=_GREY, linestyle=":", linewidth=1)
     axes.set_xlabel("sine, dB relative to the clip (dotted: floor)")
     axes.set_ylabel("clean clips flagged")
     axes.set_ylim(-0.02, 1.05)
     axes.legend(fontsize=8, frameon=False)
+    return True
+
+
+def _near(axes: Any, diagnosis: Diagnosis) -> bool:
+    axes.set_title("a sine next to it, 20 dB below the clip", fontsize=10)
+    curve = diagnosis.curves.get("worst sine, next to its frequency")
+    if curve is None:
+        return False
+    _line(axes, curve, _RED, "")
+    axes.axhline(0.05, color=_GREY, linestyle=":", linewidth=1)
+    axes.set_xlabel(f"Hz from {diagnosis.findings['sounds.sine_hz'].value:,.1f} Hz (dotted: floor)")
+    axes.set_ylabel("clean clips flagged")
+    axes.set_ylim(-0.02, 1.05)
     return True
 
 
@@ -136,6 +152,11 @@ def _mean_marks(axes: Any, diagnosis: Diagnosis) -> bool:
     return True
 
 
+def _lookalikes(axes: Any, diagnosis: Diagnosis) -> bool:
+    axes.set_title("shaped like its mark, added to a clean clip", fontsize=10)
+    return _points(axes, diagnosis, "lookalikes.", "clean clips flagged", (-0.02, 1.05), None)
+
+
 def _linear(axes: Any, diagnosis: Diagnosis) -> bool:
     axes.set_title("linear detectors, on other recordings", fontsize=10)
     return _points(axes, diagnosis, "linear.", "AUC", (0.4, 1.02), 0.9)
@@ -171,7 +192,7 @@ def _line(axes: Any, curve: Curve, colour: str, label: str) -> None:
 
 
 def _points(
-    axes: Any, diagnosis: Diagnosis, start: str, x_label: str, x_range: tuple[float, float], goal: float
+    axes: Any, diagnosis: Diagnosis, start: str, x_label: str, x_range: tuple[float, float], goal: float | None
 ) -> bool:
     found: list[Finding] = [one for name, one in diagnosis.findings.items() if name.startswith(start)]
     if not found:
@@ -182,7 +203,8 @@ def _points(
         axes.errorbar([one.value], [position], xerr=np.nan_to_num(reach), fmt="o", markersize=4, color=colour)
     axes.set_yticks(range(len(found)), [one.name.removeprefix(start).replace("_", " ") for one in found], fontsize=8)
     axes.set_ylim(len(found) - 0.5, -0.5)
-    axes.axvline(goal, color=_GREY, linestyle=":", linewidth=1)
+    if goal is not None:
+        axes.axvline(goal, color=_GREY, linestyle=":", linewidth=1)
     axes.set_xlim(*x_range)
-    axes.set_xlabel(f"{x_label} (dotted: goal)")
+    axes.set_xlabel(x_label if goal is None else f"{x_label} (dotted: goal)")
     return True

@@ -102,7 +102,7 @@ def diagnose(scheme: Scheme, clips: CorpusClips, request: DiagnosisRequest) -> D
         "seed": request.seed,
         "clips": material.n,
         "clips_marked": len(material.host),
-        "recordings": len(np.unique(material.codes)),
+        "recordings": len(np.unique(material.codes[: material.n])),
         "packages": package_versions(),
     }
     return Diagnosis(about, findings, curves, judge(findings))

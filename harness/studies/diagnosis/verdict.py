@@ -14,13 +14,17 @@ EXPLAINED = 0.25
 """Share of the mark's energy from which on a pattern counts as what the mark is."""
 
 
+LOOKALIKES = ("lookalikes.random_phases", "lookalikes.shaped_noise", "lookalikes.backwards", "lookalikes.moved_up")
+"""What has lost everything of a mark but its shape: a detector that still takes it for one decides on shape alone."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What the detector decides on, as far as the probes can tell.
 
     Attributes:
         tricks: Names of the cheap tricks that were found: `one_frequency`, `plain_sound`, `one_band`,
-            `fixed_waveform`, `fixed_carrier`, `linear`.
+            `fixed_waveform`, `fixed_carrier`, `periodic`, `fixed_waveform_any_lag`, `shaped_sound`, `linear`.
         sentences: The verdict for people, the most telling first.
     """
 
@@ -30,32 +34,34 @@ class Verdict:
 
 def judge(findings: Mapping[str, Finding]) -> Verdict:
     """Puts the findings of a diagnosis into words."""
-    found = [trick for trick in _tricks(findings) if trick is not None]
+    found = list(_tricks(findings))
     if not found:
         return Verdict((), (_nothing(findings), *_missed(findings)))
-    return Verdict([name for name, _ in found], [*(sentence for _, sentence in found), *_missed(findings)])
+    return Verdict(
+        tuple(dict.fromkeys(name for name, _ in found)), [*(sentence for _, sentence in found), *_missed(findings)]
+    )
 
 
-def _tricks(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str] | None]:
+def _tricks(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str]]:
     value = _Values(findings)
     sine = findings.get("sounds.sine")
-    if sine is not None and sine.value > MOSTLY:
-        where = f"a sine at {sine.detail}, 20 dB below the clip, flags {percent(sine.value)} of clean clips"
+    if sine is not None and sine.passes is False:
+        where = f"a sine at {_sound(sine)}, flags {percent(sine.value)} of clean clips"
         narrow = value("sounds.sine.10hz_off") < sine.value / 2
-        words = "decides on one frequency" if narrow else "takes a plain sine for the mark"
-        yield "one_frequency" if narrow else "plain_sound", f"{words}: {where}"
-    elif sine is not None and sine.passes is False:
-        yield (
-            "plain_sound",
-            f"a sine at {sine.detail}, 20 dB below the clip, flags {percent(sine.value)} of clean clips",
-        )
-    for kind in ("harmonics", "chirp", "hum", "noise"):
-        other = findings.get(f"sounds.{kind}")
-        if other is not None and other.passes is False:
-            yield (
-                "plain_sound",
-                f"{kind} ({other.detail}) 20 dB below the clip flags {percent(other.value)} of clean clips",
-            )
+        if sine.value <= MOSTLY:
+            yield "plain_sound", where
+        elif narrow:
+            yield "one_frequency", f"decides on one frequency: {where}"
+        else:
+            yield "plain_sound", f"takes a plain sine for the mark: {where}"
+    others = [findings.get(f"sounds.{kind}") for kind in ("harmonics", "chirp", "hum", "noise")]
+    fooled = [
+        f"{one.name.removeprefix('sounds.')} ({_sound(one)}) {percent(one.value)}"
+        for one in others
+        if one is not None and one.passes is False
+    ]
+    if fooled:
+        yield "plain_sound", f"clean clips are flagged with plain sounds: {joined(fooled)}"
     for width in (50, 200):
         without, only = findings.get(f"bands.without_{width}hz"), findings.get(f"bands.only_{width}hz")
         if without is not None and only is not None and without.value < MOSTLY:
@@ -65,10 +71,16 @@ def _tricks(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str] | None]
                 f"flagged, with {only.detail} of the mark alone {percent(only.value)}",
             )
             break
-    yield from _fixed(findings)
+    yield from _patterns(findings)
 
 
-def _fixed(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str]]:
+def _sound(one: Finding) -> str:
+    """Says what a sound is and how far below the clip: `1,200.0 Hz, 20 dB below the clip`."""
+    what, _, level = one.detail.rpartition(", -")
+    return f"{what}, {level} below the clip"
+
+
+def _patterns(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str]]:
     value = _Values(findings)
     other, same = value("mean_mark.100_other_messages"), value("mean_mark.100_same_message")
     share = max(value("waveform.fixed_other_messages"), value("waveform.fixed_same_message"))
@@ -94,9 +106,18 @@ def _fixed(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str]]:
             f"a fixed carrier times the host's level explains {percent(local)} of the marks' energy, on other "
             "recordings",
         )
+    periodic = findings.get("waveform.periodic")
+    if periodic is not None and periodic.value > EXPLAINED:
+        yield "periodic", f"the mark repeats {periodic.detail}: {percent(periodic.value)} of its energy"
     lag = findings.get("waveform.any_lag")
     if lag is not None and lag.value > EXPLAINED and lag.value > 2 * share and not _is_chance(lag):
         yield "fixed_waveform_any_lag", f"one waveform laid wherever it fits explains {percent(lag.value)} of the marks"
+    shaped = [findings[name] for name in LOOKALIKES if value(name) > MOSTLY]
+    if shaped:
+        words = joined(
+            [f"{one.meaning.removeprefix('clean clips flagged with ')} ({percent(one.value)})" for one in shaped]
+        )
+        yield "shaped_sound", f"what is merely shaped like a mark is taken for one: {words}"
     linear = [one for name, one in findings.items() if name.startswith("linear.") and one.passes is False]
     if linear:
         best = max(linear, key=lambda one: one.value)

@@ -7,8 +7,9 @@ from sealproof.harness.studies.diagnosis.material import Material
 from sealproof.harness.studies.diagnosis.probes.alignment import alignment
 from sealproof.harness.studies.diagnosis.probes.bands import bands
 from sealproof.harness.studies.diagnosis.probes.linear import linear
+from sealproof.harness.studies.diagnosis.probes.lookalikes import lookalikes
 from sealproof.harness.studies.diagnosis.probes.mean_mark import mean_mark
-from sealproof.harness.studies.diagnosis.probes.sounds import sounds
+from sealproof.harness.studies.diagnosis.probes.sounds.probe import sounds
 from sealproof.harness.studies.diagnosis.probes.spectrum import spectrum
 from sealproof.harness.studies.diagnosis.probes.standing import standing
 from sealproof.harness.studies.diagnosis.probes.timing import timing
@@ -23,6 +24,7 @@ PROBES: Mapping[str, Probe] = {
     "spectrum": spectrum,
     "waveform": waveform,
     "mean_mark": mean_mark,
+    "lookalikes": lookalikes,
     "linear": linear,
     "alignment": alignment,
     "timing": timing,

@@ -18,14 +18,13 @@ def bands(material: Material) -> Iterator[Finding | Curve]:
     """The worst band to lose and the best to have, of 50 and 200 Hz; every second band of 500 Hz lost."""
     spectra = np.fft.rfft(material.judged_mark)
     hz: Floats = np.asarray(np.fft.rfftfreq(material.n_samples, 1 / SAMPLE_RATE), np.float64)
-    few = max(material.n // 4, 8)
-    for width, n_first in ((50, few), (200, material.n)):
+    for width, n_first in ((50, max(material.n // 8, 8)), (200, max(material.n // 4, 8))):
         found, curve = _extreme(material, spectra, hz, width, n_first, is_lost=True)
         at = f"{found[1]} to {found[1] + width} Hz"
         meaning = f"marked clips flagged without the worst {width} Hz of the mark"
         yield Finding.of(f"bands.without_{width}hz", meaning, "share", material.rate(found[0]), at)
         yield curve
-        found, curve = _extreme(material, spectra, hz, width, few, is_lost=False)
+        found, curve = _extreme(material, spectra, hz, width, n_first, is_lost=False)
         at = f"{found[1]} to {found[1] + width} Hz"
         meaning = f"clean clips flagged with the best {width} Hz of the mark alone"
         yield Finding.of(f"bands.only_{width}hz", meaning, "share", material.rate(found[0]), at)
@@ -54,7 +53,8 @@ def _extreme(
     A few clips for every band, then all clips for the most suspicious bands.
     """
     n_first = min(n_first, material.n)
-    edges = list(range(0, SAMPLE_RATE // 2, width))
+    # Half overlapping: what lies on the edge of one band lies within another.
+    edges = list(range(0, SAMPLE_RATE // 2 - width // 2, width // 2))
     # Spread over the judged clips, which are in an order that alternates recordings.
     clips = np.linspace(0, material.n - 1, n_first).astype(np.intp)
     inside = [((hz >= edge) & (hz < edge + width)) != is_lost for edge in edges]
