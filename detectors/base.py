@@ -202,6 +202,17 @@ class Scheme(ABC):
             UnavailableError: It could not be fetched; the message says what to do.
         """
 
+    def require_ready(self) -> None:
+        """Fetch what the scheme needs and lacks, and refuse one that cannot run here.
+
+        Raises:
+            UnavailableError: Something could not be fetched, or it cannot run here; the message says what to do.
+        """
+        self.prepare()
+        reason = self.unavailable()
+        if reason is not None:
+            raise UnavailableError(reason)
+
     @functools.cached_property
     def watermarker(self) -> Watermarker:
         """The scheme's watermarker, loaded on first use."""

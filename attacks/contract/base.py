@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sealproof.attacks.contract.claims import Claim
 from sealproof.attacks.contract.errors import AttackError
 from sealproof.attacks.contract.knowledge import Knowledge
-from sealproof.attacks.contract.parameters import RULE, Rule, Value, parameter
+from sealproof.attacks.contract.parameters import RULE, Rule, Value, parameter, params_text
 
 __all__ = ["Attack", "AttackError", "Attacked", "Audio", "Claim", "Facts", "parameter"]
 
@@ -38,6 +38,12 @@ class Attacked:
 
     audio: Audio
     facts: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Attacked"]) -> "Attacked":
+        """Join what came out of consecutive parts of a batch, in order; at least one, all with the same facts."""
+        facts = {name: np.concatenate([part.facts[name] for part in parts]) for name in parts[0].facts}
+        return cls(np.concatenate([part.audio for part in parts]), facts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +90,11 @@ class Attack(ABC):
     def params(self) -> dict[str, Value]:
         """The parameters by name, in the order in which the id lists them."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @property
+    def params_text(self) -> str:
+        """The parameters as tables write them: see `attacks.parameters.params_text`."""
+        return params_text(self.params)
 
     @property
     def id(self) -> str:

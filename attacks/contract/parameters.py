@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -171,3 +172,9 @@ def parameter(
         choices=choices,
     )
     return field(metadata={RULE: rule}) if default is None else field(default=default, metadata={RULE: rule})
+
+
+def params_text(params: Mapping[str, Value]) -> str:
+    """Write parameters as `name=value` joined by `;`; a whole number has no decimals, as in ids."""
+    texts = {name: f"{value:.12g}" if isinstance(value, float) else str(value) for name, value in params.items()}
+    return ";".join(f"{name}={text}" for name, text in texts.items())

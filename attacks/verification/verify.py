@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,24 @@ class Verification:
     def broken(self) -> list[Verdict]:
         """The claims that were not kept."""
         return [verdict for verdict in self.verdicts if verdict.status is Status.BROKEN]
+
+    def record(self) -> dict[str, Any]:
+        """Write it as plain data: what was claimed and measured, without the numbers of each clip."""
+        verdicts = [
+            {
+                "quantity": verdict.quantity,
+                "claimed_low": None if verdict.claim is None else verdict.claim.low,
+                "claimed_high": None if verdict.claim is None else verdict.claim.high,
+                "median": verdict.median,
+                "low": verdict.low,
+                "high": verdict.high,
+                "n_clips": verdict.n_clips,
+                "status": "" if verdict.claim is None else verdict.status.value,
+                "complaint": verdict.complaint if verdict.status is Status.BROKEN else "",
+            }
+            for verdict in self.verdicts
+        ]
+        return {"sha256": self.sha256, "verdicts": verdicts}
 
 
 def measure(attack: Attack, before: Audio, attacked: Attacked, sample_rate: int) -> dict[str, NDArray[np.float64]]:

@@ -65,6 +65,7 @@ def _extract(options: argparse.Namespace) -> int:
     from sealproof.harness.datasets.dataset import Dataset
     from sealproof.harness.foundation.errors import HarnessError
     from sealproof.harness.studies.extraction.study import BUDGETS, ExtractRequest, extract
+    from sealproof.harness.studies.extraction.write import write_points
     from sealproof.harness.training.mimics.queries import ACCESS
 
     try:
@@ -82,12 +83,15 @@ def _extract(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     print(f"{'access':10} {'budget':>7} {'accuracy':>9} {'agreement':>10} {'kappa':>6} {'under attack':>13}")
-    for point in extract(Dataset.open(options.dataset), request, options.out):
+    dataset = Dataset.open(options.dataset)
+    points = extract(dataset, request, options.out)
+    for point in points:
         print(
             f"{point.access:10} {point.budget:7} {point.accuracy:9.3f} {point.agreement:10.3f} {point.kappa:6.3f} "
             f"{point.agreement_attacked:13.3f}"
         )
-    print(f"Wrote {options.out / 'extract.csv'}, {options.out / 'extract.png'}")
+    files = write_points(points, f"Imitating {dataset.scheme}: {dataset.name}", options.out)
+    print("Wrote " + ", ".join(map(str, files)))
     return OK
 
 

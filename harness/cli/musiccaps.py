@@ -125,19 +125,22 @@ def _source(options: argparse.Namespace, folder: Path) -> "ClipSource":
 
 def _collect_options(options: argparse.Namespace, offset_s: float) -> "CollectOptions":
     from sealproof.harness.corpora.musiccaps.collection.options import CollectOptions
+    from sealproof.harness.corpora.musiccaps.youtube.options import AccessOptions
 
     given = {
         "retry": None if options.retry is None else tuple(dict.fromkeys(options.retry)),
         "workers": options.workers,
         "per_hour": options.per_hour,
-        "cookies": options.cookies,
-        "cookies_from_browser": options.cookies_from_browser,
-        "proxy": options.proxy,
-        "player_clients": None if options.player_client is None else tuple(options.player_client),
-        "js_runtime": options.js_runtime,
     }
     chosen = {name: value for name, value in given.items() if value is not None}
-    return CollectOptions(offset_s=offset_s, clip_s=options.clip_s, **chosen)
+    access = AccessOptions(
+        cookies=options.cookies,
+        cookies_from_browser=options.cookies_from_browser,
+        proxy=options.proxy,
+        player_clients=tuple(options.player_client or ()),
+        js_runtime=options.js_runtime,
+    )
+    return CollectOptions(offset_s=offset_s, clip_s=options.clip_s, access=access, **chosen)
 
 
 def _refuse_contradictions(options: argparse.Namespace) -> None:

@@ -42,19 +42,22 @@ def _report(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from sealproof.harness.comparison.runs import compare_runs
+    from sealproof.harness.comparison.text import terminal_lines
+    from sealproof.harness.comparison.write import write_comparison
 
-    found = compare_runs(options.before, options.after, options.out, options.allowed_drop)
-    print("\n".join(found.lines()))
-    if found.files:
-        print("Wrote " + ", ".join(map(str, found.files)))
-    return FAILED if found.is_failure else OK
+    comparison = compare_runs(options.before, options.after, options.allowed_drop)
+    print("\n".join(terminal_lines(comparison)))
+    if options.out is not None:
+        print("Wrote " + ", ".join(map(str, write_comparison(comparison, options.out))))
+    return FAILED if comparison.is_failure else OK
 
 
 def _breakdown(options: argparse.Namespace) -> int:
-    from sealproof.harness.report.breakdown.by_tag import break_down, write_breakdown
+    from sealproof.harness.report.breakdown.by_tag import break_down
     from sealproof.harness.report.breakdown.text import terminal_lines
+    from sealproof.harness.report.breakdown.write import write_breakdown
 
-    found = break_down(options.run, options.by, options.min_clips, options.attack, options.dataset)
-    print("\n".join(terminal_lines(found)))
-    print("Wrote " + ", ".join(map(str, write_breakdown(found, options.out or options.run))))
+    breakdown = break_down(options.run, options.by, options.min_clips, options.attack, options.dataset)
+    print("\n".join(terminal_lines(breakdown)))
+    print("Wrote " + ", ".join(map(str, write_breakdown(breakdown, options.out or options.run))))
     return OK

@@ -62,7 +62,6 @@ def _diagnose(options: argparse.Namespace) -> int:
     from sealproof.harness.corpora.base import ALL_CLIPS
     from sealproof.harness.corpora.demo.corpus import DemoCorpus
     from sealproof.harness.corpora.folder import FolderCorpus
-    from sealproof.harness.datasets.build import make_ready
     from sealproof.harness.studies.diagnosis.material import n_marked
     from sealproof.harness.studies.diagnosis.picture import write_picture
     from sealproof.harness.studies.diagnosis.scheme_folder import find_scheme
@@ -73,7 +72,7 @@ def _diagnose(options: argparse.Namespace) -> int:
     asked = {} if options.probes is None else {"probes": tuple(options.probes.split(","))}
     request = DiagnosisRequest(n_clips=options.clips, split=options.split, seed=options.seed, **asked)
     scheme = find_scheme(options.scheme)
-    make_ready(scheme)
+    scheme.require_ready()
     if options.corpus == "demo":
         # A fifth of the clips are test clips.
         clips = read_clips(DemoCorpus(), 5 * n_marked(options.clips), options.seed)

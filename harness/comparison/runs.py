@@ -58,7 +58,6 @@ class Comparison:
         missing: Cells and detectors that only the first run finished or names.
         new: Those that only the second has.
         facts: What else differs: name, first run, second run.
-        files: What was written.
     """
 
     before: Path
@@ -70,7 +69,6 @@ class Comparison:
     missing: list[str]
     new: list[str]
     facts: list[tuple[str, str, str]]
-    files: list[Path]
 
     @property
     def regressions(self) -> list[Compared]:
@@ -87,25 +85,17 @@ class Comparison:
         """Whether the second run is worse: a rate fell too far, or a cell failed that did not before."""
         return bool(self.regressions or self.newly_failed)
 
-    def lines(self) -> list[str]:
-        """Return what a terminal shows: one screen, the worst first."""
-        from sealproof.harness.comparison.text import terminal_lines
 
-        return terminal_lines(self)
-
-
-def compare_runs(run_a: Path, run_b: Path, out: Path | None, allowed_drop: float) -> Comparison:
-    """Compare two run folders, clip by clip, and write compare.csv, compare.md and compare.html.
+def compare_runs(run_a: Path, run_b: Path, allowed_drop: float) -> Comparison:
+    """Compare two run folders, clip by clip.
 
     Args:
         run_a: The folder of the run before a change.
         run_b: The folder of the run after it.
-        out: Where to write; None for nowhere.
         allowed_drop: By how much a rate may fall, in [0, 1].
 
     Raises:
         HarnessError: A folder is no run, or the runs are not of the same clips.
-        OSError: A file cannot be written.
     """
     if not 0 <= allowed_drop <= 1:
         msg = f"--allowed-drop must lie in 0 .. 1, as 0.05. Got {allowed_drop}."
@@ -114,7 +104,7 @@ def compare_runs(run_a: Path, run_b: Path, out: Path | None, allowed_drop: float
     _refuse_other_clips(first, second)
     before, after = read_decisions(first), read_decisions(second)
     failed = {side: _failures(folder) for side, folder in (("a", first), ("b", second))}
-    comparison = Comparison(
+    return Comparison(
         before=run_a,
         after=run_b,
         scheme=second.scheme,
@@ -124,13 +114,7 @@ def compare_runs(run_a: Path, run_b: Path, out: Path | None, allowed_drop: float
         missing=_only(before, after, set(failed["b"])),
         new=_only(after, before, set(failed["a"])),
         facts=list(_other_facts(first.facts, second.facts)),
-        files=[],
     )
-    if out is None:
-        return comparison
-    from sealproof.harness.comparison.text import write_comparison
-
-    return replace(comparison, files=write_comparison(comparison, out))
 
 
 def cell_name(cell: tuple[str, str]) -> str:

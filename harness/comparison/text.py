@@ -1,19 +1,14 @@
-"""A comparison of two runs for terminals, spreadsheets and pull requests; `compare_page` makes it a page."""
+"""A comparison of two runs for terminals, spreadsheets and pull requests; `page` makes it a page."""
 
 import csv
 import io
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sealproof.harness.comparison.difference import CHANGED, IMPROVEMENT, REGRESSION, SAME, UNPROVEN, interval_text
-from sealproof.harness.foundation.files import write_text
+from sealproof.harness.comparison.runs import Compared, Comparison
 
-if TYPE_CHECKING:
-    from sealproof.harness.comparison.runs import Compared, Comparison
-
-CSV, MARKDOWN, PAGE = "compare.csv", "compare.md", "compare.html"
+CSV = "compare.csv"
 
 COLUMNS = (
     "scheme", "attack", "params", "detector", "role", "threshold_rule", "metric", "before", "after", "difference",
@@ -34,17 +29,7 @@ WORDS = {
 """What each verdict means."""
 
 
-def write_comparison(comparison: "Comparison", out: Path) -> list[Path]:
-    """Write compare.csv, compare.md and compare.html, and return their paths."""
-    from sealproof.harness.comparison.page import page
-
-    texts = {CSV: _csv(comparison), MARKDOWN: _markdown(comparison), PAGE: page(comparison)}
-    for name, text in texts.items():
-        write_text(out / name, text)
-    return [out / name for name in texts]
-
-
-def headline(comparison: "Comparison") -> str:
+def headline(comparison: Comparison) -> str:
     """Say in a sentence what the comparison comes to."""
     n_regressions, n_failed = len(comparison.regressions), len(comparison.newly_failed)
     if n_regressions:
@@ -58,18 +43,18 @@ def headline(comparison: "Comparison") -> str:
     return f"{text} {n_failed} cells failed that did not before." if n_failed else text
 
 
-def counts(comparison: "Comparison") -> dict[str, int]:
+def counts(comparison: Comparison) -> dict[str, int]:
     """Count the rates by verdict, the worst verdict first."""
     found = Counter(rate.verdict for rate in comparison.rates)
     return {verdict: found[verdict] for verdict in WORDS}
 
 
-def cell_of(rate: "Compared") -> str:
+def cell_of(rate: Compared) -> str:
     """Return `attack params`."""
     return f"{rate.after.attack} {rate.after.params}".strip()
 
 
-def notes(comparison: "Comparison") -> list[str]:
+def notes(comparison: Comparison) -> list[str]:
     """Say which cells failed, are missing or new."""
     lines = [f"failed, did not before: {cell}: {error}" for cell, error in comparison.newly_failed.items()]
     for what, names in (("missing from the second run", comparison.missing), ("new in it", comparison.new)):
@@ -79,7 +64,7 @@ def notes(comparison: "Comparison") -> list[str]:
     return lines
 
 
-def terminal_lines(comparison: "Comparison") -> list[str]:
+def terminal_lines(comparison: Comparison) -> list[str]:
     """Write one screen, the worst first."""
     lines = [headline(comparison), f"{', '.join(f'{n} {verdict}' for verdict, n in counts(comparison).items())}"]
     lines += notes(comparison)
@@ -96,11 +81,11 @@ def terminal_lines(comparison: "Comparison") -> list[str]:
     return lines
 
 
-def _who(rate: "Compared") -> str:
+def _who(rate: Compared) -> str:
     return f"{rate.after.detector} {rate.after.metric} ({rate.after.threshold_rule})"
 
 
-def _numbers(rate: "Compared") -> list[str]:
+def _numbers(rate: Compared) -> list[str]:
     found = rate.difference
     p_value = p_text(rate.mcnemar_p_holm)
     return [f"{found.before:.3f}", f"{found.after:.3f}", interval_text(found), p_value, rate.verdict]
@@ -116,7 +101,8 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _csv(comparison: "Comparison") -> str:
+def csv_text(comparison: Comparison) -> str:
+    """Write compare.csv."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -136,7 +122,8 @@ def _csv(comparison: "Comparison") -> str:
     return text.getvalue()
 
 
-def _markdown(comparison: "Comparison") -> str:
+def markdown_text(comparison: Comparison) -> str:
+    """Write compare.md."""
     lines = [f"**{headline(comparison)}**", "", f"`{comparison.before}` against `{comparison.after}`", ""]
     lines += [f"- {n} {verdict}: {WORDS[verdict]}" for verdict, n in counts(comparison).items() if n]
     lines += [f"- {note}" for note in notes(comparison)]

@@ -68,13 +68,14 @@ def build_dataset(corpus: Corpus, request: BuildRequest, root: Path) -> tuple[Da
 
     Raises:
         HarnessError: The corpus is unusable, or `root` holds something else.
+        sealproof.detectors.base.UnavailableError: The scheme cannot run here.
         OSError: The disk is full or the folder cannot be written; what was finished stays and is taken up again.
     """
     scheme = get_scheme(request.scheme)
     asked = {**asdict(request), "scheme_version": scheme.version, "corpus": corpus.description()}
     if _is_finished(root, asked):
         return Dataset.open(root), None
-    make_ready(scheme)
+    scheme.require_ready()
     write_json(root / REQUEST, asked)
     report = CorpusReport()
     held_out: dict[str, bool | None] = {}
@@ -99,19 +100,6 @@ def _split(groups: list[str], held_out: Mapping[str, bool | None], seed: int) ->
     return split_by_corpus(
         groups, {group for group, is_held_out in held_out.items() if is_held_out}, derive_seed(seed, "split")
     )
-
-
-def make_ready(scheme: Scheme) -> None:
-    """Fetch what a scheme needs and lacks, and refuse one that cannot run here.
-
-    Raises:
-        HarnessError: It cannot run here; the message says what to do.
-        sealproof.detectors.base.UnavailableError: Something could not be fetched.
-    """
-    scheme.prepare()
-    reason = scheme.unavailable()
-    if reason is not None:
-        raise HarnessError(reason)
 
 
 def _is_finished(root: Path, asked: dict[str, object]) -> bool:

@@ -1,5 +1,6 @@
 """The one loop: attack a cell's clips, measure what the attack did, score with every detector, keep the result."""
 
+import json
 import time
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,6 @@ from sealproof.harness.matrix.quality.waveform import WAVEFORM_METRICS, waveform
 from sealproof.harness.matrix.scoring import Scored, Stretches, score, unmarked_stretches
 from sealproof.harness.matrix.store import CellStore
 from sealproof.harness.matrix.subject import Subject
-from sealproof.harness.tables.attacks import as_json, join_attacked
 
 _BLOCK = 128
 """Pairs in memory at a time: bounds memory whatever the dataset's size."""
@@ -157,7 +157,7 @@ class Bench:
         parts = [slice(at, at + _TASK) for at in range(0, len(rows), _TASK)]
         started = time.perf_counter()
         tasks = [workers.submit(self._attack_task, cell, before[part], twins[part], seeds[part]) for part in parts]
-        attacked = join_attacked([task.result() for task in tasks])
+        attacked = Attacked.concatenate([task.result() for task in tasks])
         seconds = time.perf_counter() - started
         is_heard = np.array([row.clip_id in heard for row in rows])
         quality = self._quality(cell, before, attacked.audio, is_heard, workers)
@@ -230,7 +230,7 @@ def _join_measured(blocks: list[_Block], n_labels: int) -> Measured:
     return Measured(
         {name: _by_label([block.quality[name] for block in blocks], n_labels) for name in blocks[0].quality},
         _by_label([block.is_noop for block in blocks], n_labels),
-        as_json(verification),
+        json.dumps(verification.record()),
         sum(block.seconds for block in blocks),
     )
 

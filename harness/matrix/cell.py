@@ -1,6 +1,6 @@
 """Cells: scheme x attack, each with the key of everything that can change one of its numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -82,12 +82,6 @@ def knowledge_sha256(dataset: Dataset) -> str:
     """Hash what watermark-aware attacks know: the recordings they draw from, and whose watermarks they add."""
     schemes = [(scheme.name, scheme.version, code_sha256(type(scheme))) for scheme in known_schemes(dataset.scheme)]
     return sha256_json([schemes, clips_sha256(other_recordings(dataset))])
-
-
-def params_text(params: Mapping[str, object]) -> str:
-    """Write parameters as `name=value` joined by `;`; a whole number has no decimals, as in ids."""
-    texts = {name: f"{value:.12g}" if isinstance(value, float) else str(value) for name, value in params.items()}
-    return ";".join(f"{name}={text}" for name, text in texts.items())
 
 
 @cache

@@ -8,7 +8,6 @@ from sealproof.attacks.contract.base import Attack
 from sealproof.attacks.selection import load_attacks
 from sealproof.detectors import get_scheme
 from sealproof.harness.corpora.base import interleave_groups
-from sealproof.harness.datasets.build import make_ready
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.seeds import derive_seed
@@ -51,10 +50,10 @@ def open_bench(dataset: Dataset, request: RunRequest) -> Bench:
     """Put a dataset, its scheme's detector and its mimics together.
 
     Raises:
-        HarnessError: The scheme cannot run here.
+        sealproof.detectors.base.UnavailableError: The scheme cannot run here.
     """
     scheme = get_scheme(dataset.scheme)
-    make_ready(scheme)
+    scheme.require_ready()
     pairs = _selection(dataset.split("test"), request)
     trained = trained_mimics(dataset)
     ready = [mimic for mimic in shipped_mimics(dataset) if mimic.name not in {each.name for each in trained}]

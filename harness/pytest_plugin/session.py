@@ -228,7 +228,6 @@ class RobustnessSession:
             DetectorError: A detector could not be loaded.
             OSError: A file cannot be written.
         """
-        from sealproof.harness.matrix.cell import params_text
         from sealproof.harness.pytest_plugin.baseline import merge_baseline, row_of
         from sealproof.harness.pytest_plugin.gate_text import Finished, GateReport
         from sealproof.harness.tables.write import write_tables
@@ -250,7 +249,7 @@ class RobustnessSession:
             judged=judged,
             failed={name: outcome.error for name, outcome in ran_now.items() if outcome.error is not None},
             stale=stale,
-            cells=frozenset(f"{attack.name} {params_text(attack.params)}".strip() for attack in self._attacks),
+            cells=frozenset(f"{attack.name} {attack.params_text}".strip() for attack in self._attacks),
             missing=missing,
             command=command,
             is_strict=self.is_strict,
@@ -261,14 +260,13 @@ class RobustnessSession:
         return Finished(report, tables.rows, tables.files, never)
 
     def _matrix_keys(self) -> "Iterable[RateKey]":
-        from sealproof.harness.matrix.cell import params_text
         from sealproof.harness.tables.rates import RULES, RateKey, gated_metrics
 
         for attack in self._attacks:
             for subject in self.bench.subjects:
                 for rule in RULES:
                     for metric in gated_metrics(subject.role):
-                        params = params_text(attack.params)
+                        params = attack.params_text
                         yield RateKey(self.scheme, attack.name, params, subject.name, rule, metric)
 
 

@@ -2,17 +2,13 @@
 
 import csv
 import io
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from sealproof.attacks.contract.base import Attack, Attacked
-from sealproof.attacks.verification.verify import Status, Verification
-from sealproof.harness.matrix.cell import params_text
+from sealproof.attacks.contract.base import Attack
+from sealproof.attacks.verification.verify import Status
 
 COLUMNS = (
     "attack", "params", "family", "quantity", "claimed_low", "claimed_high", "median", "low", "high", "n_clips",
@@ -27,7 +23,7 @@ class Checked:
 
     Attributes:
         attack: The attack.
-        record: What was measured, as `as_record` writes it; None if the attack failed.
+        record: What was measured, as `Verification.record` writes it; None if the attack failed.
         error: Why it failed; None when it did not.
         ms_per_clip: Time it took; NaN if it failed.
     """
@@ -50,36 +46,6 @@ class Checked:
         return [verdict["quantity"] for verdict in verdicts if verdict["status"] == Status.UNMEASURED]
 
 
-def join_attacked(parts: Sequence[Attacked]) -> Attacked:
-    """Joins what came out of consecutive parts of a batch."""
-    facts = {name: np.concatenate([part.facts[name] for part in parts]) for name in parts[0].facts}
-    return Attacked(np.concatenate([part.audio for part in parts]), facts)
-
-
-def as_record(verification: Verification) -> dict[str, Any]:
-    """Writes a verification as plain data: what was claimed and measured, without the numbers of each clip."""
-    verdicts = [
-        {
-            "quantity": verdict.quantity,
-            "claimed_low": None if verdict.claim is None else verdict.claim.low,
-            "claimed_high": None if verdict.claim is None else verdict.claim.high,
-            "median": verdict.median,
-            "low": verdict.low,
-            "high": verdict.high,
-            "n_clips": verdict.n_clips,
-            "status": "" if verdict.claim is None else verdict.status.value,
-            "complaint": verdict.complaint if verdict.status is Status.BROKEN else "",
-        }
-        for verdict in verification.verdicts
-    ]
-    return {"sha256": verification.sha256, "verdicts": verdicts}
-
-
-def as_json(verification: Verification) -> str:
-    """Writes a verification for the cell store."""
-    return json.dumps(as_record(verification))
-
-
 def duplicates(checked: Iterable[Checked]) -> dict[str, str]:
     """Returns, for each attack that did to the clips what an earlier one did, bit for bit, the id of that one."""
     first: dict[str, str] = {}
@@ -99,7 +65,7 @@ def rows(checked: Sequence[Checked]) -> Iterator[dict[str, str]]:
     for one in checked:
         about = {
             "attack": one.attack.name,
-            "params": params_text(one.attack.params),
+            "params": one.attack.params_text,
             "family": one.attack.family,
             "duplicate_of": same_as.get(one.attack.id, ""),
         }

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 
 from sealproof.attacks.contract.base import Attack
+from sealproof.attacks.contract.parameters import Value, params_text
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.foundation.seeds import derive_seed
-from sealproof.harness.matrix.cell import params_text
 from sealproof.harness.matrix.outcome import Outcome
 from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.statistics.break_point import BreakPoint, find_break_point
@@ -40,7 +40,7 @@ class Sweep:
     """
 
     parameter: str
-    held: Mapping[str, object]
+    held: Mapping[str, Value]
     strengths: tuple[float, ...]
     outcomes: tuple[Outcome, ...]
 
@@ -182,5 +182,5 @@ def _direction(cls: type[Attack], parameter: str) -> int:
     return steps.pop() if len(steps) == 1 else 0
 
 
-def _held(attack: Attack, parameter: str) -> dict[str, object]:
+def _held(attack: Attack, parameter: str) -> dict[str, Value]:
     return {name: value for name, value in attack.params.items() if name != parameter}

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from sealproof.harness.datasets.dataset import messages
 from sealproof.harness.matrix.bench import Bench
-from sealproof.harness.matrix.cell import params_text
 from sealproof.harness.matrix.outcome import Outcome, Scores
 from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.statistics.message import bit_accuracy_per_clip
@@ -45,7 +44,7 @@ def write_clips(
         if outcome.measured is None:
             continue
         attack = outcome.cell.attack
-        start = _fields((bench.dataset.name, outcome.cell.scheme, attack.name, params_text(attack.params)))
+        start = _fields((bench.dataset.name, outcome.cell.scheme, attack.name, attack.params_text))
         heads = [f"{start},{clip},{label}" for label in outcome.cell.labels for clip in clips]
         snr = _texts(outcome.measured.quality["snr_db"], 2)
         for subject in bench.subjects:

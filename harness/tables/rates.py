@@ -119,10 +119,8 @@ def tallies(
         subjects: The reference detector first, then the mimics.
         thresholds: By detector.
     """
-    from sealproof.harness.matrix.cell import params_text
-
     attack = outcome.cell.attack
-    cell = (outcome.cell.scheme, attack.name, params_text(attack.params))
+    cell = (outcome.cell.scheme, attack.name, attack.params_text)
     codes, names = group_codes([pair.group for pair in pairs])
     for rule in RULES:
         says = {

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from sealproof.harness.datasets.dataset import Dataset, Pair, messages
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
 from sealproof.harness.foundation.seeds import derive_seed
-from sealproof.harness.matrix.cell import params_text
 from sealproof.harness.matrix.outcome import Outcome, Scores
 from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.statistics import (
@@ -217,7 +216,7 @@ class Summariser:
             dataset=self._dataset_name,
             scheme=outcome.cell.scheme,
             attack=attack.name,
-            params=params_text(attack.params),
+            params=attack.params_text,
             detector=detector,
             role=role,
             threshold_rule=rule,

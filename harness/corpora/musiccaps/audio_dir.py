@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealproof.harness.corpora.base import CorpusReport
+from sealproof.harness.corpora.musiccaps.cutting.cut import cut
+from sealproof.harness.corpora.musiccaps.cutting.errors import CutError
 from sealproof.harness.corpora.musiccaps.table import SEGMENT_S, Song
 from sealproof.harness.foundation.audio.files import Pcm
 from sealproof.harness.foundation.errors import HarnessError
@@ -51,8 +53,6 @@ class AudioDir:
 
     def clips(self, songs: Sequence[Song], n_samples: int, report: CorpusReport) -> Iterator[tuple[Song, Pcm]]:
         """Yield the clips that can be had, in the order of the songs; see `ClipSource.clips`."""
-        from sealproof.harness.corpora.musiccaps.cutting.errors import CutError
-
         files = self._files({song.ytid for song in songs})
         there = [song for song in songs if song.ytid in files]
         if len(there) < len(songs):
@@ -102,8 +102,6 @@ def read_segment(path: Path, offset_s: float, n_samples: int) -> Pcm:
     Raises:
         HarnessError: It cannot be decoded, is too short, or is so long that it cannot be a segment.
     """
-    from sealproof.harness.corpora.musiccaps.cutting.cut import cut
-
     try:
         piece = cut(path, offset_s, n_samples)
     except OSError as error:

@@ -1,9 +1,7 @@
 """A run's results by what the recordings are: accuracy, TPR and FPR for every tag, from clips.csv and the manifest."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ from numpy.typing import NDArray
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.datasets.manifest import TAGS
 from sealproof.harness.foundation.errors import HarnessError
-from sealproof.harness.foundation.files import write_text
 from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.statistics.estimation.bootstrap import group_weights
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate_by_group
@@ -22,8 +19,6 @@ from sealproof.harness.statistics.estimation.vectors import Codes, Floats
 from sealproof.harness.tables.rates import DETECTOR_METRICS, RULES, rate_flags
 from sealproof.harness.tables.reading.clips import ABSENT, RunDecisions, read_decisions
 from sealproof.harness.tables.reading.run_folder import RunFolder
-
-CSV, MARKDOWN = "breakdown.csv", "breakdown.md"
 
 ALL_CLIPS = "(all clips)"
 """Stands in place of a tag in the rows of all clips, to compare with."""
@@ -149,28 +144,6 @@ def break_down(
         else:
             rows += _rows(context, by, tag, clips)
     return Breakdown(by, min_clips, rows)
-
-
-def write_breakdown(found: Breakdown, out: Path) -> list[Path]:
-    """Write breakdown.csv and breakdown.md.
-
-    Raises:
-        OSError: The folder cannot be written, or the disk is full.
-    """
-    from sealproof.harness.report.breakdown.text import markdown
-
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(BreakdownRow)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_record(row) for row in found.rows)
-    write_text(out / CSV, text.getvalue())
-    write_text(out / MARKDOWN, markdown(found))
-    return [out / CSV, out / MARKDOWN]
-
-
-def _record(row: BreakdownRow) -> dict[str, object]:
-    numbers = {name: getattr(row, name) for name in ("value", "ci_low", "ci_high")}
-    return {**row.__dict__, **{name: "" if number is None else f"{number:.6f}" for name, number in numbers.items()}}
 
 
 def _head(folder: RunFolder, by: str, tag: str) -> dict[str, Any]:

@@ -27,6 +27,23 @@ def stylesheet() -> str:
     return _text("style.css")
 
 
+def render(template: str, **values: object) -> str:
+    """Fill a page's template; what is no `markup` is escaped, and a name that is not given is an error."""
+    # Jinja2 and its sandbox cost a tenth of a second that no other command should pay.
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["code"] = _code
+    return environment.from_string(template).render(values)
+
+
+def markup(text: str) -> Any:
+    """Mark text as HTML: for our own files, JSON without `<`, and what was escaped just before."""
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704 - see above
+
+
 def html_page(contents: Contents, note: str) -> str:
     """Return report.html.
 
@@ -34,14 +51,9 @@ def html_page(contents: Contents, note: str) -> str:
         contents: What the page shows.
         note: Why there is nothing to listen to, or what to pass; empty where there is.
     """
-    # Jinja2 and its sandbox cost a tenth of a second that no other command should pay.
-    from jinja2 import Environment, StrictUndefined
-
     script, style = _script(), stylesheet()
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["code"] = _code
-    template = environment.from_string(_text("report.html.j2"))
-    return template.render(
+    return render(
+        _text("report.html.j2"),
         title=f"{contents.folder.facts['dataset']}: {contents.folder.scheme}",
         folder=contents.folder,
         verdict=contents.verdict,
@@ -52,9 +64,9 @@ def html_page(contents: Contents, note: str) -> str:
         attack_notes=attack_notes(contents.folder),
         facts=run_facts(contents.folder),
         policy=_policy(script, style),
-        style=_markup(style),
-        script=_markup(script),
-        data=_markup(_json(page_data(contents))),
+        style=markup(style),
+        script=markup(script),
+        data=markup(_json(page_data(contents))),
     )
 
 
@@ -122,13 +134,7 @@ def _code(text: str) -> Any:
     """Set what stands in backquotes as code; all else is escaped."""
     from markupsafe import escape
 
-    return _markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
-
-
-def _markup(text: str) -> Any:
-    from markupsafe import Markup
-
-    return Markup(text)  # noqa: S704 - our own files, JSON without `<`, or escaped just before
+    return markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _text(name: str) -> str:

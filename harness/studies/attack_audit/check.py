@@ -3,12 +3,12 @@
 import time
 from dataclasses import dataclass
 
-from sealproof.attacks.contract.base import Attack, AttackError
+from sealproof.attacks.contract.base import Attack, Attacked, AttackError
 from sealproof.attacks.contract.knowledge import Knowledge
 from sealproof.attacks.verification.verify import verify
 from sealproof.detectors.base import Audio, DetectorError
 from sealproof.harness.foundation.seeds import derive_seed
-from sealproof.harness.tables.attacks import Checked, as_record, join_attacked
+from sealproof.harness.tables.attacks import Checked
 
 _TASK = 16
 """Clips that are attacked at a time."""
@@ -40,11 +40,11 @@ def check(attack: Attack, clips: Clips, seed: int) -> Checked:
             for part in (slice(at, at + _TASK) for at in range(0, n, _TASK))
         ]
         ms = 1000 * (time.perf_counter() - started) / n
-        attacked = join_attacked(parts)
+        attacked = Attacked.concatenate(parts)
         verification = verify(attack, clips.audio, attacked, clips.sample_rate)
     except (AttackError, DetectorError) as error:
         return Checked(attack, None, str(error))
-    return Checked(attack, as_record(verification), None, ms)
+    return Checked(attack, verification.record(), None, ms)
 
 
 def clip_seed(attack: Attack, seed: int, index: int) -> int:

@@ -3,12 +3,9 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sealproof.harness.foundation.files import write_atomically
-
-if TYPE_CHECKING:
-    from sealproof.harness.studies.extraction.study import Point
+from sealproof.harness.studies.extraction.study import Point
 
 _PANELS = (
     ("accuracy", "task: accuracy, clips not attacked"),
@@ -18,7 +15,7 @@ _PANELS = (
 _COLOURS = {"labels": "#1f3b57", "decisions": "#c8553d", "scores": "#3a7d44"}
 
 
-def write_extract_picture(points: Sequence["Point"], title: str, path: Path) -> None:
+def write_picture(points: Sequence[Point], title: str, path: Path) -> None:
     """Draw each measure against the budget, a line for each access level with its 95 % band, and write a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -1,10 +1,8 @@
 """The extraction study: how faithful an imitation is, by what it may ask of the detector and how often."""
 
-import csv
-import io
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from sealproof.detectors.mimics.waveform_cnn import DistilledCnn
 from sealproof.harness.corpora.base import interleave_groups
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.foundation.errors import HarnessError
-from sealproof.harness.foundation.files import read_json, sha256_json, write_json, write_text
+from sealproof.harness.foundation.files import read_json, sha256_json, write_json
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.matrix.request import RunRequest, cells_of, open_bench
@@ -103,11 +101,8 @@ class Point:
     train_s: float
 
 
-COLUMNS = tuple(field.name for field in fields(Point))
-
-
 def extract(dataset: Dataset, request: ExtractRequest, out: Path) -> list[Point]:
-    """Run the study, or what of it is not done yet, and write `extract.csv` and `extract.png`.
+    """Run the study, or what of it is not done yet.
 
     A finished point is kept in `out/points` and not computed again while dataset, request, weights and the code of the
     imitation are the same.
@@ -125,12 +120,7 @@ def extract(dataset: Dataset, request: ExtractRequest, out: Path) -> list[Point]
         if wanted and judge is not None:
             for point in _points(dataset, request, access, wanted, judge):
                 write_json(paths[access, point.budget], asdict(point))
-    points = [Point(**read_json(paths[case])) for case in todo]
-    write_text(out / "extract.csv", _as_csv(points))
-    from sealproof.harness.studies.extraction.picture import write_extract_picture
-
-    write_extract_picture(points, f"Imitating {dataset.scheme}: {dataset.name}", out / "extract.png")
-    return points
+    return [Point(**read_json(paths[case])) for case in todo]
 
 
 def _key(dataset: Dataset, request: ExtractRequest, access: str, budget: int) -> str:
@@ -138,7 +128,9 @@ def _key(dataset: Dataset, request: ExtractRequest, access: str, budget: int) ->
     return sha256_json([dataset.sha256, dataset.facts["scheme_version"], asdict(alone), recipe_key(DistilledCnn())])
 
 
-def _points(dataset: Dataset, request: ExtractRequest, access: str, budgets: Sequence[int], judge: "_Judge") -> Any:
+def _points(
+    dataset: Dataset, request: ExtractRequest, access: str, budgets: Sequence[int], judge: "_Judge"
+) -> Iterator[Point]:
     """Yield the points of one access level; the detector is asked once, and smaller budgets get the first part."""
     pairs = _ordered(dataset.split("train"), request.seed)
     recipe = DistilledCnn()
@@ -226,15 +218,3 @@ class _Judge:
             "agreement_attacked_low": attacked.ci_low if attacked else np.nan,
             "agreement_attacked_high": attacked.ci_high if attacked else np.nan,
         }
-
-
-def _as_csv(points: Sequence[Point]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for point in points:
-        values = asdict(point).values()
-        writer.writerow(
-            "" if value != value else f"{value:.6f}" if isinstance(value, float) else value for value in values
-        )
-    return text.getvalue()

@@ -14,6 +14,8 @@ from scipy.stats import binomtest
 
 from sealproof.harness.comparison.difference import CHANGED, IMPROVEMENT, REGRESSION, UNPROVEN
 from sealproof.harness.comparison.runs import Comparison, compare_runs
+from sealproof.harness.comparison.text import terminal_lines
+from sealproof.harness.comparison.write import write_comparison
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_file
 
@@ -115,19 +117,23 @@ SPREAD = [N + 7 * index for index in range(11)]
 
 def test_a_run_against_itself_is_the_same(write_run: WriteRun, tmp_path: Path) -> None:
     root = write_run({("mp3", "cnn"): [1, 90]})
-    found = compare_runs(root, root, tmp_path / "out", 0.05)
+    found = compare_runs(root, root, 0.05)
     assert len(found.rates) == 3 * 2 * (3 + 4)
     assert not found.changed
     assert not found.is_failure
     assert found.facts == []
-    assert found.lines()[0] == "All 42 rates are the same."
-    assert [path.name for path in found.files] == ["compare.csv", "compare.md", "compare.html"]
+    assert terminal_lines(found)[0] == "All 42 rates are the same."
+    assert [path.name for path in write_comparison(found, tmp_path / "out")] == [
+        "compare.csv",
+        "compare.md",
+        "compare.html",
+    ]
 
 
 def test_differences_are_paired_by_clip(write_run: WriteRun) -> None:
     before = write_run({("mp3", "audioseal_mini"): [0, 1, N + 2]})
     after = write_run({("mp3", "audioseal_mini"): [0, *SPREAD]})
-    found = compare_runs(before, after, None, 0.05)
+    found = compare_runs(before, after, 0.05)
     tpr = rate(found, "mp3", "audioseal_mini", "tpr")
     assert (tpr.difference.before, tpr.difference.after) == (1 - 1 / N, 1 - 11 / N)
     assert (tpr.difference.value, tpr.difference.n_clips, tpr.difference.n_groups) == (-10 / N, N, N_GROUPS)
@@ -150,15 +156,15 @@ def test_differences_are_paired_by_clip(write_run: WriteRun) -> None:
 def test_the_way_back_is_an_improvement(write_run: WriteRun) -> None:
     worse = write_run({("mp3", "audioseal_mini"): SPREAD})
     better = write_run()
-    found = compare_runs(worse, better, None, 0.05)
+    found = compare_runs(worse, better, 0.05)
     assert rate(found, "mp3", "audioseal_mini", "tpr").verdict == IMPROVEMENT
     assert not found.is_failure
 
 
 def test_what_is_allowed_or_may_be_chance_does_not_fail(write_run: WriteRun) -> None:
     before, after = write_run(), write_run({("mp3", "audioseal_mini"): SPREAD, ("white_noise", "cnn"): [N, N + 40]})
-    assert not compare_runs(before, after, None, 0.2).is_failure
-    found = compare_runs(before, after, None, 0.0)
+    assert not compare_runs(before, after, 0.2).is_failure
+    found = compare_runs(before, after, 0.0)
     assert rate(found, "white_noise", "cnn", "tpr").verdict == UNPROVEN
     assert found.regressions
     assert {one.after.attack for one in found.regressions} == {"mp3"}
@@ -167,8 +173,8 @@ def test_what_is_allowed_or_may_be_chance_does_not_fail(write_run: WriteRun) -> 
 def test_clips_of_one_recording_weigh_less(write_run: WriteRun) -> None:
     # Eight clips of two recordings are no proof; eight of eight are, though McNemar sees no difference between them.
     alike, apart = [N, N + 1, N + 2, N + 3, N + 40, N + 41, N + 42, N + 43], [N + 4 * index for index in range(8)]
-    first = compare_runs(write_run(), write_run({("mp3", "cnn"): alike}), None, 0.05)
-    second = compare_runs(write_run(), write_run({("mp3", "cnn"): apart}), None, 0.05)
+    first = compare_runs(write_run(), write_run({("mp3", "cnn"): alike}), 0.05)
+    second = compare_runs(write_run(), write_run({("mp3", "cnn"): apart}), 0.05)
     one, other = (rate(found, "mp3", "cnn", "tpr") for found in (first, second))
     assert one.difference.value == other.difference.value == -0.1
     assert one.mcnemar_p == other.mcnemar_p < 0.01
@@ -179,23 +185,23 @@ def test_cells_that_fail_now_are_a_failure_and_others_are_listed(write_run: Writ
     noise, mp3 = CELLS[2], CELLS[1]
     before = write_run(cells=[*CELLS, ("gain", "gain_db=6")], detectors={**DETECTORS, "old": "mimic"})
     after = write_run(cells=[*CELLS, ("offset", "offset_samples=10")], failed={mp3: "AttackError: no codec"})
-    found = compare_runs(before, after, None, 0.05)
+    found = compare_runs(before, after, 0.05)
     assert found.newly_failed == {"mp3 bitrate_kbps=64": "AttackError: no codec"}
     assert found.missing == ["gain gain_db=6", "detector old"]
     assert found.new == ["offset offset_samples=10"]
     assert {one.after.attack for one in found.rates} == {"identity", noise[0]}
     assert found.is_failure
-    text = "\n".join(found.lines())
+    text = "\n".join(terminal_lines(found))
     assert "1 cells failed that did not before" in text
     assert "missing from the second run: gain gain_db=6, detector old" in text
-    back = compare_runs(after, before, None, 0.05)
+    back = compare_runs(after, before, 0.05)
     assert not back.is_failure
     assert "mp3 bitrate_kbps=64" not in back.new
 
 
 def test_only_clips_that_both_have_are_compared(write_run: WriteRun) -> None:
     before, after = write_run({("mp3", "cnn"): [N + 70]}), write_run(n_clips=40)
-    found = compare_runs(before, after, None, 0.05)
+    found = compare_runs(before, after, 0.05)
     assert rate(found, "mp3", "cnn", "tpr").difference.n_clips == 40
     assert not found.changed
 
@@ -206,7 +212,7 @@ def test_facts_that_differ_are_named(write_run: WriteRun) -> None:
     after = write_run(detectors=DETECTORS)
     facts = json.loads((after / "run.json").read_text()) | {"detectors": detectors, "packages": packages}
     (after / "run.json").write_text(json.dumps(facts))
-    found = compare_runs(write_run(), after, None, 0.05)
+    found = compare_runs(write_run(), after, 0.05)
     assert found.facts == [
         ("detectors.audioseal_mini.version", "1", "2"),
         ("packages.av", "18.0", "19.0"),
@@ -224,15 +230,15 @@ def test_facts_that_differ_are_named(write_run: WriteRun) -> None:
 )
 def test_runs_on_other_clips_are_refused(write_run: WriteRun, facts: dict[str, object], told: str) -> None:
     with pytest.raises(HarnessError, match=told):
-        compare_runs(write_run(), write_run(**facts), None, 0.05)
+        compare_runs(write_run(), write_run(**facts), 0.05)
 
 
 def test_what_is_no_run_is_refused(write_run: WriteRun, tmp_path: Path) -> None:
     good = write_run()
     with pytest.raises(HarnessError, match="must be a folder that `sealproof run` wrote"):
-        compare_runs(good, tmp_path / "nowhere", None, 0.05)
+        compare_runs(good, tmp_path / "nowhere", 0.05)
     with pytest.raises(HarnessError, match=r"--allowed-drop must lie in 0 \.\. 1"):
-        compare_runs(good, good, None, 5)
+        compare_runs(good, good, 5)
 
 
 def test_a_run_that_lacks_clips_is_refused(write_run: WriteRun) -> None:
@@ -243,18 +249,18 @@ def test_a_run_that_lacks_clips_is_refused(write_run: WriteRun) -> None:
     facts["files"]["clips.csv"] = sha256_file(bad / "clips.csv")
     (bad / "run.json").write_text(json.dumps(facts))
     with pytest.raises(HarnessError, match="must have judged every clip under identity"):
-        compare_runs(write_run(), bad, None, 0.05)
+        compare_runs(write_run(), bad, 0.05)
 
 
 def test_the_order_of_rows_does_not_matter(write_run: WriteRun) -> None:
     before, after = write_run(), write_run({("mp3", "cnn"): SPREAD})
-    expected = compare_runs(before, after, None, 0.05).rates
+    expected = compare_runs(before, after, 0.05).rates
     table = pd.read_csv(after / "clips.csv", dtype=str, keep_default_na=False).sample(frac=1, random_state=1)
     table.to_csv(after / "clips.csv", index=False)
     facts = json.loads((after / "run.json").read_text())
     facts["files"]["clips.csv"] = sha256_file(after / "clips.csv")
     (after / "run.json").write_text(json.dumps(facts))
-    found = compare_runs(before, after, None, 0.05).rates
+    found = compare_runs(before, after, 0.05).rates
     assert [(one.after.key, one.difference, one.mcnemar_p_holm) for one in found] == [
         (one.after.key, one.difference, one.mcnemar_p_holm) for one in expected
     ]
@@ -263,7 +269,8 @@ def test_the_order_of_rows_does_not_matter(write_run: WriteRun) -> None:
 def test_files_say_what_the_comparison_says(write_run: WriteRun, tmp_path: Path) -> None:
     after = write_run({("mp3", "cnn"): SPREAD}, cells=[*CELLS, ("a<b>", "x|y")])
     before = write_run(cells=CELLS[:2])
-    found = compare_runs(before, after, tmp_path / "out", 0.05)
+    found = compare_runs(before, after, 0.05)
+    files = write_comparison(found, tmp_path / "out")
     with (tmp_path / "out/compare.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(found.rates)
@@ -277,14 +284,15 @@ def test_files_say_what_the_comparison_says(write_run: WriteRun, tmp_path: Path)
     assert "a&lt;b&gt; x|y" in page
     assert "a<b>" not in page
     assert not re.search(r"""(src|href)=["']?(https?:)?//|@import|url\(["']?https?:""", page)
-    again = compare_runs(before, after, tmp_path / "again", 0.05)
-    for one, other in zip(found.files, again.files, strict=True):
+    again = write_comparison(compare_runs(before, after, 0.05), tmp_path / "again")
+    for one, other in zip(files, again, strict=True):
         assert one.read_bytes() == other.read_bytes()
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 def test_the_page_filters_in_a_browser(write_run: WriteRun, tmp_path: Path) -> None:
-    found = compare_runs(write_run(), write_run({("mp3", "cnn"): SPREAD}), tmp_path / "out", 0.05)
+    found = compare_runs(write_run(), write_run({("mp3", "cnn"): SPREAD}), 0.05)
+    write_comparison(found, tmp_path / "out")
     page = tmp_path / "out/compare.html"
     act = """
     <script>

@@ -17,7 +17,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from sealproof.detectors import get_scheme
-from sealproof.detectors.base import Audio, Bits, Detector, Scheme, Watermarker
+from sealproof.detectors.base import Audio, Bits, Detector, Scheme, UnavailableError, Watermarker
 from sealproof.detectors.files import TEMPORARY
 from sealproof.harness.cli.main import main
 from sealproof.harness.corpora.base import CorpusReport
@@ -418,6 +418,6 @@ def test_a_scheme_that_cannot_run_here_is_refused_before_anything_is_written(
     scheme = BlankScheme()
     monkeypatch.setattr(scheme, "unavailable", lambda: "blank needs blanks: buy some.")
     monkeypatch.setattr(build_module, "get_scheme", lambda _: scheme)
-    with pytest.raises(HarnessError, match=r"blank needs blanks: buy some\."):
+    with pytest.raises(UnavailableError, match=r"blank needs blanks: buy some\."):
         small_build()
     assert not (tmp_path / "data").exists()

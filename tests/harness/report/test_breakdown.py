@@ -23,8 +23,9 @@ from sealproof.harness.matrix.bench import Bench
 from sealproof.harness.matrix.cell import matrix
 from sealproof.harness.matrix.store import CellStore
 from sealproof.harness.matrix.subject import Subject, subjects_of
-from sealproof.harness.report.breakdown.by_tag import ALL_CLIPS, break_down, write_breakdown
+from sealproof.harness.report.breakdown.by_tag import ALL_CLIPS, break_down
 from sealproof.harness.report.breakdown.text import markdown, terminal_lines
+from sealproof.harness.report.breakdown.write import write_breakdown
 from sealproof.harness.tables.write import write_tables
 
 N_CLIPS = 300

@@ -11,7 +11,8 @@ import pytest
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.studies.extraction import study
-from sealproof.harness.studies.extraction.study import COLUMNS, ExtractRequest, extract
+from sealproof.harness.studies.extraction.study import ExtractRequest, extract
+from sealproof.harness.studies.extraction.write import COLUMNS, write_points
 
 SMALL = ExtractRequest(
     access=("labels", "scores"), budgets=(8, 24), attacks="white_noise.20db,gain.6db", n_clips=4, steps=3
@@ -38,14 +39,15 @@ def test_a_budget_buys_as_many_answers_whatever_they_are(bench_dataset: Dataset,
     points = extract(bench_dataset, SMALL, tmp_path)
     assert fits == [(4, 0), (12, 0), (2, 4), (6, 12)]
     assert [2 * point.n_pairs + point.n_altered for point in points] == [8, 24, 8, 24]
-    table = pd.read_csv(tmp_path / "extract.csv")
+    table_file, picture = write_points(points, "Imitating", tmp_path)
+    table = pd.read_csv(table_file)
     assert tuple(table.columns) == COLUMNS
     assert table["access"].tolist() == ["labels", "labels", "scores", "scores"]
     for measure in ("accuracy", "agreement", "agreement_attacked"):
         assert table[measure].between(0, 1).all()
         assert (table[f"{measure}_low"] <= table[measure]).all()
         assert (table[measure] <= table[f"{measure}_high"]).all()
-    assert (tmp_path / "extract.png").read_bytes()[:4] == b"\x89PNG"
+    assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
 def test_what_is_done_is_not_done_again(

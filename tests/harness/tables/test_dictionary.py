@@ -21,7 +21,7 @@ from sealproof.harness.matrix.quality.perceptual import PERCEPTUAL_METRICS
 from sealproof.harness.matrix.store import CellStore
 from sealproof.harness.matrix.subject import Subject, subjects_of
 from sealproof.harness.pytest_plugin import baseline
-from sealproof.harness.studies.extraction import study as extract
+from sealproof.harness.studies.extraction import write as extract
 from sealproof.harness.tables.dictionary import columns
 from sealproof.harness.tables.dictionary import page as data_dictionary
 from sealproof.harness.tables.dictionary.columns import COLUMNS, FILES, QUANTITIES

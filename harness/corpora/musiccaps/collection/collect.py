@@ -31,6 +31,7 @@ from sealproof.harness.corpora.musiccaps.cutting.cut import Cut, cut
 from sealproof.harness.corpora.musiccaps.cutting.errors import CutError
 from sealproof.harness.corpora.musiccaps.cutting.http_ranges import FetchError
 from sealproof.harness.corpora.musiccaps.table import Song
+from sealproof.harness.corpora.musiccaps.youtube import readiness
 from sealproof.harness.corpora.musiccaps.youtube.failures import Failure, classify
 from sealproof.harness.corpora.musiccaps.youtube.fragments import Fragments, remove_fetched
 from sealproof.harness.corpora.musiccaps.youtube.resolve import Resolver, YtDlpResolver
@@ -140,12 +141,10 @@ class _Collection:
                 yield _Try(-math.inf, order, song, last.attempt + 1)
 
     def _yt_dlp(self) -> YtDlpResolver:
-        from sealproof.harness.corpora.musiccaps.youtube.readiness import missing
-
-        lacking = missing(self._options.js_runtime)
+        lacking = readiness.missing(self._options.access.js_runtime)
         if lacking is not None:
             raise HarnessError(lacking)
-        return YtDlpResolver(self._options, self._folder / _CACHE)
+        return YtDlpResolver(self._options.access, self._folder / _CACHE)
 
     def _take_up_pause(self) -> None:
         """Go on with the pause in which an earlier run was stopped, unless told to try at once."""

@@ -1,9 +1,9 @@
 """What a collection is asked to be."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sealproof.harness.corpora.base import clip_samples
+from sealproof.harness.corpora.musiccaps.youtube.options import AccessOptions
 from sealproof.harness.foundation.audio.files import SAMPLE_RATE
 from sealproof.harness.foundation.errors import HarnessError
 
@@ -12,7 +12,7 @@ RETRIES = ("blocked", "transient")
 
 @dataclass(frozen=True, kw_only=True)
 class CollectOptions:
-    """What is cut, and how it is asked for. Cookies and proxy are shown nowhere.
+    """What is cut, and how it is asked for.
 
     Attributes:
         offset_s: Where in its segment a clip starts, in seconds, to the millisecond.
@@ -21,11 +21,7 @@ class CollectOptions:
         per_hour: Songs asked for in an hour at most. A guest is stopped at about 300 (yt-dlp's wiki, Extractors).
         retry: Which songs that were given up are tried again: `blocked`, `transient`.
         attempts: How often a song is tried before it is given up.
-        cookies: File in Netscape's format; read, never written.
-        cookies_from_browser: Browser whose cookies are read, as yt-dlp writes it.
-        proxy: Address of a proxy for everything, HTTP or SOCKS.
-        player_clients: YouTube players that yt-dlp shall pretend to be; its own choice where empty.
-        js_runtime: What yt-dlp runs YouTube's player code with; deno where None.
+        access: How YouTube is asked.
         attempt_s: After so many seconds an attempt counts as hung.
     """
 
@@ -35,11 +31,7 @@ class CollectOptions:
     per_hour: int = 250
     retry: tuple[str, ...] = ()
     attempts: int = 3
-    cookies: Path | None = field(default=None, repr=False)
-    cookies_from_browser: str | None = field(default=None, repr=False)
-    proxy: str | None = field(default=None, repr=False)
-    player_clients: tuple[str, ...] = ()
-    js_runtime: str | None = None
+    access: AccessOptions = field(default_factory=AccessOptions)
     attempt_s: float = 240.0
 
     def __post_init__(self) -> None:

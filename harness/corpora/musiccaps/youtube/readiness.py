@@ -4,6 +4,8 @@ import datetime
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
+from sealproof.harness.corpora.musiccaps.youtube.options import JS_RUNTIMES, js_runtimes
+
 INSTALL = 'pip install "sealproof[musiccaps]"'
 
 _STALE_DAYS = 90
@@ -33,8 +35,6 @@ def missing(js_runtime: str | None = None) -> str | None:
     Args:
         js_runtime: What `--js-runtime` says; deno where None.
     """
-    from sealproof.harness.corpora.musiccaps.youtube.resolve import js_runtimes
-
     for package in ("yt-dlp", "yt-dlp-ejs"):
         if _version(package) is None:
             return f"Fetching MusicCaps needs {package}, which is not installed: {INSTALL}."
@@ -73,8 +73,6 @@ def _runtimes(wanted: dict[str, dict[str, str]] | None = None) -> dict[str, str]
     """Return the versions of the runtimes that yt-dlp finds and supports, by name."""
     from yt_dlp import YoutubeDL
     from yt_dlp.globals import supported_js_runtimes
-
-    from sealproof.harness.corpora.musiccaps.youtube.resolve import JS_RUNTIMES
 
     # Importing YoutubeDL is what fills the table of runtimes.
     assert YoutubeDL  # noqa: S101

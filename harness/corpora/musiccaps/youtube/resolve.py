@@ -13,12 +13,11 @@ from sealproof.harness.corpora.musiccaps.cutting.errors import CutError
 from sealproof.harness.corpora.musiccaps.cutting.http_ranges import HttpOptions
 from sealproof.harness.corpora.musiccaps.youtube.failures import clean
 from sealproof.harness.corpora.musiccaps.youtube.fragments import PROTOCOLS, Fragments
+from sealproof.harness.corpora.musiccaps.youtube.options import AccessOptions, js_runtimes
 from sealproof.harness.foundation.errors import HarnessError
 
 if TYPE_CHECKING:
     from yt_dlp import YoutubeDL
-
-    from sealproof.harness.corpora.musiccaps.collection.options import CollectOptions
 
 _IN_FRAGMENTS = f"[protocol~='^({'|'.join(PROTOCOLS)})$']"
 
@@ -74,14 +73,14 @@ class YtDlpResolver:
 
     def __init__(
         self,
-        options: "CollectOptions",
+        options: AccessOptions,
         cache: Path,
         address_of: Callable[[str], str] = "https://www.youtube.com/watch?v={}".format,
     ) -> None:
         """Read the cookies and start yt-dlp once, so that what is wrong with the options shows at once.
 
         Args:
-            options: Cookies, proxy, player clients and JS runtime are passed on.
+            options: How YouTube is asked.
             cache: Folder for what yt-dlp keeps of YouTube's player (no audio).
             address_of: The page of a video.
 
@@ -146,7 +145,7 @@ def _wait_until_available(info: dict[str, Any]) -> None:
         time.sleep(min(wait_s, _LONGEST_WAIT_S))
 
 
-def _params(options: "CollectOptions", cache: Path) -> dict[str, Any]:
+def _params(options: AccessOptions, cache: Path) -> dict[str, Any]:
     params: dict[str, Any] = {
         "logger": _Silent(),
         "quiet": True,
@@ -167,25 +166,6 @@ def _params(options: "CollectOptions", cache: Path) -> dict[str, Any]:
     if options.player_clients:
         params["extractor_args"] = {"youtube": {"player_client": list(options.player_clients)}}
     return params
-
-
-def js_runtimes(name: str | None) -> dict[str, dict[str, str]]:
-    """Turn `--js-runtime` into yt-dlp's setting: `deno` (default), `node`, `quickjs`, `bun`, with `:PATH`, or `none`.
-
-    Raises:
-        HarnessError: There is no such runtime.
-    """
-    name, _, path = (name or "deno").partition(":")
-    if name == "none":
-        return {}
-    if name not in JS_RUNTIMES:
-        msg = f"--js-runtime must be one of {', '.join(JS_RUNTIMES)}, with :PATH where needed, or none. Got {name!r}."
-        raise HarnessError(msg)
-    return {name: {"path": path} if path else {}}
-
-
-JS_RUNTIMES = ("deno", "node", "quickjs", "bun")
-"""What yt-dlp runs YouTube's player code with. Only deno, which it keeps in a sandbox, is used unasked."""
 
 
 def _browser(text: str) -> tuple[str, str | None, str | None, str | None]:

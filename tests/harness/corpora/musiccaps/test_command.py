@@ -22,6 +22,7 @@ from sealproof.harness.corpora.musiccaps.cutting.errors import CutError
 from sealproof.harness.corpora.musiccaps.fetched import YouTube
 from sealproof.harness.corpora.musiccaps.licence import FILE, NOTE
 from sealproof.harness.corpora.musiccaps.table import COLUMNS, Song, Table, read_table
+from sealproof.harness.corpora.musiccaps.youtube.options import AccessOptions
 from sealproof.harness.corpora.musiccaps.youtube.resolve import Audio
 from sealproof.harness.datasets.build import BuildRequest, build_dataset
 from sealproof.harness.foundation.audio.files import to_pcm
@@ -89,11 +90,13 @@ def test_options_become_the_corpus(tmp_path: Path, table: Path):
         workers=2,
         per_hour=100,
         retry=("blocked", "transient"),
-        cookies=Path("jar.txt"),
-        cookies_from_browser="firefox",
-        proxy="socks5://x:1",
-        player_clients=("tv", "web"),
-        js_runtime="node",
+        access=AccessOptions(
+            cookies=Path("jar.txt"),
+            cookies_from_browser="firefox",
+            proxy="socks5://x:1",
+            player_clients=("tv", "web"),
+            js_runtime="node",
+        ),
     )
 
 

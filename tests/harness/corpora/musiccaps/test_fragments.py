@@ -28,6 +28,7 @@ from sealproof.harness.corpora.musiccaps.cutting.errors import CutError
 from sealproof.harness.corpora.musiccaps.cutting.http_ranges import FetchError
 from sealproof.harness.corpora.musiccaps.youtube import fragments, resolve
 from sealproof.harness.corpora.musiccaps.youtube.fragments import Fragments
+from sealproof.harness.corpora.musiccaps.youtube.options import AccessOptions
 from sealproof.harness.corpora.musiccaps.youtube.resolve import YtDlpResolver
 from sealproof.harness.foundation.audio.files import from_pcm, read_wav
 
@@ -49,12 +50,13 @@ CHILD = """
 import sys
 from pathlib import Path
 from sealproof.harness.corpora.musiccaps.collection.collect import CollectOptions, collect
-from sealproof.harness.corpora.musiccaps.youtube.resolve import YtDlpResolver
 from sealproof.harness.corpora.musiccaps.table import Song
+from sealproof.harness.corpora.musiccaps.youtube.options import AccessOptions
+from sealproof.harness.corpora.musiccaps.youtube.resolve import YtDlpResolver
 folder, address, ytid = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 song = Song(ytid=ytid, start_s=2, end_s=12, audioset_labels=(), aspects=(), caption="", author_id=0,
             is_balanced_subset=False, is_audioset_eval=False)
-collect([song], folder, CollectOptions(), YtDlpResolver(CollectOptions(), folder / "cache", lambda _: address))
+collect([song], folder, CollectOptions(), YtDlpResolver(AccessOptions(), folder / "cache", lambda _: address))
 """
 
 
@@ -104,7 +106,7 @@ def run(
     def run_one(address: str, start_s: int = 2, **options: Any) -> CollectReport:
         wanted = CollectOptions(**options)
         pace = Pace(per_hour=250, clock=fake_clock)
-        with closing(YtDlpResolver(wanted, tmp_path / "cache", lambda _: address)) as resolver:
+        with closing(YtDlpResolver(wanted.access, tmp_path / "cache", lambda _: address)) as resolver:
             resolver._params["sleep_interval_requests"] = 0
             report = collect([make_song(YTID, start_s)], tmp_path, wanted, resolver, pace=pace)
         assert not leftovers(tmp_path)
@@ -131,7 +133,7 @@ def lag(pcm: np.ndarray[Any, Any], noise: np.ndarray[Any, Any], start_s: float) 
 
 @contextmanager
 def resolved(address: str, folder: Path) -> Iterator[Fragments]:
-    with closing(YtDlpResolver(CollectOptions(), folder / "cache", lambda _: address)) as resolver:
+    with closing(YtDlpResolver(AccessOptions(), folder / "cache", lambda _: address)) as resolver:
         source = resolver.resolve(YTID).source
         assert isinstance(source, Fragments)
         yield source

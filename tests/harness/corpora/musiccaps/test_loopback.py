@@ -21,6 +21,7 @@ from sealproof.harness.corpora.musiccaps.collection.report import CollectReport
 from sealproof.harness.corpora.musiccaps.cutting.cut import cut
 from sealproof.harness.corpora.musiccaps.cutting.errors import CutError
 from sealproof.harness.corpora.musiccaps.cutting.http_ranges import FetchError, HttpOptions, open_url
+from sealproof.harness.corpora.musiccaps.youtube.options import AccessOptions
 from sealproof.harness.corpora.musiccaps.youtube.resolve import Audio, YtDlpResolver
 from sealproof.harness.foundation.audio.files import read_wav
 from sealproof.harness.foundation.errors import HarnessError
@@ -37,7 +38,7 @@ def yt_dlp(tmp_path: Path) -> Iterator[YtDlp]:
     with ExitStack() as at_end:
 
         def make(address: str = "", **options: Any) -> YtDlpResolver:
-            resolver = YtDlpResolver(CollectOptions(**options), tmp_path / "cache", lambda _: address)
+            resolver = YtDlpResolver(AccessOptions(**options), tmp_path / "cache", lambda _: address)
             return at_end.enter_context(closing(resolver))
 
         yield make
@@ -295,7 +296,7 @@ def test_cookies_and_proxy_are_used_and_shown_nowhere(
     shown = (
         "".join(capsys.readouterr())
         + (tmp_path / "journal.jsonl").read_text()
-        + repr(CollectOptions(proxy=proxy, cookies=Path("SECRET")))
+        + repr(CollectOptions(access=AccessOptions(proxy=proxy, cookies=Path("SECRET"))))
     )
     assert "SECRET" not in shown
 
@@ -317,7 +318,7 @@ def test_every_byte_of_the_journal_is_json_without_queries(
 )  # fmt: skip
 def test_options_that_yt_dlp_refuses_are_refused_before_the_first_song(options: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="--"):
-        YtDlpResolver(CollectOptions(**options), tmp_path / "cache")
+        YtDlpResolver(AccessOptions(**options), tmp_path / "cache")
 
 
 def test_what_yt_dlp_is_told(yt_dlp: YtDlp, tmp_path: Path) -> None:
@@ -330,7 +331,7 @@ def test_what_yt_dlp_is_told(yt_dlp: YtDlp, tmp_path: Path) -> None:
 
 
 def test_the_address_of_a_video_is_youtubes(tmp_path: Path) -> None:
-    with closing(YtDlpResolver(CollectOptions(), tmp_path)) as resolver:
+    with closing(YtDlpResolver(AccessOptions(), tmp_path)) as resolver:
         assert resolver._address_of(YTID) == f"https://www.youtube.com/watch?v={YTID}"
 
 
