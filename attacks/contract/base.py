@@ -4,6 +4,7 @@ import re
 from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
+from itertools import pairwise
 from typing import Any, ClassVar, Self, final
 
 import numpy as np
@@ -93,7 +94,7 @@ class Attack(ABC):
 
     @property
     def params_text(self) -> str:
-        """The parameters as tables write them: see `attacks.parameters.params_text`."""
+        """The parameters as tables write them: see `params_text` in `parameters`."""
         return params_text(self.params)
 
     @property
@@ -101,6 +102,20 @@ class Attack(ABC):
         """Name and strengths, e.g. `mp3.64kbps` or `echo.100ms.0.4x`; equal attacks have equal ids."""
         strengths = [_rule(type(self), item).format(getattr(self, item.name)) for item in fields(self)]
         return ".".join([self.name, *strengths])
+
+    @classmethod
+    def stronger(cls, parameter: str) -> int:
+        """Say which way of a parameter does more damage, as the sweep has it.
+
+        Returns:
+            1 where a greater value is stronger, -1 where a smaller one is, 0 where neither is known.
+        """
+        values = cls.sweep.get(parameter, ())
+        numbers = [value for value in values if isinstance(value, int | float)]
+        if not cls.is_ordered or len(numbers) < max(2, len(values)):
+            return 0
+        steps = {1 if after > before else -1 if after < before else 0 for before, after in pairwise(numbers)}
+        return steps.pop() if len(steps) == 1 else 0
 
     @classmethod
     def from_id(cls, spec: str) -> Self:

@@ -1,12 +1,10 @@
 """A comparison of two runs for terminals, spreadsheets and pull requests; `page` makes it a page."""
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Sequence
 
 from sealproof.harness.comparison.difference import CHANGED, IMPROVEMENT, REGRESSION, SAME, UNPROVEN, interval_text
 from sealproof.harness.comparison.runs import Compared, Comparison
+from sealproof.harness.foundation.text import aligned, csv_text
 
 CSV = "compare.csv"
 
@@ -72,7 +70,7 @@ def terminal_lines(comparison: Comparison) -> list[str]:
     if shown:
         rows = [["attack", "rate", "before", "after", "difference", "p (Holm)", ""]]
         rows += [[cell_of(rate), _who(rate), *_numbers(rate)] for rate in shown]
-        lines += _aligned(rows)
+        lines += aligned(rows)
     if len(comparison.changed) > len(shown):
         lines.append(f"... and {len(comparison.changed) - len(shown)} more rates that changed")
     lines += [f"{name}: {a or '-'} -> {b or '-'}" for name, a, b in comparison.facts[:_NAMES]]
@@ -96,30 +94,22 @@ def p_text(p_value: float) -> str:
     return "< 0.0001" if p_value < 1e-4 else f"{p_value:.2g}"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def csv_text(comparison: Comparison) -> str:
+def compare_csv(comparison: Comparison) -> str:
     """Write compare.csv."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for rate in comparison.rates:
-        tally, found = rate.after, rate.difference
-        known = found.n_groups > 1
-        numbers = [found.before, found.after, found.value, found.ci_low, found.ci_high]
-        writer.writerow(
-            [
-                *(tally.scheme, tally.attack, tally.params, tally.detector, tally.role),
-                *(tally.threshold_rule, tally.metric),
-                *(f"{number:.6f}" if known or index < 3 else "" for index, number in enumerate(numbers)),
-                *(f"{rate.mcnemar_p:.6g}", f"{rate.mcnemar_p_holm:.6g}"),
-                *(found.n_clips, found.n_groups, rate.verdict),
-            ]
-        )
-    return text.getvalue()
+    return csv_text(COLUMNS, map(_fields, comparison.rates))
+
+
+def _fields(rate: Compared) -> list[object]:
+    tally, difference = rate.after, rate.difference
+    ends = (difference.ci_low, difference.ci_high)
+    return [
+        *(tally.scheme, tally.attack, tally.params, tally.detector, tally.role),
+        *(tally.threshold_rule, tally.metric),
+        *(f"{number:.6f}" for number in (difference.before, difference.after, difference.value)),
+        *(f"{end:.6f}" if difference.n_groups > 1 else "" for end in ends),
+        *(f"{rate.mcnemar_p:.6g}", f"{rate.mcnemar_p_holm:.6g}"),
+        *(difference.n_clips, difference.n_groups, rate.verdict),
+    ]
 
 
 def markdown_text(comparison: Comparison) -> str:

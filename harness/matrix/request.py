@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sealproof.attacks.contract.base import Attack
 from sealproof.attacks.selection import load_attacks
@@ -19,7 +18,6 @@ from sealproof.harness.matrix.subject import subjects_of
 from sealproof.harness.training.mimics.trained import shipped_mimics, trained_mimics
 
 DEFAULT_ATTACKS = "fast"
-DEFAULT_OUT = Path("results")
 
 
 @dataclass(frozen=True, kw_only=True)

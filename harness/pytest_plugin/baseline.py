@@ -1,7 +1,6 @@
 """The baseline: the gated rates of an accepted run, one line each, in a file that is kept in version control."""
 
 import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,12 +11,11 @@ import numpy as np
 
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_json, write_text
+from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.tables.rates import RateKey, Tally
 
 if TYPE_CHECKING:
     from sealproof.harness.datasets.dataset import Dataset, Pair
-
-DEFAULT_BASELINE = Path("results") / "baseline.csv"
 
 COLUMNS = (
     "dataset", "clips", "scheme", "attack", "params", "detector", "threshold_rule", "metric", "role", "value",
@@ -148,17 +146,13 @@ def merge_baseline(path: Path, rows: Iterable[BaselineRow]) -> Baseline:
 
 def to_csv(rows: Iterable[BaselineRow]) -> str:
     """Write rows as CSV, sorted by what they are about, so that a change is a change of few lines."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in sorted(rows, key=lambda row: row.key):
-        n_clips = sum(row.trials)
-        numbers = (f"{sum(row.successes) / n_clips:.6f}", n_clips, len(row.trials))
-        key = row.key
-        writer.writerow(
-            [key.dataset, key.clips, *key.rate, row.role, *numbers, _runs(row.successes), _runs(row.trials)]
-        )
-    return text.getvalue()
+    return csv_text(COLUMNS, map(_fields, sorted(rows, key=lambda row: row.key)))
+
+
+def _fields(row: BaselineRow) -> list[object]:
+    key, n_clips = row.key, sum(row.trials)
+    numbers = (f"{sum(row.successes) / n_clips:.6f}", n_clips, len(row.trials))
+    return [key.dataset, key.clips, *key.rate, row.role, *numbers, _runs(row.successes), _runs(row.trials)]
 
 
 def _row(record: list[str], where: str) -> BaselineRow:

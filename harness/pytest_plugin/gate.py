@@ -11,9 +11,6 @@ from sealproof.harness.tables.rates import RateKey, Tally
 NEW = "new"
 """The rate is in the matrix, not in the baseline."""
 
-DEFAULT_ALLOWED_DROP = 0.05
-"""By how much a rate may fall where nothing else is asked for."""
-
 
 @dataclass(frozen=True)
 class Judged:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealproof.harness.comparison.difference import CHANGED, IMPROVEMENT, REGRESSION, SAME, UNPROVEN
+from sealproof.harness.foundation.text import aligned
 from sealproof.harness.pytest_plugin.baseline import BaselineRow
 from sealproof.harness.pytest_plugin.gate import NEW, Judged
 from sealproof.harness.tables.summary import SummaryRow
@@ -174,15 +175,8 @@ def table_lines(rows: Iterable[SummaryRow], report: GateReport, n_above: int) ->
     for cell in shown:
         numbers = [f"{cells[cell][column]:.3f}" if column in cells[cell] else "-" for column in columns]
         lines.append([" ".join(cell).strip(), *numbers, change.get(cell, (0.0, "-"))[1]])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = [
-        "  ".join(
-            [line[0].ljust(widths[0]), *(part.rjust(width) for part, width in zip(line[1:], widths[1:], strict=True))]
-        )
-        for line in lines
-    ]
     return [
-        *text,
+        *aligned(lines, numbers=True),
         f"worst first, {len(shown)} of {len(order)} cells, at fixed thresholds; all are in summary.md. "
         "change: the largest of a cell's gated rates since the baseline, below 0 for the worse",
     ]

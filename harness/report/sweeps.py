@@ -3,8 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
+from sealproof.attacks import attack_class
+from sealproof.attacks.contract.base import AttackError
 from sealproof.harness.report.terms import parameter_words, parameters, unit_words, value_short, value_text
 from sealproof.harness.tables.reading.run_folder import ReportedCell
 
@@ -75,26 +76,17 @@ def _sweep(cells: Sequence[ReportedCell], indices: Sequence[int], title: str, na
     numbers = {index: number for index, value in values.items() if (number := _number(value)) is not None}
     if len(numbers) < len(indices):
         return Sweep(title, name, fixed, tuple(indices), tuple(values.values()), False, False)
-    rises = damage_rises(cells[indices[0]].attack, name)
-    order = sorted(indices, key=lambda index: numbers[index], reverse=rises is False)
-    return Sweep(title, name, fixed, tuple(order), tuple(values[index] for index in order), True, rises is not None)
+    direction = stronger(cells[indices[0]].attack, name)
+    order = sorted(indices, key=lambda index: numbers[index], reverse=direction < 0)
+    return Sweep(title, name, fixed, tuple(order), tuple(values[index] for index in order), True, direction != 0)
 
 
-def damage_rises(attack: str, parameter: str) -> bool | None:
-    """Say whether more of a parameter is more damage, as the attack's own sweep has it; None where nothing says so."""
-    from sealproof.attacks import attack_class
-    from sealproof.attacks.contract.base import AttackError
-
+def stronger(attack: str, parameter: str) -> int:
+    """Say which way of a parameter does more damage: see `Attack.stronger`; 0 for an attack that is not known here."""
     try:
-        cls = attack_class(attack)
+        return attack_class(attack).stronger(parameter)
     except AttackError:
-        return None  # a chain, or a plug-in that is not installed here
-    listed = [_number(str(value)) for value in cls.sweep.get(parameter, ())]
-    strengths = [value for value in listed if value is not None]
-    if not cls.is_ordered or len(strengths) < 2 or len(strengths) < len(listed):
-        return None
-    steps = {after > before for before, after in pairwise(strengths)}
-    return steps.pop() if len(steps) == 1 else None
+        return 0  # a chain, or a plug-in that is not installed here
 
 
 def heat_map_rows(cells: Sequence[ReportedCell], sweeps: Sequence[Sweep]) -> list[Sweep]:

@@ -1,7 +1,5 @@
 """Verifying attacks: what they claim, held against what they did to real clips."""
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +7,7 @@ from typing import Any
 
 from sealproof.attacks.contract.base import Attack
 from sealproof.attacks.verification.verify import Status
+from sealproof.harness.foundation.text import csv_text
 
 COLUMNS = (
     "attack", "params", "family", "quantity", "claimed_low", "claimed_high", "median", "low", "high", "n_clips",
@@ -80,11 +79,7 @@ def rows(checked: Sequence[Checked]) -> Iterator[dict[str, str]]:
 
 def as_csv(checked: Sequence[Checked]) -> str:
     """Returns `attacks.csv`."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows(checked))
-    return text.getvalue()
+    return csv_text(COLUMNS, rows(checked))
 
 
 def _text(value: float | None) -> str:

@@ -1,7 +1,5 @@
 """Sweeps of a run: cells of one attack that differ in one strength alone, and where detection breaks along them."""
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -12,6 +10,7 @@ from sealproof.attacks.contract.base import Attack
 from sealproof.attacks.contract.parameters import Value, params_text
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.foundation.seeds import derive_seed
+from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.matrix.outcome import Outcome
 from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.statistics.break_point import BreakPoint, find_break_point
@@ -99,12 +98,12 @@ def find_sweeps(outcomes: Sequence[Outcome]) -> list[Sweep]:
     found: dict[tuple[type[Attack], str, str], list[Outcome]] = {}
     for outcome in outcomes:
         attack = outcome.cell.attack
-        for parameter in _ordered_parameters(type(attack)) if outcome.error is None else ():
+        for parameter in filter(attack.stronger, attack.sweep) if outcome.error is None else ():
             found.setdefault((type(attack), parameter, params_text(_held(attack, parameter))), []).append(outcome)
     sweeps = []
     for (cls, parameter, _), members in found.items():
         by_strength = {float(str(outcome.cell.attack.params[parameter])): outcome for outcome in members}
-        strengths = sorted(by_strength, reverse=_direction(cls, parameter) < 0)
+        strengths = sorted(by_strength, reverse=cls.stronger(parameter) < 0)
         if len(strengths) >= MIN_STRENGTHS:
             held = _held(members[0].cell.attack, parameter)
             sweeps.append(Sweep(parameter, held, tuple(strengths), tuple(by_strength[one] for one in strengths)))
@@ -153,33 +152,13 @@ def break_point_rows(
 
 def as_csv(rows: Sequence[BreakPointRow]) -> str:
     """Write break_points.csv: six digits; missing values empty, interval ends beyond the strengths tried infinite."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, BREAK_POINT_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _text(value) for name, value in asdict(row).items()})
-    return text.getvalue()
+    return csv_text(BREAK_POINT_COLUMNS, ([_text(value) for value in asdict(row).values()] for row in rows))
 
 
 def _text(value: object) -> object:
     if not isinstance(value, float):
         return value
     return "" if math.isnan(value) else f"{value:.6g}"
-
-
-def _ordered_parameters(cls: type[Attack]) -> list[str]:
-    """Name the parameters of an attack of which it is known which way is stronger."""
-    return [name for name in cls.sweep if cls.is_ordered and _direction(cls, name)]
-
-
-def _direction(cls: type[Attack], parameter: str) -> int:
-    """Return 1 where a greater value is stronger, -1 where a smaller one is, 0 where neither is known."""
-    values = cls.sweep[parameter]
-    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) < max(2, len(values)):
-        return 0
-    steps = set(np.sign(np.diff(numbers)).astype(int).tolist())
-    return steps.pop() if len(steps) == 1 else 0
 
 
 def _held(attack: Attack, parameter: str) -> dict[str, Value]:

@@ -1,7 +1,5 @@
 """clips.csv: one row per clip, attack and detector, written cell by cell so that no run is too large for memory."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import BinaryIO
@@ -10,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.harness.datasets.dataset import messages
+from sealproof.harness.foundation.text import csv_fields
 from sealproof.harness.matrix.bench import Bench
 from sealproof.harness.matrix.outcome import Outcome, Scores
 from sealproof.harness.matrix.subject import Subject
@@ -37,14 +36,14 @@ def write_clips(
         outcomes: The cells' outcomes.
         thresholds: By detector.
     """
-    file.write(_fields(CLIP_COLUMNS).encode() + b"\n")
+    file.write(csv_fields(CLIP_COLUMNS).encode() + b"\n")
     sent = messages([pair.watermarked for pair in bench.pairs])
-    clips = [_fields((pair.clip_id, pair.group)) for pair in bench.pairs]
+    clips = [csv_fields((pair.clip_id, pair.group)) for pair in bench.pairs]
     for outcome in outcomes:
         if outcome.measured is None:
             continue
         attack = outcome.cell.attack
-        start = _fields((bench.dataset.name, outcome.cell.scheme, attack.name, attack.params_text))
+        start = csv_fields((bench.dataset.name, outcome.cell.scheme, attack.name, attack.params_text))
         heads = [f"{start},{clip},{label}" for label in outcome.cell.labels for clip in clips]
         snr = _texts(outcome.measured.quality["snr_db"], 2)
         for subject in bench.subjects:
@@ -58,7 +57,7 @@ def _columns(subject: Subject, scores: Scores, thresholds: Thresholds, sent: NDA
     flat = scores.score.ravel()
     decisions = [_YES_NO[decide(flat, thresholds.by_rule()[rule]).astype(int)].tolist() for rule in (FIXED, CALIBRATED)]
     return [
-        list(repeat(_fields((subject.name,)), flat.size)),
+        list(repeat(csv_fields((subject.name,)), flat.size)),
         [f"{score:.6g}" for score in flat.tolist()],
         *decisions,
         _texts(_bit_accuracies(scores, sent), 4),
@@ -79,10 +78,3 @@ def _texts(values: NDArray[np.floating], decimals: int) -> list[str]:
     """Write numbers with fixed decimals; missing ones are empty, and the SNR of an unchanged clip is `inf`."""
     # NaN is the one number that is not itself.
     return [f"{value:z.{decimals}f}" if value == value else "" for value in values.ravel().tolist()]
-
-
-def _fields(values: Sequence[str]) -> str:
-    """Write fields of a CSV row, quoted where need be."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(values)
-    return text.getvalue()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sealproof.harness.foundation.text import aligned, interval_text, markdown_table, number_text
 from sealproof.harness.tables.dictionary.metrics import THRESHOLD_RULES
 from sealproof.harness.tables.rules import CALIBRATED, FIXED, TARGET_FPRS, Thresholds
 from sealproof.harness.tables.summary import SummaryRow
@@ -67,7 +68,7 @@ def detector_names(rows: Sequence[SummaryRow]) -> tuple[str, list[str]]:
     return reference, mimics
 
 
-def markdown_table(rows: Sequence[SummaryRow]) -> str:
+def summary_markdown(rows: Sequence[SummaryRow]) -> str:
     """Write a table per threshold rule, one line per cell, with intervals; and one of the reference by all rules."""
     tables = [f"Accuracy and agreement {LEGEND[rule]}:\n\n{_markdown(rows, rule)}\n" for rule in (FIXED, CALIBRATED)]
     return "\n".join([*tables, NOTE, "", _by_rule(rows), _failures(rows, len(rows))])
@@ -81,15 +82,12 @@ def _by_rule(rows: Sequence[SummaryRow]) -> str:
     if not rules:
         return ""
     titles = [f"{rule} (optimistic)" if THRESHOLD_RULES[rule].is_optimistic else rule for rule in rules]
-    lines = [["attack", *titles], ["---", *["---:"] * len(rules)]]
+    lines = []
     for views in zip(*(cell_views(rows, rule) for rule in rules), strict=True):
         rates = [[_number(view.row(reference, metric), 3) for metric in ("tpr", "fpr")] for view in views]
         lines.append([views[0].title, *(" / ".join(pair) for pair in rates)])
-    return f"TPR / FPR of {reference} by threshold rule:\n\n{_joined(lines)}\n"
-
-
-def _joined(lines: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    table = markdown_table(["attack", *titles], lines, numbers=True)
+    return f"TPR / FPR of {reference} by threshold rule:\n\n{table}\n"
 
 
 def _markdown(rows: Sequence[SummaryRow], rule: str) -> str:
@@ -97,7 +95,7 @@ def _markdown(rows: Sequence[SummaryRow], rule: str) -> str:
     header = ["attack", "SNR dB", f"{reference} accuracy", "TPR", "FPR", "AUC", "bit accuracy"]
     for mimic in mimics:
         header += [f"{mimic} accuracy", "AUC", "agreement", "kappa"]
-    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+    lines = []
     for view in cell_views(rows, rule):
         cells = [
             view.title,
@@ -113,7 +111,7 @@ def _markdown(rows: Sequence[SummaryRow], rule: str) -> str:
                 _number(view.row(mimic, "cohens_kappa"), 3),
             ]
         lines.append(cells)
-    return _joined(lines)
+    return markdown_table(header, lines, numbers=True)
 
 
 def terminal_table(rows: Sequence[SummaryRow]) -> str:
@@ -137,12 +135,7 @@ def terminal_table(rows: Sequence[SummaryRow]) -> str:
         line = [view.title, *(_number(view.row(reference, metric), 3) for metric in ("accuracy", "tpr", "fpr"))]
         line += [_number(view.row(mimic, metric), 3) for mimic in mimics for metric in ("accuracy", "agreement")]
         lines.append(line)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    text = "\n".join(
-        line[0].ljust(widths[0])
-        + "".join(f"  {cell.rjust(width)}" for cell, width in zip(line[1:], widths[1:], strict=True))
-        for line in lines
-    )
+    text = "\n".join(aligned(lines, numbers=True))
     left = len(views) - len(shown)
     note = (
         f"The {len(shown) - 1} worst of {len(views)} cells, after the first; all are in summary.md.\n" if left else ""
@@ -170,11 +163,8 @@ def _failures(rows: Sequence[SummaryRow], n_shown: int) -> str:
 
 
 def _number(row: SummaryRow | None, decimals: int) -> str:
-    return "-" if row is None or row.value is None else f"{row.value:.{decimals}f}"
+    return number_text(None if row is None else row.value, decimals)
 
 
 def _with_interval(row: SummaryRow | None) -> str:
-    if row is None or row.value is None:
-        return "-"
-    interval = "" if row.ci_low is None or row.ci_high is None else f" [{row.ci_low:.3f}, {row.ci_high:.3f}]"
-    return f"{row.value:.3f}{interval}"
+    return interval_text(row.value, row.ci_low, row.ci_high) if row is not None else "-"

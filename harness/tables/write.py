@@ -1,7 +1,5 @@
 """The files of a run: the tables that `columns.FILES` lists, and run.json."""
 
-import csv
-import io
 import json
 import os
 import platform
@@ -19,29 +17,24 @@ from sealproof.harness.foundation.files import (
     write_json,
     write_text,
 )
+from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.foundation.versions import package_versions
 from sealproof.harness.matrix.bench import Bench
 from sealproof.harness.matrix.outcome import Outcome
 from sealproof.harness.matrix.subject import Subject
-from sealproof.harness.statistics import break_point
 from sealproof.harness.tables import attacks as verify
 from sealproof.harness.tables import break_points as sweeps
-from sealproof.harness.tables import clips as clips_table
-from sealproof.harness.tables import picture, summary
-from sealproof.harness.tables import rules as decision_rules
-from sealproof.harness.tables import text as text_table
 from sealproof.harness.tables.attacks import Checked
 from sealproof.harness.tables.clips import write_clips
-from sealproof.harness.tables.dictionary import metrics as schema
 from sealproof.harness.tables.dictionary.columns import ATTACKS, BREAK_POINTS, CLIPS, MARKDOWN, PICTURE, RUN, SUMMARY
 from sealproof.harness.tables.picture import write_picture
 from sealproof.harness.tables.rules import CALIBRATED, CALIBRATED_STRICT, TARGET_FPRS, Thresholds, calibrate
 from sealproof.harness.tables.summary import SUMMARY_COLUMNS, Summariser, SummaryRow, as_record
 from sealproof.harness.tables.summary_parallel import rows_of_cells
-from sealproof.harness.tables.text import markdown_table, thin_calibration_note
+from sealproof.harness.tables.text import summary_markdown, thin_calibration_note
 
-_SHOWN_BY = (break_point, clips_table, decision_rules, picture, schema, summary, sweeps, text_table, verify)
-"""Modules that decide how numbers are shown, or that say more of them than the summary's rows."""
+_SHOWN_BY = ("tables", "statistics")
+"""Rooms that decide how numbers are taken and shown."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +69,9 @@ def write_tables(bench: Bench, outcomes: Sequence[Outcome], seed: int, out: Path
     files = [out / name for name in (SUMMARY, MARKDOWN, PICTURE, ATTACKS, BREAK_POINTS, CLIPS, RUN)]
     content = _content_sha256(rows, outcomes, bench.subjects)
     if not _already_there(out, content):
-        write_text(out / SUMMARY, _summary_csv(rows))
+        write_text(out / SUMMARY, csv_text(SUMMARY_COLUMNS, map(as_record, rows)))
         notes = thin_calibration_note(thresholds, tuple(TARGET_FPRS))
-        write_text(out / MARKDOWN, "\n".join(filter(None, [markdown_table(rows), notes])))
+        write_text(out / MARKDOWN, "\n".join(filter(None, [summary_markdown(rows), notes])))
         write_picture(rows, f"{bench.dataset.name}: {bench.dataset.scheme} and its mimics under attack", out / PICTURE)
         write_text(out / ATTACKS, verify.as_csv([checked(outcome) for outcome in outcomes]))
         points = sweeps.break_point_rows(bench.dataset, bench.pairs, bench.subjects, thresholds, outcomes)
@@ -110,8 +103,9 @@ def summariser_of(bench: Bench, seed: int) -> Summariser:
 def _content_sha256(rows: Sequence[SummaryRow], outcomes: Sequence[Outcome], subjects: Sequence[Subject]) -> str:
     keys = [(outcome.cell.key, [subject.key(outcome.cell) for subject in subjects]) for outcome in outcomes]
     # How the numbers are shown counts too: a new version of these files shows them anew.
-    code = [sha256_file(Path(str(module.__file__))) for module in _SHOWN_BY]
-    return sha256_json([keys, [as_record(row) for row in rows], sha256_file(Path(__file__)), code])
+    rooms = [Path(__file__).parents[1] / room for room in _SHOWN_BY]
+    files = [path for room in rooms for path in sorted(room.rglob("*.py"))]
+    return sha256_json([keys, [as_record(row) for row in rows], [sha256_file(path) for path in files]])
 
 
 def _already_there(out: Path, content: str) -> bool:
@@ -122,14 +116,6 @@ def _already_there(out: Path, content: str) -> bool:
         # Not there, or damaged: to be written anew.
         return False
     return is_same and all((out / name).is_file() and sha256_file(out / name) == sha256 for name, sha256 in files)
-
-
-def _summary_csv(rows: Sequence[SummaryRow]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, SUMMARY_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(as_record(row) for row in rows)
-    return text.getvalue()
 
 
 def checked(outcome: Outcome) -> Checked:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from sealproof.harness.foundation.text import interval_text, markdown_table, number_text
 from sealproof.harness.report.breakdown.by_tag import ALL_CLIPS, Breakdown, BreakdownRow
 
 _RULE = "fixed"
@@ -21,15 +22,15 @@ def markdown(found: Breakdown) -> str:
         cells = "1 cell" if n_cells == 1 else f"mean over {n_cells} cells"
         header = ["tag", "clips", "groups"]
         header += [f"{name} {what}" for name in detectors for what in ("accuracy", "TPR", "FPR")]
-        lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+        lines = []
         for tag in _worst_first(found, attacks):
             row = numbers[tag, attacks, detectors[0], "accuracy"]
             line = [tag.replace("\\", "\\\\").replace("|", "\\|"), str(row.n_clips), str(row.n_groups)]
             for name in detectors:
                 line.append(_with_interval(numbers[tag, attacks, name, "accuracy"]))
-                line += [_number(numbers[tag, attacks, name, metric]) for metric in ("tpr", "fpr")]
+                line += [number_text(numbers[tag, attacks, name, metric].value) for metric in ("tpr", "fpr")]
             lines.append(line)
-        parts += [f"## {attacks} ({cells})", "\n".join("| " + " | ".join(line) + " |" for line in lines)]
+        parts += [f"## {attacks} ({cells})", markdown_table(header, lines, numbers=True)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -87,10 +88,5 @@ def _worst_first(found: Breakdown, attacks: str) -> Sequence[str]:
     return sorted(found.tags, key=place)
 
 
-def _number(row: BreakdownRow) -> str:
-    return "-" if row.value is None else f"{row.value:.3f}"
-
-
 def _with_interval(row: BreakdownRow) -> str:
-    interval = "" if row.ci_low is None or row.ci_high is None else f" [{row.ci_low:.3f}, {row.ci_high:.3f}]"
-    return _number(row) + interval
+    return interval_text(row.value, row.ci_low, row.ci_high)

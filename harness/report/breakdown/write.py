@@ -1,11 +1,10 @@
 """The files of a breakdown: breakdown.csv and breakdown.md."""
 
-import csv
-import io
 from dataclasses import fields
 from pathlib import Path
 
 from sealproof.harness.foundation.files import write_text
+from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.report.breakdown.by_tag import Breakdown, BreakdownRow
 from sealproof.harness.report.breakdown.text import markdown
 
@@ -18,11 +17,7 @@ def write_breakdown(breakdown: Breakdown, out: Path) -> list[Path]:
     Raises:
         OSError: The folder cannot be written, or the disk is full.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(BreakdownRow)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_record(row) for row in breakdown.rows)
-    write_text(out / CSV, text.getvalue())
+    write_text(out / CSV, csv_text([field.name for field in fields(BreakdownRow)], map(_record, breakdown.rows)))
     write_text(out / MARKDOWN, markdown(breakdown))
     return [out / CSV, out / MARKDOWN]
 

@@ -1,12 +1,12 @@
 """The files of the extraction study: extract.csv and extract.png."""
 
-import csv
-import io
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from sealproof.harness.foundation.files import write_text
+from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.studies.extraction.picture import write_picture
 from sealproof.harness.studies.extraction.study import Point
 
@@ -22,18 +22,12 @@ def write_points(points: Sequence[Point], title: str, out: Path) -> list[Path]:
     Raises:
         OSError: The folder cannot be written.
     """
-    write_text(out / CSV, _csv(points))
+    write_text(out / CSV, csv_text(COLUMNS, ([_text(value) for value in asdict(point).values()] for point in points)))
     write_picture(points, title, out / PICTURE)
     return [out / CSV, out / PICTURE]
 
 
-def _csv(points: Sequence[Point]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for point in points:
-        values = asdict(point).values()
-        writer.writerow(
-            "" if value != value else f"{value:.6f}" if isinstance(value, float) else value for value in values
-        )
-    return text.getvalue()
+def _text(value: object) -> object:
+    if not isinstance(value, float):
+        return value
+    return "" if math.isnan(value) else f"{value:.6f}"

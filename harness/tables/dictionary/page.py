@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from sealproof.harness.foundation.text import markdown_table
 from sealproof.harness.tables.dictionary.columns import COLUMNS, FILES, OTHER_FILES, QUANTITIES
 from sealproof.harness.tables.dictionary.metrics import METRICS, THRESHOLD_RULES, Metric, Rule
 
@@ -36,15 +37,19 @@ def markdown() -> str:
     """Return the page."""
     parts = [
         _HEAD,
-        _table(("file", "what it is"), ((f"`{name}`", text) for name, text in {**FILES, **OTHER_FILES}.items())),
+        markdown_table(
+            ("file", "what it is"), ((f"`{name}`", text) for name, text in {**FILES, **OTHER_FILES}.items())
+        ),
         _CSV,
         "## summary.csv",
         _columns("summary.csv"),
         "### Threshold rules",
         _RULES,
-        _table(("rule", "a clip is taken for watermarked when", "detectors"), _rule_lines(THRESHOLD_RULES)),
+        markdown_table(("rule", "a clip is taken for watermarked when", "detectors"), _rule_lines(THRESHOLD_RULES)),
         "### Metrics",
-        _table(("metric", "meaning", "range", "better", "at a rule", "source", "function"), _metric_lines(METRICS)),
+        markdown_table(
+            ("metric", "meaning", "range", "better", "at a rule", "source", "function"), _metric_lines(METRICS)
+        ),
         _INTERVALS,
         "## break_points.csv",
         _BREAK_POINTS,
@@ -52,7 +57,7 @@ def markdown() -> str:
         "## attacks.csv",
         _ATTACKS,
         _columns("attacks.csv"),
-        _table(("quantity", "meaning"), ((f"`{name}`", text) for name, text in QUANTITIES.items())),
+        markdown_table(("quantity", "meaning"), ((f"`{name}`", text) for name, text in QUANTITIES.items())),
         "Other quantities belong to one attack, which says in its documentation what they are.",
         "## clips.csv",
         _columns("clips.csv"),
@@ -62,7 +67,7 @@ def markdown() -> str:
 
 
 def _columns(file: str) -> str:
-    return _table(("column", "meaning"), ((f"`{name}`", text) for name, text in COLUMNS[file].items()))
+    return markdown_table(("column", "meaning"), ((f"`{name}`", text) for name, text in COLUMNS[file].items()))
 
 
 def _rule_lines(rules: Mapping[str, Rule]) -> Iterable[Sequence[str]]:
@@ -82,8 +87,3 @@ def _range(metric: Metric) -> str:
     bounds = f"from {metric.low:g}" if metric.high is None else f"{metric.low:g} to {metric.high:g}"
     chance = "" if metric.chance is None else f", chance {metric.chance:g}"
     return f"{bounds} {metric.unit}".strip() + chance
-
-
-def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rows = [header, ["---"] * len(header), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

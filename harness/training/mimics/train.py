@@ -1,7 +1,5 @@
 """Training a mimic on a dataset, calibrating it, and writing down what it is."""
 
-import csv
-import io
 import os
 import shutil
 import time
@@ -23,6 +21,7 @@ from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row
 from sealproof.harness.datasets.split import shared_groups, split_by_file
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_file, sha256_json, write_json, write_text
+from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.foundation.versions import package_versions
 from sealproof.harness.statistics.detection import accuracy
 from sealproof.harness.statistics.roc import auc
@@ -235,8 +234,5 @@ def _scores(dataset: Dataset, detector: Detector, rows: list[Row]) -> NDArray[np
 
 
 def _history_csv(history: dict[str, list[float]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(history)
-    writer.writerows([f"{value:.6g}" for value in values] for values in zip(*history.values(), strict=True))
-    return text.getvalue()
+    epochs = zip(*history.values(), strict=True)
+    return csv_text(list(history), ([f"{value:.6g}" for value in values] for values in epochs))

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealproof.harness.report.sweeps import damage_rises, find_sweeps, heat_map_rows
+from sealproof.harness.report.sweeps import find_sweeps, heat_map_rows, stronger
 from sealproof.harness.report.terms import METRICS, RULES, parameter_words, parameters, value_short, value_text
 from sealproof.harness.report.verdict import cell_text
 from sealproof.harness.tables.dictionary import metrics as schema
@@ -63,10 +63,10 @@ def test_chains_of_the_same_links_are_one_sweep_under_the_links_names() -> None:
 
 
 def test_the_damage_of_an_attack_that_is_not_installed_has_no_direction() -> None:
-    assert damage_rises("mp3", "bitrate_kbps") is False
-    assert damage_rises("highpass", "cutoff_hz") is True
-    assert damage_rises("gain", "gain_db") is None
-    assert damage_rises("of_a_plug_in", "strength") is None
+    assert stronger("mp3", "bitrate_kbps") == -1
+    assert stronger("highpass", "cutoff_hz") == 1
+    assert stronger("gain", "gain_db") == 0
+    assert stronger("of_a_plug_in", "strength") == 0
 
 
 GRIDS = st.lists(

@@ -19,7 +19,7 @@ from sealproof.harness.matrix.subject import Subject, subjects_of
 from sealproof.harness.tables import write as tables
 from sealproof.harness.tables.picture import write_picture
 from sealproof.harness.tables.summary import SummaryRow
-from sealproof.harness.tables.text import markdown_table, terminal_table
+from sealproof.harness.tables.text import summary_markdown, terminal_table
 from sealproof.harness.tables.write import Tables, thresholds_of, write_tables
 
 ATTACKS = (get_attack("identity"), get_attack("white_noise.10db"), get_attack("offset", offset_samples=100))
@@ -360,7 +360,7 @@ def row(**changes: object) -> SummaryRow:
 
 
 def test_markdown_has_a_table_per_threshold_rule() -> None:
-    text = markdown_table([row(), row(threshold_rule="fixed", ci_low=0.25), row(metric="auc", threshold_rule="")])
+    text = summary_markdown([row(), row(threshold_rule="fixed", ci_low=0.25), row(metric="auc", threshold_rule="")])
     fixed, calibrated, by_rule = (line for line in text.splitlines() if line.startswith("| mp3"))
     assert by_rule == "| mp3 bitrate_kbps=64 | - / - | - / - |"
     assert fixed == "| mp3 bitrate_kbps=64 | - | 0.750 [0.250, 0.875] | - | - | 0.750 | - |"
@@ -374,7 +374,7 @@ def test_markdown_shows_the_reference_by_all_rules_and_says_which_is_optimistic(
         for rule, tpr in (("best", 1.0), ("fixed", 0.5), ("fpr_1pct", 0.25), ("bits", 0.125))
         for metric, value in (("tpr", tpr), ("fpr", tpr / 5))
     ]
-    text = markdown_table([*rates, row(detector="copy", role="mimic", threshold_rule="low_tau", metric="tpr")])
+    text = summary_markdown([*rates, row(detector="copy", role="mimic", threshold_rule="low_tau", metric="tpr")])
     table = text.split("TPR / FPR of s by threshold rule:\n\n")[1].split("\n\n")[0].splitlines()
     assert table == [
         "| attack | fixed | fpr_1pct | best (optimistic) | bits |",
@@ -393,11 +393,11 @@ def test_the_terminal_shows_a_screen_of_cells_the_worst_first() -> None:
     assert lines[31] == "The 29 worst of 140 cells, after the first; all are in summary.md."
     assert sum(line.startswith("- gone") for line in lines) == 30
     assert lines[-1] == "- and 10 more, see summary.md"
-    assert all(f"- gone n={n}: no" in markdown_table(rows) for n in range(40))
+    assert all(f"- gone n={n}: no" in summary_markdown(rows) for n in range(40))
 
 
 def test_a_number_without_an_interval_stands_alone() -> None:
-    assert "| 0.750 |" in markdown_table([row(ci_low=None, ci_high=None)])
+    assert "| 0.750 |" in summary_markdown([row(ci_low=None, ci_high=None)])
 
 
 def test_a_picture_without_intervals(tmp_path: Path) -> None:
