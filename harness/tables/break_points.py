@@ -9,15 +9,13 @@ import numpy as np
 from sealproof.attacks.contract.base import Attack
 from sealproof.attacks.contract.parameters import Value, params_text
 from sealproof.harness.datasets.dataset import Dataset, Pair
-from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.matrix.outcome import Outcome
 from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.statistics.break_point import BreakPoint, find_break_point
-from sealproof.harness.statistics.estimation.bootstrap import group_weights
-from sealproof.harness.statistics.estimation.groups import group_codes
-from sealproof.harness.statistics.estimation.vectors import Floats
+from sealproof.harness.statistics.estimation.groups import count_by_group
 from sealproof.harness.statistics.thresholds import decide
+from sealproof.harness.tables.resamples import resamples_of
 from sealproof.harness.tables.rules import CALIBRATED, Thresholds
 
 MIN_STRENGTHS = 3
@@ -118,18 +116,17 @@ def break_point_rows(
     outcomes: Sequence[Outcome],
 ) -> Iterator[BreakPointRow]:
     """Yield where each detector breaks along each sweep: where its TPR at 1 % false positives crosses 0.5."""
-    codes, names = group_codes([pair.group for pair in pairs])
-    # The resamples of the summary: break points and rates then see the same recordings.
-    weights: Floats = group_weights(len(names), seed=derive_seed(dataset.facts["seed"], "bootstrap"))
-    clips = np.bincount(codes, minlength=len(names)).astype(np.float64)
+    resamples = resamples_of([pair.group for pair in pairs], dataset.facts["seed"])
+    codes, n_groups = resamples.codes, resamples.n_groups
+    clips = count_by_group(codes, n_groups)
     for sweep in find_sweeps(outcomes):
         cell = sweep.outcomes[0].cell
         trials = np.tile(clips, (len(sweep.strengths), 1))
         for subject in subjects:
             threshold = thresholds[subject.name].by_rule()[CALIBRATED]
             flagged = [decide(outcome.scores[subject.name].score[1], threshold) for outcome in sweep.outcomes]
-            hits = np.stack([np.bincount(codes, weights=flags, minlength=len(names)) for flags in flagged])
-            point: BreakPoint = find_break_point(sweep.strengths, hits, trials, weights, level=TPR_LEVEL)
+            hits = np.stack([np.bincount(codes, weights=flags, minlength=n_groups) for flags in flagged])
+            point: BreakPoint = find_break_point(sweep.strengths, hits, trials, resamples.weights, level=TPR_LEVEL)
             yield BreakPointRow(
                 dataset=dataset.name,
                 scheme=cell.scheme,
@@ -146,7 +143,7 @@ def break_point_rows(
                 strongest=sweep.strengths[-1],
                 n_strengths=len(sweep.strengths),
                 n_clips=len(pairs),
-                n_groups=len(names),
+                n_groups=n_groups,
             )
 
 

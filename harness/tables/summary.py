@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from sealproof.harness.datasets.dataset import Dataset, Pair, messages
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
-from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.matrix.outcome import Outcome, Scores
 from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.statistics import (
@@ -22,13 +21,12 @@ from sealproof.harness.statistics import (
     significance,
     thresholds,
 )
-from sealproof.harness.statistics.estimation.bootstrap import group_weights
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_median_of_defined, make_estimate
-from sealproof.harness.statistics.estimation.groups import group_codes
 from sealproof.harness.statistics.estimation.intervals import UNKNOWN
-from sealproof.harness.statistics.estimation.vectors import Flags, Floats
+from sealproof.harness.statistics.estimation.vectors import Flags
 from sealproof.harness.statistics.thresholds import TARGET_FPR
 from sealproof.harness.tables.dictionary.metrics import METRICS
+from sealproof.harness.tables.resamples import resamples_of
 from sealproof.harness.tables.rules import BEST, CALIBRATED, FIXED, Thresholds, alternative_decisions, calibrate
 
 __all__ = [
@@ -109,13 +107,12 @@ class Summariser:
         self._roles = {subject.name: subject.role for subject in subjects}
         self._thresholds = thresholds
         self._messages = messages([pair.watermarked for pair in pairs])
-        codes, names = group_codes([pair.group for pair in pairs])
-        self._clip_groups = codes
-        self._groups = np.concatenate([codes, codes])
-        self._truth = np.repeat([False, True], len(pairs))
         # One draw of resamples for all cells and detectors, so that they can be compared.
-        seed = derive_seed(dataset.facts["seed"], "bootstrap")
-        self._weights: Floats = group_weights(len(names), seed=seed)
+        resamples = resamples_of([pair.group for pair in pairs], dataset.facts["seed"])
+        self._clip_groups = resamples.codes
+        self._groups = np.concatenate([resamples.codes, resamples.codes])
+        self._weights = resamples.weights
+        self._truth = np.repeat([False, True], len(pairs))
 
     def rows(self, outcome: Outcome) -> Iterator[SummaryRow]:
         """Yield the rows of one cell; a failed cell has one row, which says why.

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.datasets.manifest import TAGS
 from sealproof.harness.foundation.errors import HarnessError
-from sealproof.harness.foundation.seeds import derive_seed
-from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.bootstrap import Resamples
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate_by_group
-from sealproof.harness.statistics.estimation.groups import group_codes
 from sealproof.harness.statistics.estimation.vectors import Codes, Floats
 from sealproof.harness.tables.rates import DETECTOR_METRICS, RULES, rate_flags
 from sealproof.harness.tables.reading.clips import ABSENT, RunDecisions, read_decisions
 from sealproof.harness.tables.reading.run_folder import RunFolder
+from sealproof.harness.tables.resamples import resamples_of
 
 ALL_CLIPS = "(all clips)"
 """Stands in place of a tag in the rows of all clips, to compare with."""
@@ -102,8 +101,7 @@ class _Run:
 
     folder: RunFolder
     decisions: RunDecisions
-    groups: Codes
-    weights: Floats
+    resamples: Resamples
     classes: Mapping[str, list[int]]
 
 
@@ -132,10 +130,11 @@ def break_down(
     folder = RunFolder.open(run)
     decisions = read_decisions(folder)
     clips_of = _clips_by_tag(folder, decisions, by, dataset)
-    codes, names = group_codes([decisions.group_of[clip] for clip in decisions.clip_ids])
-    # The resamples of summary.csv: the rows of all clips are what stands there.
-    weights = group_weights(len(names), seed=derive_seed(folder.facts["dataset_seed"], "bootstrap"))
-    context = _Run(folder, decisions, codes, weights, _classes(folder, decisions, attack))
+    groups = [decisions.group_of[clip] for clip in decisions.clip_ids]
+    context = _Run(
+        folder, decisions, resamples_of(groups, folder.facts["dataset_seed"]), _classes(folder, decisions, attack)
+    )
+    codes = context.resamples.codes
     rows: list[BreakdownRow] = []
     for tag, clips in [(ALL_CLIPS, np.arange(codes.size)), *sorted(clips_of.items())]:
         if len(clips) < min_clips and tag != ALL_CLIPS:
@@ -196,8 +195,8 @@ def _classes(folder: RunFolder, decisions: RunDecisions, attack: str | None) -> 
 
 def _rows(run: _Run, by: str, tag: str, clips: NDArray[np.intp]) -> Iterator[BreakdownRow]:
     # Groups without a clip of the tag add nothing to any sum, so their columns can go.
-    present, codes = np.unique(run.groups[clips], return_inverse=True)
-    weights = run.weights[:, present]
+    present, codes = np.unique(run.resamples.codes[clips], return_inverse=True)
+    weights = run.resamples.weights[:, present]
     trials = np.bincount(codes)
     roles = {detector.name: detector.role for detector in run.folder.detectors}
     detectors = sorted(enumerate(run.decisions.detectors), key=lambda one: (roles[one[1]] != "reference", one[1]))

@@ -10,14 +10,18 @@ Every function here is exact: it gives the statistic of each resample as if that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sealproof.harness.statistics.estimation.bootstrap_ranks import Ranked, first_reaching
-from sealproof.harness.statistics.estimation.groups import count_by_group, sum_by_group
+from sealproof.harness.statistics.estimation.groups import count_by_group, group_codes, sum_by_group
 from sealproof.harness.statistics.estimation.vectors import Codes, Floats, Singles, as_groups, as_scores, ratio
 
 __all__ = [
+    "Resamples",
     "bootstrap_auc",
     "bootstrap_eer",
     "bootstrap_mean",
@@ -52,6 +56,38 @@ def group_weights(n_groups: int, n_resamples: int = 2000, seed: int | np.random.
             raise ValueError(f"{name!r} of group_weights must be at least 1. Got {count}.")
     rng = np.random.default_rng(seed)
     return rng.multinomial(n_groups, np.full(n_groups, 1.0 / n_groups), size=n_resamples).astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Resamples:
+    """The groups of some clips, and the resamples of these groups that all their estimates share.
+
+    Attributes:
+        codes: ``(n,)`` code of each clip's group.
+        names: ``G`` groups, sorted; the codes are places among them.
+        weights: ``(B, G)`` how often each group comes up in each resample.
+    """
+
+    codes: Codes
+    names: tuple[str, ...]
+    weights: Floats
+
+    @classmethod
+    def of(cls, groups: Sequence[str], seed: int, n_resamples: int = 2000) -> Resamples:
+        """Draw resamples of the groups of clips.
+
+        Args:
+            groups: The group of each clip.
+            seed: The same seed gives the same resamples.
+            n_resamples: Their number.
+        """
+        codes, names = group_codes(groups)
+        return cls(codes, tuple(names), group_weights(len(names), n_resamples, seed))
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups."""
+        return len(self.names)
 
 
 def bootstrap_ratio(numerators: Floats, denominators: Floats, weights: Floats) -> Floats:

@@ -19,9 +19,8 @@ from sealproof.harness.foundation.progress import progress
 from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.matrix.request import RunRequest, cells_of, open_bench
 from sealproof.harness.statistics.agreement import cohens_kappa, estimate_agreement
-from sealproof.harness.statistics.estimation.bootstrap import group_weights
 from sealproof.harness.statistics.estimation.estimate import estimate_mean, estimate_rate
-from sealproof.harness.statistics.estimation.groups import group_codes
+from sealproof.harness.tables.resamples import resamples_of
 from sealproof.harness.training.mimics.fit_frames import fit_frames
 from sealproof.harness.training.mimics.queries import ACCESS, gather
 from sealproof.harness.training.mimics.train import recipe_key
@@ -182,9 +181,9 @@ class _Judge:
     def __init__(self, dataset: Dataset, request: ExtractRequest) -> None:
         asked = RunRequest(attacks=request.attacks, seed=request.seed, n_clips=request.n_clips)
         bench = open_bench(dataset, asked)
-        codes, names = group_codes([pair.group for pair in bench.pairs])
-        self._groups = np.concatenate([codes, codes])
-        self._weights = group_weights(len(names), seed=derive_seed(dataset.facts["seed"], "bootstrap"))
+        resamples = resamples_of([pair.group for pair in bench.pairs], dataset.facts["seed"])
+        self._groups = np.concatenate([resamples.codes, resamples.codes])
+        self._weights = resamples.weights
         self._truth = np.repeat([False, True], len(bench.pairs))
         detector = bench.subjects[0].load()
         self._cells: list[tuple[str, NDArray[np.floating], NDArray[np.bool_]]] = []

@@ -1,10 +1,11 @@
-"""What every detector said of every clip in a run: the decisions of clips.csv as one array."""
+"""clips.csv read back, a part at a time: what every detector said of every clip, as arrays."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
 from sealproof.harness.foundation.errors import HarnessError
@@ -15,8 +16,9 @@ from sealproof.harness.tables.reading.run_folder import RunFolder
 if TYPE_CHECKING:
     import pandas as pd
 
-_TEXTS = ("attack", "params", "detector", "label", "clip_id", "group")
 LABELS = (CLEAN, WATERMARKED)
+
+_TEXTS = ("attack", "params", "detector", "label", "clip_id", "group")
 
 _CHUNK = 500_000
 """Rows of clips.csv in memory at a time."""
@@ -44,44 +46,97 @@ class RunDecisions:
     says: dict[str, NDArray[np.int8]]
 
 
+@dataclass(frozen=True)
+class ClipScores:
+    """All scores of a run.
+
+    Attributes:
+        clip_ids: (clips,) names, sorted.
+        scores: (cells, detectors, labels, clips) float32, cells and detectors as the run has them; NaN where a cell
+            failed.
+    """
+
+    clip_ids: tuple[str, ...]
+    scores: NDArray[np.float32]
+
+
 def read_decisions(folder: RunFolder) -> RunDecisions:
-    """Read a run's clips.csv, a part at a time.
+    """Read the decisions of a run.
 
     Raises:
-        HarnessError: It is damaged.
+        HarnessError: clips.csv is damaged.
     """
-    import pandas as pd
-
-    path = folder.root / CLIPS
-    columns = [f"decision_{rule}" for rule in RULES]
-    kinds: Any = {**dict.fromkeys(_TEXTS, "category"), **dict.fromkeys(columns, np.int8)}
-    numbers = _Numbers({}, {}, {}, {})
-    try:
-        with pd.read_csv(
-            path, usecols=[*_TEXTS, *columns], dtype=kinds, keep_default_na=False, chunksize=_CHUNK
-        ) as chunks:
-            parts = [(numbers.places(chunk), chunk[columns].to_numpy().T) for chunk in chunks]
-    except (KeyError, ValueError, pd.errors.ParserError) as error:
-        msg = f"{path} must be the clips.csv of its run ({error}): write it again with `sealproof run`."
-        raise HarnessError(msg) from error
-    shape = (len(numbers.cells), len(numbers.detectors), 2, len(numbers.clips))
-    says = {rule: np.full(shape, ABSENT, dtype=np.int8) for rule in RULES}
+    names = _Names()
+    parts = _read(folder, [f"decision_{rule}" for rule in RULES], np.int8, names)
+    says = {rule: np.full(names.shape, ABSENT, dtype=np.int8) for rule in RULES}
     for places, values in parts:
         for rule, said in zip(RULES, values, strict=True):
             says[rule][tuple(places)] = said
-    return RunDecisions(
-        tuple(numbers.cells), tuple(numbers.detectors), tuple(numbers.clips), dict(numbers.group_of), says
+    return RunDecisions(tuple(names.cells), tuple(names.detectors), tuple(names.clips), dict(names.group_of), says)
+
+
+def read_scores(folder: RunFolder) -> ClipScores:
+    """Read the scores of a run.
+
+    Raises:
+        HarnessError: clips.csv is damaged, or speaks of cells or detectors that the run does not have.
+    """
+    names = _Names()
+    parts = _read(folder, ["score"], np.float32, names)
+    known_cells = {(cell.attack, cell.params): place for place, cell in enumerate(folder.cells)}
+    known_detectors = {detector.name: place for place, detector in enumerate(folder.detectors)}
+    try:
+        cells = np.array([known_cells[cell] for cell in names.cells], dtype=np.int64)
+        detectors = np.array([known_detectors[name] for name in names.detectors], dtype=np.int64)
+    except KeyError as error:
+        raise _damaged(folder, error) from error
+    clip_ids = sorted(names.clips)
+    rank = np.empty(len(clip_ids), dtype=np.int64)
+    rank[[names.clips[name] for name in clip_ids]] = np.arange(len(clip_ids))
+    shape = (len(folder.cells), len(folder.detectors), len(LABELS), len(clip_ids))
+    scores = np.full(shape, np.nan, dtype=np.float32)
+    for (cell, detector, label, clip), (values,) in parts:
+        scores[cells[cell], detectors[detector], label, rank[clip]] = values
+    return ClipScores(tuple(clip_ids), scores)
+
+
+_Part = tuple[NDArray[np.int32], NDArray[Any]]
+"""Of some rows: cell, detector, label and clip (4, rows), and the values asked for (columns, rows)."""
+
+
+def _read(folder: RunFolder, columns: Sequence[str], dtype: DTypeLike, names: "_Names") -> list[_Part]:
+    """Read columns of clips.csv, a part at a time; what its rows are about is numbered in `names`."""
+    import pandas as pd
+
+    kinds: Any = {**dict.fromkeys(_TEXTS, "category"), **dict.fromkeys(columns, dtype)}
+    try:
+        with pd.read_csv(
+            folder.root / CLIPS, usecols=[*_TEXTS, *columns], dtype=kinds, keep_default_na=False, chunksize=_CHUNK
+        ) as chunks:
+            return [(names.places(chunk), chunk[columns].to_numpy().T) for chunk in chunks]
+    except (KeyError, ValueError, pd.errors.ParserError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: RunFolder, error: Exception) -> HarnessError:
+    return HarnessError(
+        f"{folder.root / CLIPS} must be the clips.csv of its run ({error}): write it again with `sealproof run`."
     )
 
 
 @dataclass
-class _Numbers:
+class _Names:
     """Names seen so far, and their numbers."""
 
-    cells: dict[tuple[str, str], int]
-    detectors: dict[str, int]
-    clips: dict[str, int]
-    group_of: dict[str, str]
+    cells: dict[tuple[str, str], int] = field(default_factory=dict)
+    detectors: dict[str, int] = field(default_factory=dict)
+    clips: dict[str, int] = field(default_factory=dict)
+    group_of: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """How many cells, detectors, labels and clips there are."""
+        return len(self.cells), len(self.detectors), len(LABELS), len(self.clips)
 
     def places(self, chunk: "pd.DataFrame") -> NDArray[np.int32]:
         """Return each row's cell, detector, label and clip, (4, rows); new names are numbered on."""
@@ -115,72 +170,3 @@ def _joined(
     rank = np.empty(len(order), dtype=np.intp)
     rank[order] = np.arange(len(order))
     return [divmod(code, n_second) for code in distinct[order].tolist()], rank[inverse]
-
-
-@dataclass(frozen=True)
-class ClipScores:
-    """All scores of a run.
-
-    Attributes:
-        clip_ids: (clips,) names, sorted.
-        scores: (cells, detectors, labels, clips) float32; NaN where a cell failed.
-    """
-
-    clip_ids: tuple[str, ...]
-    scores: NDArray[np.float32]
-
-
-def read_scores(folder: RunFolder) -> ClipScores:
-    """Read clips.csv, a part at a time.
-
-    Raises:
-        HarnessError: It is damaged, or speaks of cells or detectors that the run does not have.
-    """
-    import pandas as pd
-
-    path = folder.root / CLIPS
-    texts = ("attack", "params", "clip_id", "label", "detector")
-    known: dict[str, dict[Any, int]] = {
-        "cell": {(cell.attack, cell.params): index for index, cell in enumerate(folder.cells)},
-        "detector": {detector.name: index for index, detector in enumerate(folder.detectors)},
-        "label": {label: index for index, label in enumerate(LABELS)},
-    }
-    kinds: Any = {**dict.fromkeys(texts, "category"), "score": np.float32}
-    clips: dict[str, int] = {}
-    try:
-        with pd.read_csv(
-            path,
-            usecols=[*texts, "score"],
-            dtype=kinds,
-            keep_default_na=False,
-            chunksize=_CHUNK,
-        ) as chunks:
-            parts = [(_places(chunk, known, clips), chunk["score"].to_numpy()) for chunk in chunks]
-    except (KeyError, ValueError, pd.errors.ParserError) as error:
-        msg = f"{path} must be the clips.csv of its run ({error}): write it again with `sealproof run`."
-        raise HarnessError(msg) from error
-    names = sorted(clips)
-    rank = np.empty(len(names), dtype=np.int64)
-    rank[[clips[name] for name in names]] = np.arange(len(names))
-    shape = (len(folder.cells), len(folder.detectors), len(LABELS), len(names))
-    scores = np.full(shape, np.nan, dtype=np.float32)
-    for (cell, detector, label, clip), values in parts:
-        scores[cell, detector, label, rank[clip]] = values
-    return ClipScores(tuple(names), scores)
-
-
-def _places(chunk: Any, known: dict[str, dict[Any, int]], clips: dict[str, int]) -> NDArray[np.int64]:
-    """Return each row's cell, detector, label and clip as indices, (4, rows); new clips are numbered on."""
-    columns = {name: chunk[name].cat for name in ("attack", "params", "detector", "label", "clip_id")}
-    categories = {name: list(column.categories) for name, column in columns.items()}
-    codes = {name: column.codes.to_numpy().astype(np.int64) for name, column in columns.items()}
-    n_params = len(categories["params"])
-    pairs, inverse = np.unique(codes["attack"] * n_params + codes["params"], return_inverse=True)
-    named = [(categories["attack"][pair // n_params], categories["params"][pair % n_params]) for pair in pairs.tolist()]
-    numbers = {
-        "detector": [known["detector"][name] for name in categories["detector"]],
-        "label": [known["label"][name] for name in categories["label"]],
-        "clip_id": [clips.setdefault(name, len(clips)) for name in categories["clip_id"]],
-    }
-    cells = np.array([known["cell"][name] for name in named], dtype=np.int64)
-    return np.stack([cells[inverse], *(np.array(own, dtype=np.int64)[codes[name]] for name, own in numbers.items())])
