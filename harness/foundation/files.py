@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sealproof.detectors.files import TEMPORARY, atomic_file
+from sealproof.detectors.files import atomic_file
 
-__all__ = ["TEMPORARY", "read_json", "sha256_file", "sha256_json", "write_atomically", "write_json", "write_text"]
+__all__ = ["read_json", "sha256_file", "sha256_json", "write_atomically", "write_json", "write_text"]
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = True) -> None:

@@ -31,11 +31,8 @@ from sealproof.harness.statistics.estimation.vectors import (
     ratio,
     require_same_clips,
 )
-from sealproof.harness.statistics.rank_agreement import estimate_spearman, spearman
-from sealproof.harness.statistics.significance import holm, mcnemar_exact
 
 __all__ = [
-    "Estimate",
     "agreement",
     "cohens_kappa",
     "conditional_agreement",
@@ -44,12 +41,8 @@ __all__ = [
     "estimate_kappa",
     "estimate_mcc",
     "estimate_pabak",
-    "estimate_spearman",
-    "holm",
     "mcc",
-    "mcnemar_exact",
     "pabak",
-    "spearman",
 ]
 
 

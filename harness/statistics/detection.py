@@ -26,29 +26,17 @@ from sealproof.harness.statistics.estimation.vectors import (
     ratio,
     require_equal_length,
 )
-from sealproof.harness.statistics.roc import auc, eer, estimate_auc, estimate_eer, estimate_tpr_at_fpr, tpr_at_fpr
-from sealproof.harness.statistics.thresholds import best_threshold, decide, fpr_support, threshold_at_fpr
+from sealproof.harness.statistics.thresholds import decide
 
 __all__ = [
-    "Estimate",
     "accuracy",
-    "auc",
     "balanced_accuracy",
-    "best_threshold",
-    "decide",
-    "eer",
     "estimate_accuracy",
-    "estimate_auc",
     "estimate_balanced_accuracy",
-    "estimate_eer",
     "estimate_fpr",
     "estimate_tpr",
-    "estimate_tpr_at_fpr",
     "fpr",
-    "fpr_support",
-    "threshold_at_fpr",
     "tpr",
-    "tpr_at_fpr",
 ]
 
 

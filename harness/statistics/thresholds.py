@@ -16,7 +16,7 @@ from sealproof.harness.statistics.estimation.vectors import Flags, as_flags, as_
 TARGET_FPR = 0.01
 """False-positive rate at which detectors are calibrated, on clean clips of the calibration split."""
 
-__all__ = ["best_threshold", "decide", "fpr_support", "threshold_at_fpr"]
+__all__ = ["TARGET_FPR", "best_threshold", "decide", "fpr_support", "threshold_at_fpr"]
 
 
 def decide(scores: ArrayLike, threshold: float) -> Flags:

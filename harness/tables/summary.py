@@ -27,19 +27,9 @@ from sealproof.harness.statistics.estimation.vectors import Flags
 from sealproof.harness.statistics.thresholds import TARGET_FPR
 from sealproof.harness.tables.dictionary.metrics import METRICS
 from sealproof.harness.tables.resamples import resamples_of
-from sealproof.harness.tables.rules import BEST, CALIBRATED, FIXED, Thresholds, alternative_decisions, calibrate
+from sealproof.harness.tables.rules import BEST, CALIBRATED, FIXED, Thresholds, alternative_decisions
 
-__all__ = [
-    "CALIBRATED",
-    "FIXED",
-    "SUMMARY_COLUMNS",
-    "Summariser",
-    "SummaryRow",
-    "Thresholds",
-    "as_record",
-    "calibrate",
-    "with_holm",
-]
+__all__ = ["SUMMARY_COLUMNS", "Summariser", "SummaryRow", "as_record", "with_holm"]
 
 MCNEMAR = "mcnemar_p"
 """Metric that `with_holm` adjusts."""

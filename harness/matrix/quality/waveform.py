@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sealproof.attacks.verification.measure import snr_db
 from sealproof.detectors.base import Audio
 
-__all__ = ["WAVEFORM_METRICS", "log_spectral_distance_db", "si_sdr_db", "snr_db", "waveform_quality"]
+__all__ = ["WAVEFORM_METRICS", "log_spectral_distance_db", "si_sdr_db", "waveform_quality"]
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from sealproof.detectors.files import TEMPORARY
-from sealproof.harness.corpora.musiccaps.collection.finished import clip_path, finished, last_attempts, whole
+from sealproof.harness.corpora.musiccaps.collection.finished import clip_path, last_attempts, whole
 from sealproof.harness.corpora.musiccaps.collection.journal import (
     BLOCKED,
     DONE,
@@ -39,7 +39,7 @@ from sealproof.harness.foundation.audio.files import from_pcm, write_wav
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.progress import progress
 
-__all__ = ["CollectOptions", "CollectReport", "collect", "finished"]
+__all__ = ["collect"]
 
 _LOCK = ".lock"
 _CACHE = "yt-dlp-cache"

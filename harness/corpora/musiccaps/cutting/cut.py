@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-__all__ = ["Cut", "CutError", "cut"]
+__all__ = ["Cut", "cut"]
 
 PREROLL_S = 0.5
 """Decoded ahead of a clip after a seek, so that the decoder has forgotten that it began there. RFC 7845 asks for
