@@ -1,6 +1,7 @@
 """The pages name what is there: links, files, tests and folders."""
 
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def test_the_index_names_every_page_and_every_decision(tracked: Tracked) -> None
     assert not [name for name in decisions if f"({name})" not in index and name != "README.md"]
 
 
-def tree_of(page: str) -> set[str]:
+def tree_of(page: str) -> list[str]:
     """Read the folders of a page's text tree: the code block that begins with `attacks/`; two spaces a level."""
     blocks = re.findall(r"^```\w*\n(.*?)^```", text_of(page), re.DOTALL | re.MULTILINE)
     [block] = [code for code in blocks if code.startswith("attacks/")]
@@ -71,7 +72,7 @@ def tree_of(page: str) -> set[str]:
         above[len(indent) // 2 :] = [name]
         folders.append("/".join(above))
     assert len(folders) == len(set(folders))
-    return set(folders)
+    return folders
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
@@ -79,7 +80,7 @@ def test_a_tree_of_rooms_has_exactly_the_folders_that_are_there(page: str, track
     files = tracked()
     tops = {name.split("/")[0] for name in files if "/" in name and not name.startswith(".")}
     rooms = {"/".join(name.split("/")[:2]) for name in files if re.fullmatch(r"harness/\w+/__init__\.py", name)}
-    assert tree_of(page) == tops | rooms
+    assert set(tree_of(page)) == tops | rooms
 
 
 def test_the_architecture_names_each_room_of_the_leaves(tracked: Tracked) -> None:
@@ -90,3 +91,11 @@ def test_the_architecture_names_each_room_of_the_leaves(tracked: Tracked) -> Non
         set(re.findall(r"^\| `((?:attacks|detectors)/\w+)/` \|", text_of("docs/architecture.md"), re.MULTILINE))
         == rooms
     )
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+def test_rooms_stand_in_a_tree_as_the_contract_of_imports_has_them(page: str) -> None:
+    linter = tomllib.loads(text_of("pyproject.toml"))["tool"]["importlinter"]
+    [layers] = [each["layers"] for each in linter["contracts"] if each.get("containers") == ["sealproof.harness"]]
+    rooms = [room.strip() for layer in layers for room in layer.split("|")]
+    assert [folder.removeprefix("harness/") for folder in tree_of(page) if folder.startswith("harness/")] == rooms
