@@ -27,7 +27,7 @@ class Limit:
     is_goal: bool = False
 
     def holds(self, value: float) -> bool:
-        """Says whether a number keeps the limit; NaN does not."""
+        """Say whether a number keeps the limit; NaN does not."""
         return bool((self.low is None or value >= self.low) and (self.high is None or value <= self.high))
 
     @property
@@ -76,7 +76,7 @@ class Finding:
     def of(
         cls, name: str, meaning: str, unit: str, estimate: Estimate, detail: str = "", limit: Limit | None = None
     ) -> "Finding":
-        """Makes a finding of an estimate; the family is the first part of the name."""
+        """Make a finding of an estimate; the family is the first part of the name."""
         return cls(
             family=name.partition(".")[0],
             name=name,
@@ -93,7 +93,7 @@ class Finding:
 
     @classmethod
     def bare(cls, name: str, meaning: str, unit: str, value: float, detail: str = "") -> "Finding":
-        """Makes a finding that is no estimate over clips, as a frequency."""
+        """Make a finding that is no estimate over clips, as a frequency."""
         return cls(name.partition(".")[0], name, meaning, unit, value, detail=detail)
 
 

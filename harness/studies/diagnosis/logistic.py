@@ -8,7 +8,7 @@ _ROUNDS = 25
 
 
 def logistic_scores(train: Floats, labels: Flags, test: Floats, ridge: float = 1.0) -> Floats:
-    """Learns of some rows and scores others.
+    """Learn of some rows and scores others.
 
     Features are standardised over the training rows; fitted by Newton's method in the span of the training rows, which
     is exact for a ridge however many features there are.

@@ -44,16 +44,16 @@ class Ear:
         self._detector = detector
 
     def detect(self, audio: Audio) -> Detection:
-        """Scores clips of shape (n, samples)."""
+        """Score clips of shape (n, samples)."""
         starts = range(0, len(audio), BLOCK)
         return Detection.concatenate([self._detector.detect(audio[start : start + BLOCK]) for start in starts])
 
     def flags(self, audio: Audio) -> Flags:
-        """Says which clips the detector flags at its own threshold."""
+        """Say which clips the detector flags at its own threshold."""
         return self.detect(audio).score > self.threshold
 
     def ask(self, n: int, make: Callable[[NDArray[np.intp]], Audio], what: str) -> tuple[Flags, Floats]:
-        """Scores n clips that are made a block at a time.
+        """Score n clips that are made a block at a time.
 
         Args:
             n: How many.
@@ -129,7 +129,7 @@ class Material:
         return found if self.mark_same is None else {**found, "same_message": self.mark_same}
 
     def rng(self, *what: object) -> np.random.Generator:
-        """Returns a generator of its own for something."""
+        """Return a generator of its own for something."""
         return np.random.default_rng(derive_seed(self.seed, "diagnosis", *what))
 
     def rate(self, flags: Flags, clips: NDArray[np.intp] | None = None) -> Estimate:
@@ -148,7 +148,7 @@ class Material:
 
 
 def gather(scheme: Scheme, clips: CorpusClips, split: str, n_clips: int, seed: int) -> Material:
-    """Marks held-out clips of a corpus.
+    """Mark held-out clips of a corpus.
 
     Args:
         scheme: A scheme that can run.
@@ -213,7 +213,7 @@ def rms(audio: Audio) -> Floats:
 
 
 def unit_energy(marks: Audio) -> tuple[Floats, NDArray[np.intp]]:
-    """Scales marks to energy 1.
+    """Scale marks to energy 1.
 
     Returns:
         Shape (k, samples), and which of the marks these are: those that are not silent.
@@ -224,10 +224,10 @@ def unit_energy(marks: Audio) -> tuple[Floats, NDArray[np.intp]]:
 
 
 def percent(value: float) -> str:
-    """Writes a share for people: `0.5 %`, `99 %`."""
+    """Write a share for people: `0.5 %`, `99 %`."""
     return f"{100 * value:.1f} %" if 0 < value < 0.0995 or 0.99 < value < 1 else f"{100 * value:.0f} %"
 
 
 def joined(words: Sequence[str]) -> str:
-    """Joins words for a sentence: `a, b and c`."""
+    """Join words for a sentence: `a, b and c`."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -18,7 +18,7 @@ _SWEEP_HZ = 10
 
 
 def write_picture(diagnosis: Diagnosis, path: Path) -> None:
-    """Draws what was found and writes a PNG; a panel whose probe was not asked says so.
+    """Draw what was found and writes a PNG; a panel whose probe was not asked says so.
 
     Raises:
         OSError: The folder cannot be written.

@@ -40,12 +40,12 @@ class PairFolder(AudioSealTypeScheme):
         return "+".join(self._sha256[kind] for kind in _KINDS)
 
     def net(self, kind: Kind) -> Net:
-        """Reads one of the networks."""
+        """Read one of the networks."""
         return read_net(self._folder / f"{kind}{SUFFIX}", self._sha256[kind], kind)
 
 
 def find_scheme(name: str) -> Scheme:
-    """Returns the scheme of a name, or the pair in a folder."""
+    """Return the scheme of a name, or the pair in a folder."""
     folder = Path(name)
     if all((folder / f"{kind}{SUFFIX}").is_file() for kind in _KINDS):
         return PairFolder(folder)

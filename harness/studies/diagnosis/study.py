@@ -36,7 +36,7 @@ class DiagnosisRequest:
     probes: Sequence[str] = tuple(PROBES)
 
     def __post_init__(self) -> None:
-        """Refuses what cannot be asked."""
+        """Refuse what cannot be asked."""
         if self.n_clips < MIN_CLIPS:
             msg = f"--clips of a diagnosis must be at least {MIN_CLIPS}. Got {self.n_clips}."
             raise HarnessError(msg)
@@ -73,7 +73,7 @@ class Diagnosis:
 
 
 def diagnose(scheme: Scheme, clips: CorpusClips, request: DiagnosisRequest) -> Diagnosis:
-    """Asks every probe about a scheme.
+    """Ask every probe about a scheme.
 
     Args:
         scheme: A scheme that can run here.

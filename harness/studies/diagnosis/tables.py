@@ -19,7 +19,7 @@ _COLUMNS = (
 
 
 def lines(diagnosis: Diagnosis) -> Iterator[str]:
-    """Tells a diagnosis in an aligned table, a block a family, and the verdict."""
+    """Tell a diagnosis in an aligned table, a block a family, and the verdict."""
     rows = [("probe", "value", "95 % interval", "limit", "", "where")]
     rows += [_row(one) for one in diagnosis.findings.values()]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
@@ -44,14 +44,14 @@ def _row(one: Finding) -> tuple[str, str, str, str, str, str]:
 
 
 def number(value: float, unit: str) -> str:
-    """Writes a number with as many digits as its unit deserves; a dash where there is none."""
+    """Write a number with as many digits as its unit deserves; a dash where there is none."""
     if math.isnan(value):
         return "-"
     return f"{value:.1f}" if unit in ("db", "hz", "bins") else f"{value:.4f}" if abs(value) < 0.01 else f"{value:.3f}"
 
 
 def write_tables(diagnosis: Diagnosis, out: Path) -> list[Path]:
-    """Writes diagnosis.json, diagnosis.csv and curves.csv.
+    """Write diagnosis.json, diagnosis.csv and curves.csv.
 
     Raises:
         OSError: The folder cannot be written.

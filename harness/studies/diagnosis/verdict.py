@@ -33,7 +33,7 @@ class Verdict:
 
 
 def judge(findings: Mapping[str, Finding]) -> Verdict:
-    """Puts the findings of a diagnosis into words."""
+    """Put the findings of a diagnosis into words."""
     found = list(_tricks(findings))
     if not found:
         return Verdict((), (_nothing(findings), *_missed(findings)))
@@ -75,7 +75,7 @@ def _tricks(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str]]:
 
 
 def _sound(one: Finding) -> str:
-    """Says what a sound is and how far below the clip: `1,200.0 Hz, 20 dB below the clip`."""
+    """Say what a sound is and how far below the clip: `1,200.0 Hz, 20 dB below the clip`."""
     what, _, level = one.detail.rpartition(", -")
     return f"{what}, {level} below the clip"
 

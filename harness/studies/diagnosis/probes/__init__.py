@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from sealproof.harness.studies.diagnosis.finding import Curve, Finding
 from sealproof.harness.studies.diagnosis.material import Material
 from sealproof.harness.studies.diagnosis.probes.alignment import alignment
+from sealproof.harness.studies.diagnosis.probes.audibility import hearing
 from sealproof.harness.studies.diagnosis.probes.bands import bands
 from sealproof.harness.studies.diagnosis.probes.linear import linear
 from sealproof.harness.studies.diagnosis.probes.lookalikes import lookalikes
@@ -28,5 +29,6 @@ PROBES: Mapping[str, Probe] = {
     "linear": linear,
     "alignment": alignment,
     "timing": timing,
+    "audibility": hearing,
 }
 """By family: what a probe yields is named `family.what`."""

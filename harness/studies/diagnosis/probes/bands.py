@@ -48,7 +48,7 @@ def _extreme(
     *,
     is_lost: bool,
 ) -> tuple[tuple[Flags, int], Curve]:
-    """Finds the band whose loss leaves the fewest clips flagged, or that alone flags the most.
+    """Find the band whose loss leaves the fewest clips flagged, or that alone flags the most.
 
     A few clips for every band, then all clips for the most suspicious bands.
     """

@@ -87,7 +87,7 @@ class _Features:
     def scores(
         self, train: NDArray[np.bool_], test: NDArray[np.bool_], truth: NDArray[np.bool_]
     ) -> tuple[Mapping[str, Floats], int]:
-        """Learns every detector of the training clips; scores of all clips, and the period that was found."""
+        """Learn every detector of the training clips; scores of all clips, and the period that was found."""
         twins = np.flatnonzero(train[: self._n])
         period = carriers.best_period(self._mark[twins[:100]].astype(np.float32))[0]
         ratio = np.log(self._marked_power[twins] + 1e-12) - np.log(_smooth(self._clean_power[twins], 41) + 1e-9)

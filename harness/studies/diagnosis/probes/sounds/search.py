@@ -70,14 +70,14 @@ class Worst:
 
 
 def mix(host: Audio, sounds: Floats, level_db: float) -> Audio:
-    """Adds sounds to clips, each at a level relative to its clip's RMS; shapes (n, samples)."""
+    """Add sounds to clips, each at a level relative to its clip's RMS; shapes (n, samples)."""
     level = rms(host) * 10 ** (level_db / 20)
     scale = level / np.maximum(np.sqrt(np.mean(sounds**2, axis=1, keepdims=True)), 1e-12)
     return np.asarray(host + scale * sounds, np.float32)
 
 
 def find_worst(material: Material, kind: Kind) -> Worst:
-    """Tries every candidate on a clip or two, the most suspicious on some more, and the worst of these on all clips."""
+    """Try every candidate on a clip or two, the most suspicious on some more, and the worst of these on all clips."""
     rng = material.rng("sounds", kind.name)
     at_rest, calm = material.ear.ask(material.n, lambda part: material.judged_host[part], "clean clips")
 
@@ -125,7 +125,7 @@ def find_worst(material: Material, kind: Kind) -> Worst:
 
 
 def flags_with(material: Material, kind: Kind, candidate: Candidate, level_db: float) -> Flags:
-    """Says which judged clips are flagged with a sound, drawn anew for each of them."""
+    """Say which judged clips are flagged with a sound, drawn anew for each of them."""
     rng = material.rng("sounds", kind.name, candidate, level_db)
     made = np.stack([kind.make(candidate, material.n_samples, rng) for _ in range(material.n)])
     return material.ear.flags(mix(material.judged_host, made, level_db))
