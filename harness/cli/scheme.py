@@ -40,7 +40,7 @@ def add(commands: Commands) -> None:
 
 
 def _add_scheme(commands: Commands) -> None:
-    scheme = add_command(commands, "scheme", _diagnose, "find out what a scheme's detector decides on")
+    scheme = add_command(commands, "scheme", _scheme, "find out what a scheme's detector decides on")
     actions = scheme.add_subparsers(required=True, metavar="ACTION", dest="action")
     diagnose = actions.add_parser(
         "diagnose", help="look for cheap tricks: tones, bands, fixed waveforms, linear detectors"
@@ -56,6 +56,17 @@ def _add_scheme(commands: Commands) -> None:
     diagnose.add_argument("--probes", metavar="NAMES", help="some of the probes, joined by commas (default: all)")
     diagnose.add_argument("--out", type=Path, metavar="DIR", help="write diagnosis.json, two CSVs and a picture there")
     add_seed(diagnose)
+    compare = actions.add_parser("compare", help="diagnoses of several schemes side by side, as Markdown")
+    compare.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="what `scheme diagnose --out` wrote")
+
+
+def _scheme(options: argparse.Namespace) -> int:
+    if options.action == "compare":
+        from sealproof.harness.studies.diagnosis.output.side_by_side import side_by_side
+
+        print("\n".join(side_by_side(options.folders)))
+        return OK
+    return _diagnose(options)
 
 
 def _diagnose(options: argparse.Namespace) -> int:
@@ -63,10 +74,10 @@ def _diagnose(options: argparse.Namespace) -> int:
     from sealproof.harness.corpora.demo.corpus import DemoCorpus
     from sealproof.harness.corpora.folder import FolderCorpus
     from sealproof.harness.studies.diagnosis.material import n_marked
-    from sealproof.harness.studies.diagnosis.picture import write_picture
+    from sealproof.harness.studies.diagnosis.output.picture import write_picture
+    from sealproof.harness.studies.diagnosis.output.tables import PICTURE, lines, write_tables
     from sealproof.harness.studies.diagnosis.scheme_folder import find_scheme
     from sealproof.harness.studies.diagnosis.study import DiagnosisRequest, diagnose
-    from sealproof.harness.studies.diagnosis.tables import PICTURE, lines, write_tables
     from sealproof.harness.training.schemes.clips import read_clips
 
     asked = {} if options.probes is None else {"probes": tuple(options.probes.split(","))}

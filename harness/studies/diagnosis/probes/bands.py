@@ -39,6 +39,13 @@ def bands(material: Material) -> Iterator[Finding | Curve]:
     yield Finding.of("bands.without_every_second_500hz", meaning, "share", rate, f"{which} bands kept")
 
 
+def flags_without(material: Material, low_hz: float, high_hz: float) -> Flags:
+    """Say which judged clips are still flagged once a band of their marks is put back to clean."""
+    spectra = np.fft.rfft(material.judged_mark)
+    hz = np.fft.rfftfreq(material.n_samples, 1 / SAMPLE_RATE)
+    return material.ear.flags(_with(material, spectra, (hz < low_hz) | (hz >= high_hz), np.arange(material.n)))
+
+
 def _extreme(
     material: Material,
     spectra: NDArray[np.complex128],

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from sealproof.detectors.base import Scheme
 from sealproof.harness.cli.main import main
 from sealproof.harness.foundation.audio.files import to_pcm, write_wav
 from sealproof.harness.foundation.errors import HarnessError
-from sealproof.harness.studies.diagnosis.picture import write_picture
+from sealproof.harness.studies.diagnosis.output.picture import write_picture
+from sealproof.harness.studies.diagnosis.output.tables import CSV, CURVES, JSON, lines, write_tables
 from sealproof.harness.studies.diagnosis.study import Diagnosis, DiagnosisRequest, diagnose
-from sealproof.harness.studies.diagnosis.tables import CSV, CURVES, JSON, lines, write_tables
 from sealproof.harness.training.schemes.clips import CorpusClips
 
 CLIP_SAMPLES = 4000
@@ -126,6 +127,20 @@ def test_the_table_says_what_was_missed_and_ends_with_the_verdict(diagnosed: Dia
     assert "<= 0.05" in sine
     assert "MISSED" in sine
     assert any(line.startswith("- decides on one frequency") for line in told)
+
+
+def test_diagnoses_stand_side_by_side_with_what_was_missed_in_bold(
+    diagnosed: Diagnosed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("tone", "lattice"):
+        write_tables(diagnosed(name), tmp_path / name)
+    assert main(["scheme", "compare", str(tmp_path / "tone"), str(tmp_path / "lattice")]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    row = next(line for line in printed if line.startswith("| `sounds.sine` |"))
+    assert re.fullmatch(r"\| `sounds\.sine` \| <= 0\.05 \| \*\*[\d.]+\*\* \| 0\.0000 \|", row)
+    assert sum(line.startswith("- decides on one frequency") for line in printed) == 1
+    assert main(["scheme", "compare", str(tmp_path)]) == 2
+    assert "must hold a diagnosis.json" in capsys.readouterr().err
 
 
 def test_a_split_with_too_few_clips_is_refused(clips: CorpusClips, toy: Toys) -> None:
