@@ -178,11 +178,15 @@ def attack_class(name: str) -> type[Attack]:
     """Return the class of an attack.
 
     Raises:
-        AttackError: If no attack has this name, or a plug-in's entry point does not lead to an attack of this name.
+        AttackError: If no attack has this name, its module cannot be imported, or a plug-in's entry point does not lead
+            to an attack of this name.
     """
     if name in _BUILT_IN:
         module, _, attribute = _BUILT_IN[name].partition(":")
-        built_in: type[Attack] = getattr(importlib.import_module(module), attribute)
+        try:
+            built_in: type[Attack] = getattr(importlib.import_module(module), attribute)
+        except Exception as error:  # a broken package raises what it likes while it is imported
+            raise AttackError(f"The attack '{name}' cannot be loaded ({type(error).__name__}: {error}).") from error
         return built_in
     plug_in = next((plug_in for plug_in in _plug_ins() if plug_in.name == name), None)
     if plug_in is None:
@@ -232,9 +236,9 @@ def _plug_ins() -> "tuple[EntryPoint, ...]":
 def _load(plug_in: "EntryPoint") -> type[Attack]:
     try:
         cls = plug_in.load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # a broken package raises what it likes while it is imported
         raise AttackError(
-            f"The plug-in attack '{plug_in.name}' ({plug_in.value}) cannot be loaded: {error}."
+            f"The plug-in attack '{plug_in.name}' ({plug_in.value}) cannot be loaded ({type(error).__name__}: {error})."
         ) from error
     if not (inspect.isclass(cls) and issubclass(cls, Attack) and cls.name == plug_in.name):
         raise AttackError(

@@ -16,6 +16,7 @@ from sealproof.detectors.base import (
     Scheme,
     UnavailableError,
     Watermarker,
+    broken,
 )
 
 __all__ = [
@@ -61,6 +62,7 @@ def get_scheme(name: str, **options: object) -> Scheme:
     Raises:
         DetectorError: No scheme has the name, the scheme does not take the options, or what is registered under the
             name is no scheme.
+        UnavailableError: Its module cannot be imported.
     """
     registry = _registry()
     if name not in registry:
@@ -70,7 +72,10 @@ def get_scheme(name: str, **options: object) -> Scheme:
         hint = f" Did you mean '{close[0]}'?" if close else ""
         raise DetectorError(f"The scheme must be one of {', '.join(sorted(registry))}. Got '{name}'.{hint}")
     module_name, _, attribute = registry[name].partition(":")
-    scheme_type = getattr(import_module(module_name), attribute)
+    try:
+        scheme_type = getattr(import_module(module_name), attribute)
+    except Exception as error:  # a broken package raises what it likes while it is imported
+        raise UnavailableError(broken(f"The scheme '{name}' ({registry[name]})", error)) from error
     if not (isinstance(scheme_type, type) and issubclass(scheme_type, Scheme)):
         raise DetectorError(f"The scheme '{name}' must be a subclass of Scheme. Got {registry[name]}.")
     _check_options(name, scheme_type, options)

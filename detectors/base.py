@@ -2,9 +2,9 @@
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ Audio = NDArray[np.float32]
 
 Bits = NDArray[np.uint8]
 """A batch of messages, shape (n, bits), every entry 0 or 1."""
+
+
+_Loaded = TypeVar("_Loaded")
 
 
 class DetectorError(ValueError):
@@ -215,13 +218,31 @@ class Scheme(ABC):
 
     @functools.cached_property
     def watermarker(self) -> Watermarker:
-        """The scheme's watermarker, loaded on first use."""
-        return self.load_watermarker()
+        """The scheme's watermarker, loaded on first use.
+
+        Raises:
+            DetectorError: It cannot be loaded, whatever the reason: a package that is installed and broken, too.
+        """
+        return self._loaded(self.load_watermarker)
 
     @functools.cached_property
     def detector(self) -> Detector:
-        """The scheme's own detector, loaded on first use."""
-        return self.load_detector()
+        """The scheme's own detector, loaded on first use.
+
+        Raises:
+            DetectorError: It cannot be loaded, whatever the reason: a package that is installed and broken, too.
+        """
+        return self._loaded(self.load_detector)
+
+    def _loaded(self, load: Callable[[], _Loaded]) -> _Loaded:
+        try:
+            return load()
+        except DetectorError:
+            raise
+        except Exception as error:
+            # A package that does not fit its neighbours raises what it likes while it is imported: ImportError, OSError
+            # (a missing symbol), AttributeError or ValueError (another binary interface), RuntimeError.
+            raise UnavailableError(broken(self.name, error)) from error
 
     @abstractmethod
     def load_watermarker(self) -> Watermarker:
@@ -230,6 +251,11 @@ class Scheme(ABC):
     @abstractmethod
     def load_detector(self) -> Detector:
         """Build the detector; heavy imports belong in here."""
+
+
+def broken(who: str, error: Exception) -> str:
+    """Says that something which is installed does not work, and where to learn what mends it."""
+    return f"{who} is broken on this machine ({type(error).__name__}: {error}). Run: sealproof doctor"
 
 
 def check_batch(batch: Audio, who: str, min_samples: int = 1) -> None:

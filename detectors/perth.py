@@ -205,6 +205,7 @@ def load_net(checkpoint: Path, expected_sha256: str) -> "torch.nn.Module":
     Raises:
         DetectorError: The hash differs or the tensors do not fit the network.
         UnavailableError: The file cannot be read, or the package or something it needs is not installed.
+        Exception: Whatever something that it needs raises when it is installed and broken.
     """
     state = load_tensors(checkpoint, expected_sha256)
     try:
@@ -213,7 +214,7 @@ def load_net(checkpoint: Path, expected_sha256: str) -> "torch.nn.Module":
             warnings.filterwarnings("ignore", message="pkg_resources is deprecated as an API")
             from perth.perth_net.perth_net_implicit.config import default_hp
             from perth.perth_net.perth_net_implicit.model.perth_net import PerthNet
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise UnavailableError(
             f"{PACKAGE} declares none of what it imports, and something is missing ({error}). "
             "Run: pip install 'setuptools<81' librosa torchaudio PyYAML"

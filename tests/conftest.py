@@ -1,5 +1,6 @@
 """What tests of several packages share: pytest's own test bed, and a small finished dataset."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -83,3 +84,22 @@ def bench_copy(bench_dataset: Dataset, tmp_path: Path) -> Callable[[str], Datase
         return Dataset.open(shutil.copytree(bench_dataset.root, tmp_path / name))
 
     return copy
+
+
+@pytest.fixture
+def broken_package(tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """broken_package(*names): an environment for a child process in which these packages raise OSError when imported.
+
+    It is what a package does whose library does not fit its neighbours': the metadata says that it is there.
+    """
+
+    def environment(*names: str) -> dict[str, str]:
+        first = tmp_path / f"broken-{'-'.join(names)}"
+        for name in names:
+            folder = first / name
+            folder.mkdir(parents=True)
+            (folder / "__init__.py").write_text(f"raise OSError('lib{name}.so: undefined symbol: nothing')\n")
+        found = [str(first), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(found)}
+
+    return environment

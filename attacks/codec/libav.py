@@ -27,8 +27,11 @@ class Decoded:
 
 
 def missing(encoder: str, decoder: str) -> str | None:
-    """Say which of the two this FFmpeg lacks, or return None."""
-    import av
+    """Say which of the two this FFmpeg lacks, or that PyAV is broken, or return None."""
+    try:
+        import av
+    except Exception as error:  # a broken package raises what it likes while it is imported
+        return f"PyAV cannot be imported ({type(error).__name__}: {error}): pip install --force-reinstall av"
 
     for mode, what, name in (("w", "encoder", encoder), ("r", "decoder", decoder)):
         try:

@@ -239,16 +239,25 @@ class Attack(ABC):
             (n, `output_length(samples, sample_rate)`) float32, a new array, with facts about it.
 
         Raises:
-            AttackError: If the input breaks a rule above, or the attack breaks what it states about its output.
+            AttackError: If the input breaks a rule above, the attack fails for whatever reason, or it breaks what it
+                states about its output.
         """
         self._check_input(batch, sample_rate, seeds)
         seen = np.ascontiguousarray(batch).view()
         seen.flags.writeable = False  # a view of its own: the caller's array stays writeable
         rngs = [np.random.default_rng(int(seed)) for seed in seeds]
-        if self.needs_knowledge:
-            attacked = self.apply_knowing(seen, sample_rate, rngs, self._checked(knowledge, batch))
-        else:
-            attacked = self.apply_batch(seen, sample_rate, rngs)
+        known = self._checked(knowledge, batch) if self.needs_knowledge else None
+        try:
+            if known is not None:
+                attacked = self.apply_knowing(seen, sample_rate, rngs, known)
+            else:
+                attacked = self.apply_batch(seen, sample_rate, rngs)
+        except AttackError:
+            raise
+        except Exception as error:
+            # A library that the attack stands on may be broken, a watermarker may refuse, a plug-in may have a bug:
+            # whoever runs many attacks must be able to go on with the others.
+            raise AttackError(f"{self.id} failed: {type(error).__name__}: {error}") from error
         self._check_output(attacked, (len(batch), self.output_length(batch.shape[1], sample_rate)))
         if np.may_share_memory(attacked.audio, batch):
             attacked = Attacked(attacked.audio.copy(), attacked.facts)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from python_stretch.Signalsmith import Stretch
 from scipy import fft, ndimage
 
 from sealproof.attacks.contract.base import Attack, Audio, Claim, parameter
@@ -195,6 +194,9 @@ def _half_waves(place: Measured, duration_s: float) -> Measured:
 
 def _stretched(clip: Audio, length: int, sample_rate: int) -> Audio:
     """The clip with another length and its old pitch, from a fresh processor: no state passes from clip to clip."""
+    # Here, so that the other attacks of this file do without the library.
+    from python_stretch.Signalsmith import Stretch
+
     stretch = Stretch()
     stretch.preset(1, sample_rate)
     # The ratio of the two whole lengths, so that the library's rounding of the length agrees with ours.

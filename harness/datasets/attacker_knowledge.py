@@ -6,13 +6,13 @@ from functools import cache, cached_property
 
 import numpy as np
 
+from sealproof.attacks.contract.errors import AttackError
 from sealproof.attacks.contract.knowledge import Knowledge, Watermarker
 from sealproof.detectors import get_scheme
 from sealproof.detectors.base import Audio, Scheme
 from sealproof.detectors.base import Watermarker as SchemeWatermarker
 from sealproof.harness.corpora.base import interleave_groups
 from sealproof.harness.datasets.dataset import Dataset, Pair
-from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.seeds import derive_seed
 
 N_OTHERS = 16
@@ -37,7 +37,7 @@ class KnowledgeBase:
         """Returns what is known when clips with these twins, shape (n, samples), are attacked.
 
         Raises:
-            HarnessError: The dataset has no training clips to draw from.
+            sealproof.attacks.base.AttackError: The dataset has no training clips to draw from.
             sealproof.detectors.base.DetectorError: A scheme cannot run here.
         """
         with self._lock:
@@ -49,7 +49,7 @@ class KnowledgeBase:
         chosen = other_recordings(self._dataset)
         if not chosen:
             msg = f"A watermark-aware attack needs training clips to draw from. {self._dataset.root} has none."
-            raise HarnessError(msg)
+            raise AttackError(msg)
         return self._dataset.audio([pair.clean for pair in chosen]), self._dataset.audio(
             [pair.watermarked for pair in chosen]
         )

@@ -22,7 +22,7 @@ from sealproof.harness.foundation.parallel import map_ahead
 from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.matrix.cell import Cell, clips_sha256
 from sealproof.harness.matrix.outcome import Measured, Outcome, Scores
-from sealproof.harness.matrix.quality.perceptual import N_PAIRS, perceptual_quality
+from sealproof.harness.matrix.quality.perceptual import N_PAIRS, QualityError, perceptual_quality
 from sealproof.harness.matrix.quality.waveform import WAVEFORM_METRICS, waveform_quality
 from sealproof.harness.matrix.scoring import Scored, Stretches, score, unmarked_stretches
 from sealproof.harness.matrix.store import CellStore
@@ -79,15 +79,16 @@ class Bench:
     def run(self, cell: Cell) -> Outcome:
         """Return a cell's outcome; only what the store lacks is computed.
 
-        A cell whose attack or detector refuses its work has failed: the outcome says why, and it is run again next
-        time. Anything else that goes wrong (a full disk, a damaged WAV, Ctrl-C) is raised, and ends the run.
+        A cell whose attack, detector or slow metric refuses its work or breaks at it has failed: the outcome says why,
+        and it is run again next time. Anything else that goes wrong (a full disk, a damaged WAV, Ctrl-C) is raised, and
+        ends the run.
         """
         done = self.finished(cell)
         if done is not None:
             return done
         try:
             return self._run(cell)
-        except (AttackError, DetectorError) as error:
+        except (AttackError, DetectorError, QualityError) as error:
             message = f"{type(error).__name__}: {error}"
             self.store.put_failure(cell, message)
             return Outcome(cell, message, None, {})

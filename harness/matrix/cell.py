@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from sealproof.attacks.contract.base import Attack
+from sealproof.detectors.base import Scheme, UnavailableError
 from sealproof.harness.datasets.attacker_knowledge import known_schemes, other_recordings
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
@@ -80,8 +81,16 @@ def matrix(dataset: Dataset, attacks: Sequence[Attack], pairs: Sequence[Pair], *
 
 def knowledge_sha256(dataset: Dataset) -> str:
     """Hash what watermark-aware attacks know: the recordings they draw from, and whose watermarks they add."""
-    schemes = [(scheme.name, scheme.version, code_sha256(type(scheme))) for scheme in known_schemes(dataset.scheme)]
+    schemes = [(scheme.name, _version(scheme), code_sha256(type(scheme))) for scheme in known_schemes(dataset.scheme)]
     return sha256_json([schemes, clips_sha256(other_recordings(dataset))])
+
+
+def _version(scheme: Scheme) -> str:
+    try:
+        return scheme.version
+    except UnavailableError as error:
+        # One that is not installed takes those cells with it that mark with it, and not the whole run.
+        return f"not here: {error}"
 
 
 @cache

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import UNMARKED_FROM, UNMARKED_TO, Attack, Attacked
-from sealproof.detectors.base import Audio, Detection, frames_are_probabilities
+from sealproof.detectors.base import Audio, Detection, Detector, DetectorError, frames_are_probabilities
 from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.statistics.localisation import frame_iou
 
@@ -63,12 +63,9 @@ def score(subject: Subject, audio: Audio, is_watermarked: NDArray[np.bool_], unm
         unmarked: Which parts of those carry no mark any more; None where that is not known.
 
     Raises:
-        sealproof.detectors.base.DetectorError: The detector refuses the clips.
+        sealproof.detectors.base.DetectorError: The detector refuses the clips, or fails at them for whatever reason.
     """
-    detector = subject.load()
-    started = time.perf_counter()
-    detection = detector.detect(audio)
-    seconds = time.perf_counter() - started
+    detector, detection, seconds = _detected(subject, audio)
     bits = detection.bits if detection.bits is not None else np.zeros((len(audio), 0), dtype=np.uint8)
     located = np.full(len(audio), np.nan)
     if detection.frames is None or not frames_are_probabilities(detector):
@@ -78,6 +75,19 @@ def score(subject: Subject, audio: Audio, is_watermarked: NDArray[np.bool_], unm
     # Summed in double precision: single loses digits over so many frames.
     mean = detection.frames.mean(axis=1, dtype=np.float64).astype(np.float32)
     return Scored(detection.score, bits, seconds, mean, located)
+
+
+def _detected(subject: Subject, audio: Audio) -> tuple[Detector, Detection, float]:
+    try:
+        detector = subject.load()
+        started = time.perf_counter()
+        detection = detector.detect(audio)
+        return detector, detection, time.perf_counter() - started
+    except DetectorError:
+        raise
+    except Exception as error:
+        # A detector is somebody else's code on somebody else's libraries: it takes its own cell with it, no other.
+        raise DetectorError(f"{subject.name} failed: {type(error).__name__}: {error}") from error
 
 
 def _located(detection: Detection, n_samples: int, chosen: NDArray[np.bool_], unmarked: Stretches) -> Floats:

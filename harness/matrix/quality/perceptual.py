@@ -9,6 +9,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
@@ -102,6 +103,10 @@ def zimtohrli(before: _Clip, after: _Clip, sample_rate: int) -> float:
     return float(mos_from_signals(x, y))
 
 
+class QualityError(HarnessError):
+    """A measure failed at clips that were attacked well: the cell that asks for it has failed."""
+
+
 @dataclass(frozen=True)
 class _Measure:
     package: str
@@ -129,9 +134,16 @@ def perceptual_quality(metric: str, before: Audio, after: Audio, sample_rate: in
 
     Returns:
         (n,) float64; NaN where it is not defined.
+
+    Raises:
+        QualityError: The metric's package failed, for whatever reason.
     """
     measure = _MEASURES[metric].measure
-    return np.array([measure(x, y, sample_rate) for x, y in zip(before, after, strict=True)], dtype=np.float64)
+    try:
+        return np.array([measure(x, y, sample_rate) for x, y in zip(before, after, strict=True)], dtype=np.float64)
+    except Exception as error:
+        msg = f"{metric} failed: {type(error).__name__}: {error}. Run without --quality {metric}."
+        raise QualityError(msg) from error
 
 
 def metric_version(metric: str) -> str:
@@ -141,10 +153,10 @@ def metric_version(metric: str) -> str:
 
 
 def check_metrics(metrics: Sequence[str]) -> None:
-    """Refuse metrics that do not exist, and those whose package is not installed.
+    """Refuse metrics that do not exist, and those whose package is not installed or cannot be imported.
 
     Raises:
-        HarnessError: A name is unknown, or its package is missing; the message says what to install.
+        HarnessError: A name is unknown, or its package is missing or broken; the message says what to install.
     """
     for name in metrics:
         if name not in _MEASURES:
@@ -161,6 +173,14 @@ def check_metrics(metrics: Sequence[str]) -> None:
                 "pip install 'sealproof[quality]'."
             )
             raise HarnessError(msg)
+        try:
+            import_module(package)
+        except Exception as error:  # a broken package raises what it likes while it is imported
+            msg = (
+                f"--quality {name} needs the package {package}, which cannot be imported "
+                f"({type(error).__name__}: {error}): pip install --force-reinstall 'sealproof[quality]'."
+            )
+            raise HarnessError(msg) from error
 
 
 def _resampled(clip: _Clip, rate: int, wanted: int) -> _Clip:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,9 @@ def export_onnx(mimic: str, out: Path) -> Exported:
         What was written.
 
     Raises:
-        HarnessError: A package of the extra `onnx` is missing, there is no such mimic, its network has operations that
-            cannot be exported, or the scores differ by more than `MAX_DIFFERENCE`; then nothing is written.
+        HarnessError: A package of the extra `onnx` is missing or broken, there is no such mimic, its network has
+            operations that cannot be exported, or the scores differ by more than `MAX_DIFFERENCE`; then nothing is
+            written.
         DetectorError: The model's file is missing or not the one that was trained.
         OSError: The file cannot be written.
     """
@@ -141,6 +143,20 @@ def _require_packages() -> None:
             'Run: pip install "sealproof[onnx]"'
         )
         raise HarnessError(msg)
+    with _without_their_warnings():
+        for name in PACKAGES:
+            _import(name)
+
+
+def _import(name: str) -> None:
+    try:
+        import_module(name)
+    except Exception as error:  # a broken package raises what it likes while it is imported
+        msg = (
+            f"sealproof export needs {name}, which cannot be imported ({type(error).__name__}: {error}). "
+            'Run: pip install --force-reinstall "sealproof[onnx]"'
+        )
+        raise HarnessError(msg) from error
 
 
 def _load(trained: TrainedMimic, detector: Mimic) -> Any:

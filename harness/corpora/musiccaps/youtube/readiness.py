@@ -2,9 +2,11 @@
 
 import datetime
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from sealproof.harness.corpora.musiccaps.youtube.options import JS_RUNTIMES, js_runtimes
+from sealproof.harness.foundation.errors import HarnessError
 
 INSTALL = 'pip install "sealproof[musiccaps]"'
 
@@ -12,21 +14,46 @@ _STALE_DAYS = 90
 """YouTube changes every few weeks; yt-dlp itself warns of a version older than this."""
 
 
-def lines() -> Iterator[str]:
-    """Yield the lines of `sealproof doctor`."""
-    name = "musiccaps "
+@dataclass(frozen=True)
+class Part:
+    """One of the things that fetching needs.
+
+    Attributes:
+        name: What it is.
+        state: What is here, in words, or why it is not, with what to do about it.
+        is_here: It can be used.
+        is_broken: It is installed and cannot be used.
+    """
+
+    name: str
+    state: str
+    is_here: bool = True
+    is_broken: bool = False
+
+
+def parts() -> Iterator[Part]:
+    """Yield what fetching needs, and what of it is here."""
     for package, what in (("yt-dlp", "finds the audio"), ("yt-dlp-ejs", "scripts for YouTube's player")):
         found = _version(package)
-        state = f"ready, {found}{_age(package, found)}" if found else f"NOT AVAILABLE: {INSTALL} ({what})"
-        yield f"{name} {package}: {state}"
-    if _version("yt-dlp"):
-        runtimes = _runtimes()
-        if "deno" in runtimes:
-            yield f"{name} JavaScript runtime: ready, deno {runtimes['deno']}"
+        if found:
+            yield Part(package, f"{found}{_age(package, found)}")
         else:
-            yield f"{name} JavaScript runtime: NOT AVAILABLE: {_runtime_advice(runtimes)}"
-    yield f"{name} decoding: {_decoders()}"
-    yield f"{name} ffmpeg: not needed, PyAV brings its libraries"
+            yield Part(package, f"not installed ({what}): {INSTALL}", is_here=False)
+    if _version("yt-dlp"):
+        yield _runtime()
+    lacking = _lacking_decoders()
+    yield Part("decoding", lacking or "opus, aac", is_here=not lacking, is_broken=bool(lacking))
+
+
+def _runtime() -> Part:
+    name = "JavaScript runtime"
+    try:
+        runtimes = _runtimes()
+    except HarnessError as error:
+        return Part(name, str(error), is_here=False, is_broken=True)
+    if "deno" in runtimes:
+        return Part(name, f"deno {runtimes['deno']}")
+    return Part(name, _runtime_advice(runtimes), is_here=False)
 
 
 def missing(js_runtime: str | None = None) -> str | None:
@@ -34,12 +61,16 @@ def missing(js_runtime: str | None = None) -> str | None:
 
     Args:
         js_runtime: What `--js-runtime` says; deno where None.
+
+    Raises:
+        HarnessError: yt-dlp is broken, or there is no such runtime.
     """
     for package in ("yt-dlp", "yt-dlp-ejs"):
         if _version(package) is None:
             return f"Fetching MusicCaps needs {package}, which is not installed: {INSTALL}."
-    if _decoders() != "ready":
-        return f"Fetching MusicCaps needs PyAV with decoders: {_decoders()}."
+    lacking = _lacking_decoders()
+    if lacking:
+        return f"Fetching MusicCaps needs PyAV with decoders: {lacking}."
     wanted = js_runtimes(js_runtime)
     if not wanted or _runtimes(wanted):
         return None
@@ -70,9 +101,17 @@ def _age(package: str, found: str) -> str:
 
 
 def _runtimes(wanted: dict[str, dict[str, str]] | None = None) -> dict[str, str]:
-    """Return the versions of the runtimes that yt-dlp finds and supports, by name."""
-    from yt_dlp import YoutubeDL
-    from yt_dlp.globals import supported_js_runtimes
+    """Return the versions of the runtimes that yt-dlp finds and supports, by name.
+
+    Raises:
+        HarnessError: yt-dlp is broken.
+    """
+    try:
+        from yt_dlp import YoutubeDL
+        from yt_dlp.globals import supported_js_runtimes
+    except Exception as error:  # a broken package raises what it likes while it is imported
+        msg = f"yt-dlp cannot be imported ({type(error).__name__}: {error}): pip install --force-reinstall yt-dlp"
+        raise HarnessError(msg) from error
 
     # Importing YoutubeDL is what fills the table of runtimes.
     assert YoutubeDL  # noqa: S101
@@ -89,13 +128,16 @@ def _runtime_advice(others: dict[str, str]) -> str:
     return f"{INSTALL} brings deno{instead}"
 
 
-def _decoders() -> str:
-    import av
-
+def _lacking_decoders() -> str:
+    """Say why PyAV cannot decode what YouTube has; nothing where it can."""
+    try:
+        import av
+    except Exception as error:  # a broken package raises what it likes while it is imported
+        return f"PyAV cannot be imported ({type(error).__name__}: {error}): pip install --force-reinstall av"
     lacking = []
     for name in ("opus", "aac"):
         try:
             av.Codec(name, "r")
         except ValueError:
             lacking.append(name)
-    return f"NOT AVAILABLE: this FFmpeg lacks {', '.join(lacking)}" if lacking else "ready"
+    return f"this FFmpeg lacks {', '.join(lacking)}: pip install --force-reinstall av" if lacking else ""

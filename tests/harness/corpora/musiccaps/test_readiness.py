@@ -1,6 +1,9 @@
 """What is missing is said with what to install, before a download is tried."""
 
 import datetime
+import subprocess
+import sys
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from typing import Any
 
@@ -31,30 +34,32 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
     return set_up
 
 
+def told() -> str:
+    return "\n".join(f"{part.name}: {part.state}" for part in readiness.parts())
+
+
 ALL = {"yt-dlp": f"{TODAY:%Y.%m.%d}", "yt-dlp-ejs": "0.8.0"}
 
 
 def test_a_machine_with_all_of_it(machine: Any) -> None:
     machine(ALL, {"deno": "2.9.8"})
     assert readiness.missing() is None
-    text = "\n".join(readiness.lines())
-    assert "NOT AVAILABLE" not in text
-    assert "deno 2.9.8" in text
-    assert "days old" not in text
-    assert all(line.startswith("musiccaps  ") for line in text.splitlines())
+    assert all(part.is_here and not part.is_broken for part in readiness.parts())
+    assert "deno 2.9.8" in told()
+    assert "days old" not in told()
 
 
 @pytest.mark.parametrize("package", ["yt-dlp", "yt-dlp-ejs"])
 def test_a_machine_without_a_package(package: str, machine: Any) -> None:
     machine({name: version for name, version in ALL.items() if name != package}, {"deno": "2.9.8"})
-    for text in (readiness.missing() or "", "\n".join(readiness.lines())):
+    for text in (readiness.missing() or "", told()):
         assert package in text
         assert 'pip install "sealproof[musiccaps]"' in text
 
 
 def test_a_machine_without_a_runtime(machine: Any) -> None:
     machine(ALL, {})
-    for text in (readiness.missing() or "", "\n".join(readiness.lines())):
+    for text in (readiness.missing() or "", told()):
         assert "JavaScript runtime" in text
         assert 'pip install "sealproof[musiccaps]" brings deno' in text
     assert readiness.missing("none") is None
@@ -63,7 +68,7 @@ def test_a_machine_without_a_runtime(machine: Any) -> None:
 def test_a_runtime_that_must_be_named(machine: Any) -> None:
     machine(ALL, {"node": "22.1.0"})
     assert "--js-runtime node (22.1.0 is here)" in (readiness.missing() or "")
-    assert "--js-runtime node" in "\n".join(readiness.lines())
+    assert "--js-runtime node" in told()
     assert readiness.missing("node") is None
     with pytest.raises(HarnessError, match="--js-runtime must be one of deno, node, quickjs, bun"):
         readiness.missing("java")
@@ -72,7 +77,7 @@ def test_a_runtime_that_must_be_named(machine: Any) -> None:
 def test_an_old_yt_dlp_is_told(machine: Any) -> None:
     old = TODAY - datetime.timedelta(days=100)
     machine({**ALL, "yt-dlp": f"{old:%Y.%m.%d}"}, {"deno": "2.9.8"})
-    assert "100 days old: pip install --upgrade yt-dlp" in "\n".join(readiness.lines())
+    assert "100 days old: pip install --upgrade yt-dlp" in told()
     assert readiness.missing() is None
 
 
@@ -88,7 +93,7 @@ def test_an_ffmpeg_without_a_decoder(machine: Any, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(av, "Codec", codec)
     assert "lacks opus" in (readiness.missing() or "")
-    assert "lacks opus" in "\n".join(readiness.lines())
+    assert "lacks opus" in told()
 
 
 def test_the_runtimes_of_this_machine_are_those_that_yt_dlp_would_use() -> None:
@@ -102,6 +107,18 @@ def test_the_runtimes_of_this_machine_are_those_that_yt_dlp_would_use() -> None:
 
 
 def test_this_machine_is_described() -> None:
-    lines = list(readiness.lines())
-    assert any("yt-dlp: ready" in line for line in lines)
-    assert any("decoding: ready" in line for line in lines)
+    here = {part.name for part in readiness.parts() if part.is_here}
+    assert here >= {"yt-dlp", "decoding"}
+
+
+def test_a_part_that_is_installed_and_broken_is_named(broken_package: Callable[..., dict[str, str]]) -> None:
+    code = "from sealproof.harness.musiccaps import readiness\nfor part in readiness.parts():\n    print(part)"
+    for package, distribution in (("yt_dlp", "yt-dlp"), ("av", "av")):
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=broken_package(package)
+        )
+        assert done.stdout.count("is_broken=True") == 1
+        assert (
+            f"(OSError: lib{package}.so: undefined symbol: nothing): pip install --force-reinstall {distribution}"
+            in (done.stdout)
+        )
