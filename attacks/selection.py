@@ -40,7 +40,9 @@ def load_attacks(spec: str) -> list[Attack]:
             or out of range.
     """
     if spec == FULL:
-        attacks = [attack for name in list_attacks() for attack in attack_class(name).standard()]
+        attacks = [
+            attack for name in list_attacks() if _reason(name) is None for attack in attack_class(name).standard()
+        ]
     elif spec.split(".")[0] in list_attacks() and not Path(spec).is_file():
         attacks = [get_attack(each) for each in spec.split(",")]
     else:
@@ -59,8 +61,16 @@ def left_out(spec: str) -> dict[str, str]:
     if spec not in list_presets():
         return {}
     names = list_attacks() if spec == FULL else sorted(_read(spec).get("attacks", {}))
-    reasons = {name: attack_class(name).unavailable() for name in names}
+    reasons = {name: _reason(name) for name in names}
     return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
+def _reason(name: str) -> str | None:
+    """Say why an attack cannot be done here, a plug-in that cannot be loaded among them."""
+    try:
+        return attack_class(name).unavailable()
+    except AttackError as error:
+        return str(error)
 
 
 def _read(spec: str) -> dict[str, Any]:

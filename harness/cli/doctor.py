@@ -1,50 +1,106 @@
-"""What can run here, what cannot and why."""
+"""How `sealproof doctor` says what works on this machine."""
 
 import os
 import platform
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from sealproof.attacks import attack_class, list_attacks
-from sealproof.attacks.contract.base import AttackError, Audio
-from sealproof.attacks.contract.knowledge import Knowledge
-from sealproof.attacks.testing import toy_knowledge
-from sealproof.detectors import get_scheme, list_schemes
-from sealproof.harness.corpora.musiccaps.youtube import readiness
 from sealproof.harness.foundation.versions import package_versions
+from sealproof.harness.studies.readiness.checks import (
+    ATTACKS,
+    EXPORT,
+    KINDS,
+    MIMICS,
+    MUSICCAPS,
+    PACKAGES,
+    QUALITY,
+    SCHEME,
+)
+from sealproof.harness.studies.readiness.finding import Finding, State
+
+_LONG = 160
+"""Characters after which the summary leaves out further sentences."""
+
+_NEEDS = {
+    ATTACKS: "which need packages or weights that sealproof does not bring: sealproof doctor --verbose",
+    QUALITY: "for --quality: pip install 'sealproof[quality]'",
+    MUSICCAPS: "for fetching MusicCaps: pip install 'sealproof[musiccaps]'",
+    EXPORT: "for sealproof export: pip install 'sealproof[onnx]'",
+    MIMICS: "",
+    PACKAGES: "",
+}
+"""What is said of those of a kind that are not installed."""
 
 
-def diagnose() -> Iterator[str]:
-    """Yield the lines of a report on machine, packages, schemes, what MusicCaps needs, and attacks.
-
-    Every attack is run once on a short clip, so that a codec without an encoder shows here and not in a long run.
-    """
+def machine() -> Iterator[str]:
+    """Yield what everything was tried on."""
     free_gb = shutil.disk_usage(Path.cwd()).free / 1e9
-    yield f"machine    {platform.platform()}, {os.cpu_count()} cores, {free_gb:.0f} GB free here"
-    yield "packages   " + ", ".join(f"{name} {version}" for name, version in package_versions().items())
-    for name in list_schemes():
-        scheme = get_scheme(name)
-        reason = scheme.unavailable()
-        state = f"ready, version {scheme.version}" if reason is None else f"NOT AVAILABLE: {reason}"
-        yield f"scheme     {name}: {state}"
-    yield from readiness.lines()
-    clip = 0.1 * np.random.default_rng(0).standard_normal((1, 16_000)).astype(np.float32)
-    knowledge = toy_knowledge(np.zeros_like(clip))
-    for name in list_attacks():
-        yield f"attack     {name}: {_try(name, clip, knowledge)}"
+    yield f"{'machine':10} {platform.platform()}, {os.cpu_count()} cores, {free_gb:.0f} GB free here"
+    yield f"{'versions':10} " + ", ".join(f"{name} {version}" for name, version in package_versions().items())
 
 
-def _try(name: str, clip: Audio, knowledge: Knowledge) -> str:
-    reason = attack_class(name).unavailable()
-    if reason is not None:
-        return f"NOT AVAILABLE: {reason}"
-    attacks = attack_class(name).standard()
-    try:
-        for attack in attacks:
-            attack(clip, 16_000, [0], knowledge)
-    except (AttackError, ImportError, OSError) as error:
-        return f"NOT AVAILABLE: {error}"
-    return f"ready, {len(attacks)} strengths"
+def summary(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield a line for each scheme and one for each other kind, and below it what does not work."""
+    for kind in KINDS:
+        own = [each for each in findings if each.kind == kind]
+        if kind == SCHEME:
+            yield from (f"{kind:10} {each.name}: {_short(_told(each))}" for each in own)
+        elif own:
+            yield f"{kind:10} {_counted(kind, own)}"
+            yield from (f"{'':10} {line}" for line in _reasons(own))
+
+
+def everything(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield a line for each thing that was tried, and where in the code the broken ones broke."""
+    for kind in KINDS:
+        for each in findings:
+            if each.kind == kind:
+                yield f"{kind:10} {each.name}: {_told(each)}"
+                yield from (f"{'':10} | {line}" for line in each.trace.splitlines())
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """Say in one sentence whether all is well."""
+    faulty = broken(findings)
+    if not faulty:
+        return "All that should work here does."
+    names = ", ".join(dict.fromkeys(each.name for each in faulty))
+    return f"{len(faulty)} of {len(findings)} things do not work here and should: {names}."
+
+
+def broken(findings: Sequence[Finding]) -> list[Finding]:
+    """Return what should work on this machine and does not."""
+    return [each for each in findings if each.state is State.BROKEN]
+
+
+def _counted(kind: str, own: Sequence[Finding]) -> str:
+    ready = sum(each.state is State.READY for each in own)
+    absent = [each.name for each in own if each.state is State.ABSENT]
+    text = f"{ready} of {len(own)} ready"
+    return f"{text}; not: {', '.join(absent)}, {_NEEDS[kind]}" if absent else text
+
+
+def _reasons(own: Sequence[Finding]) -> Iterator[str]:
+    """Yield what is broken or not as tested, those with one reason in one line."""
+    by_reason: dict[str, list[str]] = {}
+    for each in own:
+        if each.state in (State.BROKEN, State.UNTESTED):
+            by_reason.setdefault(_told(each), []).append(each.name)
+    yield from (f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
+
+
+def _told(finding: Finding) -> str:
+    command = f". Run: {finding.command}" if finding.command else ""
+    return f"{finding.state.value}: {finding.text.rstrip('.')}{command}" if finding.text else finding.state.value
+
+
+def _short(text: str) -> str:
+    """Leave out the sentences behind the first that are too many for a line."""
+    kept, *more = re.split(r"(?<=[.]) (?=[A-Z])", text)
+    for sentence in more:
+        if len(kept) + len(sentence) > _LONG and not sentence.startswith("Run: "):
+            break
+        kept = f"{kept} {sentence}"
+    return kept

@@ -2,22 +2,23 @@
 
 import argparse
 
-from sealproof.harness.cli.options import OK, Commands, add_command
+from sealproof.harness.cli.options import FAILED, OK, Commands, add_command
 
 
 def add(commands: Commands) -> None:
     """Add the commands to `sealproof`."""
     listing = add_command(commands, "list", _list, "name the schemes or mimics")
     listing.add_argument("what", choices=["schemes", "mimics"])
-    add_command(commands, "doctor", _doctor, "say what can run here, what cannot and why")
+    doctor = add_command(commands, "doctor", _doctor, "try all there is and say what works here, what does not and why")
+    doctor.add_argument("--verbose", action="store_true", help="a line for each thing that was tried")
 
 
 def _list(options: argparse.Namespace) -> int:
     if options.what == "schemes":
-        from sealproof.detectors import get_scheme, list_schemes
+        from sealproof.detectors import list_schemes
 
         for name in list_schemes():
-            print(f"{name:18} {get_scheme(name).summary}")
+            print(f"{name:18} {_summary(name)}")
     else:
         from sealproof.detectors.mimics import get_mimic_recipe, list_mimics
 
@@ -26,9 +27,24 @@ def _list(options: argparse.Namespace) -> int:
     return OK
 
 
-def _doctor(_options: argparse.Namespace) -> int:
-    from sealproof.harness.cli.doctor import diagnose
+def _summary(scheme: str) -> str:
+    from sealproof.detectors import DetectorError, get_scheme
 
-    for line in diagnose():
-        print(line)
-    return OK
+    try:
+        return get_scheme(scheme).summary
+    except DetectorError as error:
+        # One that cannot be loaded does not hide the others.
+        return str(error)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from sealproof.harness.cli import doctor
+    from sealproof.harness.foundation.progress import trying
+    from sealproof.harness.studies.readiness.checks import all_checks
+
+    print("\n".join(doctor.machine()), flush=True)
+    checks = all_checks()
+    found = [check.find() for check in trying(checks, len(checks), lambda check: f"{check.kind} {check.name}")]
+    print("\n".join(doctor.everything(found) if options.verbose else doctor.summary(found)))
+    print(doctor.verdict(found))
+    return FAILED if doctor.broken(found) else OK

@@ -38,6 +38,10 @@ def _run_command(options: argparse.Namespace) -> int:
         return command(options)
     except (HarnessError, AttackError, DetectorError) as error:
         return fail(str(error), BAD_INPUT)
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == "sealproof":
+            raise
+        return fail(f"Something that this command needs does not load ({error}). Run: sealproof doctor", BAD_INPUT)
     except BrokenPipeError:
         # Whoever read our output (`| head`) has gone; Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -162,17 +162,11 @@ def check_metrics(metrics: Sequence[str]) -> None:
         if name not in _MEASURES:
             msg = f"--quality must name some of {', '.join(_MEASURES)}, joined by commas. Got {name!r}."
             raise HarnessError(msg)
-        package = _MEASURES[name].package
-        try:
-            is_here = find_spec(package) is not None and bool(version(package))
-        except PackageNotFoundError:
-            is_here = False
-        if not is_here:
-            msg = (
-                f"--quality {name} needs the package {package}, which is not installed: "
-                "pip install 'sealproof[quality]'."
-            )
+        reason = missing(name)
+        if reason is not None:
+            msg = f"--quality {name} needs {reason}"
             raise HarnessError(msg)
+        package = _MEASURES[name].package
         try:
             import_module(package)
         except Exception as error:  # a broken package raises what it likes while it is imported
@@ -181,6 +175,16 @@ def check_metrics(metrics: Sequence[str]) -> None:
                 f"({type(error).__name__}: {error}): pip install --force-reinstall 'sealproof[quality]'."
             )
             raise HarnessError(msg) from error
+
+
+def missing(metric: str) -> str | None:
+    """Name the package of one of `PERCEPTUAL_METRICS` where it is not installed, and what to do; None where it is."""
+    package = _MEASURES[metric].package
+    try:
+        is_here = find_spec(package) is not None and bool(version(package))
+    except PackageNotFoundError:
+        is_here = False
+    return None if is_here else f"the package {package}, which is not installed: pip install 'sealproof[quality]'."
 
 
 def _resampled(clip: _Clip, rate: int, wanted: int) -> _Clip:

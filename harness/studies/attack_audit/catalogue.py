@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sealproof.attacks import Attack, attack_class, list_attacks
+from sealproof.attacks import Attack, AttackError, attack_class, list_attacks
 
 _HEAD = """# The attacks
 
@@ -18,10 +18,18 @@ joined by `+` are a chain. Each can be used in a TOML file (`--attacks FILE`) by
 
 
 def families() -> dict[str, list[type[Attack]]]:
-    """Returns the attacks by family, both in alphabetical order; `identity` comes first."""
-    classes = [attack_class(name) for name in list_attacks()]
+    """Returns the attacks that can be loaded by family, both in alphabetical order; `identity` comes first."""
+    classes = [cls for name in list_attacks() if not isinstance(cls := _loaded(name), str)]
     names = sorted({cls.family for cls in classes}, key=lambda name: (name != "identity", name))
     return {name: [cls for cls in classes if cls.family == name] for name in names}
+
+
+def _loaded(name: str) -> type[Attack] | str:
+    """Return an attack, or why it cannot be loaded: one broken plug-in does not hide the others."""
+    try:
+        return attack_class(name)
+    except AttackError as error:
+        return str(error)
 
 
 def lines() -> Iterator[str]:
@@ -38,6 +46,10 @@ def lines() -> Iterator[str]:
                 continue
             n_types += 1
             n_configurations += len(standard)
+    broken = {name: reason for name in list_attacks() if isinstance(reason := _loaded(name), str)}
+    if broken:
+        yield "\ncannot be loaded"
+        yield from (f"  {name:20} {reason}" for name, reason in broken.items())
     yield f"\n{n_types} attacks, {n_configurations} configurations."
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sealproof.detectors import get_scheme, weights
+from sealproof.detectors import get_scheme
 from sealproof.detectors.base import Audio
 from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.mimic import Mimic
@@ -23,7 +23,7 @@ from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import write_atomically
 from sealproof.harness.foundation.versions import package_versions
 from sealproof.harness.statistics.thresholds import TARGET_FPR
-from sealproof.harness.training.mimics.trained import TrainedMimic, read_card
+from sealproof.harness.training.mimics.trained import TrainedMimic, all_shipped, read_card
 
 PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 """What the extra `onnx` installs."""
@@ -116,18 +116,15 @@ def find_mimic(mimic: str) -> TrainedMimic:
     """
     if (Path(mimic) / "card.json").is_file():
         return TrainedMimic(Path(mimic).resolve(), read_card(Path(mimic)))
-    shipped = {
-        f"{folder.parent.parent.name}/{folder.name}": folder
-        for folder in sorted(path.parent for path in Path(weights.__path__[0]).glob("*/mimics/*/card.json"))
-    }
-    found = [folder for name, folder in shipped.items() if mimic in (name, folder.name)]
+    shipped = all_shipped()
+    found = [one for name, one in shipped.items() if mimic in (name, one.name)]
     if len(found) != 1:
         msg = (
             "A mimic to export must be a folder that `sealproof train` wrote (DATASET/mimics/NAME) or one of "
             f"{', '.join(shipped)}. Got {mimic!r}{', which is more than one' if found else ''}."
         )
         raise HarnessError(msg)
-    return TrainedMimic(found[0], read_card(found[0]))
+    return found[0]
 
 
 def missing_packages() -> list[str]:
@@ -143,14 +140,19 @@ def _require_packages() -> None:
             'Run: pip install "sealproof[onnx]"'
         )
         raise HarnessError(msg)
-    with _without_their_warnings():
-        for name in PACKAGES:
-            _import(name)
+    for name in PACKAGES:
+        import_package(name)
 
 
-def _import(name: str) -> None:
+def import_package(name: str) -> None:
+    """Import one of `PACKAGES`.
+
+    Raises:
+        HarnessError: It is broken.
+    """
     try:
-        import_module(name)
+        with _without_their_warnings():
+            import_module(name)
     except Exception as error:  # a broken package raises what it likes while it is imported
         msg = (
             f"sealproof export needs {name}, which cannot be imported ({type(error).__name__}: {error}). "

@@ -62,13 +62,17 @@ def read_card(folder: Path) -> dict[str, Any]:
         raise HarnessError(msg) from error
 
 
+def all_shipped() -> dict[str, TrainedMimic]:
+    """Return every mimic that ships, by the name of its scheme and its own: `audioseal_mini/distilled_cnn`."""
+    folders = sorted(path.parent for path in Path(weights.__path__[0]).glob("*/mimics/*/card.json"))
+    return {f"{folder.parent.parent.name}/{folder.name}": TrainedMimic(folder, read_card(folder)) for folder in folders}
+
+
 def shipped_mimics(dataset: Dataset) -> list[TrainedMimic]:
     """Return the mimics that ship for the very networks that a dataset was made with, by name.
 
     They were trained on other audio than the dataset's, unless it is the one their cards name.
     """
-    root = Path(weights.__path__[0]) / dataset.scheme / "mimics"
-    folders = sorted(path.parent for path in root.glob("*/card.json"))
-    mimics = [TrainedMimic(folder, read_card(folder)) for folder in folders]
+    mimics = [mimic for name, mimic in all_shipped().items() if name.partition("/")[0] == dataset.scheme]
     made_with = dataset.facts.get("scheme_weights_sha256")
     return [mimic for mimic in mimics if made_with and mimic.card["scheme_weights_sha256"] == made_with]
