@@ -1,4 +1,4 @@
-"""`sealproof run` and `demo`: attack, score, write the tables."""
+"""`sealproof run` and `demo`: attack, score, write the tables and the report."""
 
 import argparse
 import os
@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add the commands to `sealproof`."""
-    run = add_command(commands, "run", _run, "attack the test clips, score them with every detector, write the tables")
+    run = add_command(
+        commands, "run", _run, "attack the test clips, score them with every detector, write tables and report"
+    )
     run.add_argument("dataset", type=Path, metavar="DIR")
     add_run_options(run)
     add_quality(run)
+    _add_report(run)
     run.add_argument("--clips", type=int, metavar="N", help="at most N test pairs (default: all)")
 
     demo = add_command(commands, "demo", _demo, "all of it on built-in music: build, train, run")
@@ -36,6 +39,11 @@ def add(commands: Commands) -> None:
     demo.add_argument("--dataset", type=Path, metavar="DIR", help="default data/demo-SCHEME")
     add_run_options(demo)
     add_quality(demo)
+    _add_report(demo)
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-report", action="store_true", help="write the tables only: see `sealproof report`")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -76,4 +84,15 @@ def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int |
     print(f"Intervals and the other rules are in the files.\n{thin_calibration_note(thresholds)}")
     print("Wrote " + ", ".join(str(path) for path in tables.files))
     failed = sum(outcome.error is not None for outcome in outcomes)
-    return fail(f"{failed} of {len(outcomes)} cells failed; see the end of the table.", FAILED) if failed else OK
+    code = fail(f"{failed} of {len(outcomes)} cells failed; see the end of the table.", FAILED) if failed else OK
+    if not options.no_report:
+        _write_report(options.out)
+    return code
+
+
+def _write_report(run: Path) -> None:
+    from sealproof.harness.report.write import HTML, write_report
+
+    written = write_report(run)
+    # The last line of a run: what it came to, and where to read on.
+    print(f"Wrote {run / HTML}: {written.headline}", flush=True)

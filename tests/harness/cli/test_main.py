@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +13,16 @@ import soundfile
 from numpy.typing import NDArray
 
 from sealproof.attacks import list_attacks
+from sealproof.attacks.selection import left_out, load_attacks
 from sealproof.detectors import list_schemes
-from sealproof.harness.cli import doctor
 from sealproof.harness.cli import main as cli
 from sealproof.harness.cli.main import main
 from sealproof.harness.datasets import build
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.foundation.versions import package_versions
+from sealproof.harness.studies.readiness import checks
+from sealproof.harness.studies.readiness.finding import Check, State
 
 Floats = NDArray[np.float32]
 
@@ -102,6 +104,29 @@ def test_list_names_what_there_is(capsys: pytest.CaptureFixture[str]):
         assert set(names) <= set(listed)
 
 
+def test_a_plug_in_that_cannot_be_loaded_does_not_hide_the_others(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    (tmp_path / "acme_broken.py").write_text("raise OSError('acme.so: undefined symbol: x')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def with_acme(group: str) -> list[EntryPoint]:
+        return [EntryPoint("acme", "acme_broken:Thing", group)] if group.startswith("sealproof.") else []
+
+    monkeypatch.setattr("importlib.metadata.entry_points", with_acme)
+    reason = "OSError: acme.so: undefined symbol: x"
+    assert main(["list", "schemes"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(list_schemes())
+    assert reason in next(line for line in lines if line.startswith("acme "))
+    assert main(["attacks", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert reason in next(line for line in listed.splitlines() if line.startswith("  acme "))
+    assert "mp3.64kbps" in listed
+    assert reason in left_out("full")["acme"]
+    assert "gain" in {attack.name for attack in load_attacks("full")}
+
+
 def test_the_catalogue_names_every_attack(capsys: pytest.CaptureFixture[str]):
     assert main(["attacks", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -115,28 +140,26 @@ def test_the_page_of_the_attacks_is_what_the_registry_says(capsys: pytest.Captur
     assert capsys.readouterr().out == page.read_text(), "run: sealproof attacks list --markdown > docs/attacks.md"
 
 
-def test_doctor_says_what_runs_and_what_does_not(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    class Broken:
-        @staticmethod
-        def unavailable() -> None:
-            return None
+def test_doctor_says_what_works_and_fails_when_something_does_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def break_() -> tuple[State, str]:
+        raise OSError("no encoder")
 
-        @staticmethod
-        def standard() -> list[Callable[..., None]]:
-            def attack(*_: object) -> None:
-                raise OSError("no encoder")
-
-            return [attack]
-
-    attack_class = doctor.attack_class
-    monkeypatch.setattr(doctor, "list_attacks", lambda: ["gain", "mp9"])
-    monkeypatch.setattr(doctor, "attack_class", lambda name: Broken if name == "mp9" else attack_class(name))
-    assert main(["doctor"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("machine    ")
-    assert any(line.startswith("scheme     spread_spectrum: ready, version ") for line in lines)
-    assert re.fullmatch(r"attack     gain: ready, \d+ strengths", lines[-2])
-    assert lines[-1] == "attack     mp9: NOT AVAILABLE: no encoder"
+    fine = Check(checks.ATTACKS, "gain", lambda: (State.READY, "3 strengths"))
+    absent = Check(checks.ATTACKS, "dac", lambda: (State.ABSENT, "needs the package 'dac'"))
+    for tried, code, line in (
+        ([fine, absent], 0, "All that should work here does."),
+        ([fine, absent, Check(checks.ATTACKS, "mp9", break_)], 1, "1 of 3 things do not work here and should: mp9."),
+    ):
+        monkeypatch.setattr(checks, "all_checks", lambda tried=tried: tried)
+        assert main(["doctor"]) == code
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].startswith("machine    ")
+        assert lines[2].startswith(f"attacks    1 of {len(tried)} ready; not: dac, which need packages or weights")
+        assert lines[-1] == line
+    assert main(["doctor", "--verbose"]) == 1
+    assert "attacks    gain: ready: 3 strengths" in capsys.readouterr().out.splitlines()
 
 
 def test_versions_name_what_is_missing(monkeypatch: pytest.MonkeyPatch):

@@ -404,6 +404,41 @@ def test_a_failing_detector_fails_its_cell_only_until_it_works(bench_dataset: Da
     assert mended.store.failure(shortened) is None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Buggy(Attack):
+    """Divides by zero, as a plug-in may."""
+
+    name = "buggy"
+    family = "noise"
+
+    def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
+        return clip * (1 // (clip.size - clip.size))
+
+
+def test_whatever_a_plug_in_raises_fails_its_cell_only(bench_dataset: Dataset, tmp_path: Path) -> None:
+    class Broken(CountingDetector):
+        def detect(self, batch: Audio) -> Detection:
+            if batch.max() > 1:
+                raise RuntimeError("out of range")
+            return super().detect(batch)
+
+    the_bench = bench(bench_dataset, [reference(), Broken("fragile").subject()], tmp_path)
+    assert the_bench.run(cell(bench_dataset, Buggy())).error == (
+        "AttackError: buggy failed: ZeroDivisionError: integer division or modulo by zero"
+    )
+    louder = the_bench.run(cell(bench_dataset, get_attack("gain", gain_db=20)))
+    assert louder.error == "DetectorError: fragile failed: RuntimeError: out of range"
+    ok(the_bench.run(cell(bench_dataset, get_attack("gain", gain_db=-6))))
+
+
+def test_an_attack_without_recordings_to_draw_from_fails_its_cell_only(
+    bench_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sealproof.harness.datasets.attacker_knowledge.other_recordings", lambda dataset: [])
+    outcome = bench(bench_dataset, [reference()], tmp_path).run(cell(bench_dataset, get_attack("splice.50percent")))
+    assert str(outcome.error).startswith("AttackError: A watermark-aware attack needs training clips to draw from.")
+
+
 def test_an_attack_that_does_nothing_fails(bench_dataset: Dataset, tmp_path: Path) -> None:
     seen = CountingDetector()
     outcome = bench(bench_dataset, [seen.subject()], tmp_path).run(cell(bench_dataset, Idle()))
@@ -577,6 +612,23 @@ def test_failed_cells_are_rows_and_exit_code_1(
     assert "2 of 5 cells failed" in capsys.readouterr().err
     table = pd.read_csv(tmp_path / "out/summary.csv")
     assert (table[table["attack"] == "speed"]["status"] == "ok").all()
+
+
+def test_a_run_ends_with_its_page_and_its_verdict(
+    bench_copy: Copy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = bench_copy("reported")
+    command = ["run", str(dataset.root), "--attacks", "identity,gain.6db,speed.1.05x", "--out", str(tmp_path / "out")]
+    assert cli.main([*command, "--no-report"]) == 0
+    assert not (tmp_path / "out/report.html").exists()
+    assert capsys.readouterr().out.splitlines()[-1].startswith("Wrote ")
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"Wrote {tmp_path / 'out/report.html'}: `spread_spectrum` judges at least 90 % of the clips right under 1 of "
+        "2 attacks; under 1 it cannot be told from guessing."
+    )
+    assert (tmp_path / "out/report.html").read_text().startswith("<!doctype html>")
+    assert (tmp_path / "out/report.md").is_file()
 
 
 def test_no_thresholds_no_tables(

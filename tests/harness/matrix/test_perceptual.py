@@ -1,7 +1,9 @@
 """Quality by models of hearing: the packages are there, or are said not to be."""
 
 import math
+import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.matrix.quality import perceptual
 from sealproof.harness.matrix.quality.perceptual import (
     PERCEPTUAL_METRICS,
+    QualityError,
     check_metrics,
     metric_version,
     perceptual_quality,
@@ -82,3 +85,18 @@ def test_a_package_that_is_not_there_is_named(metric: str, monkeypatch: pytest.M
     monkeypatch.setattr(perceptual, "find_spec", lambda name: None)
     with pytest.raises(HarnessError, match=rf"needs the package {PACKAGES[metric]}.*sealproof\[quality\]"):
         check_metrics([metric])
+
+
+@pytest.mark.parametrize("metric", PERCEPTUAL_METRICS)
+def test_a_package_that_is_broken_is_named(metric: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    package = PACKAGES[metric]
+    (tmp_path / f"{package}.py").write_text("raise OSError('undefined symbol')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, package, raising=False)
+    monkeypatch.setattr(perceptual, "version", lambda name: "1.0")
+    with pytest.raises(
+        HarnessError, match=rf"package {package}, which cannot be imported \(OSError: undefined symbol\)"
+    ):
+        check_metrics([metric])
+    with pytest.raises(QualityError, match=rf"{metric} failed: OSError: undefined symbol\. Run without --quality"):
+        perceptual_quality(metric, CLIPS, CLIPS, RATE)

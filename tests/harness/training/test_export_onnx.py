@@ -1,5 +1,6 @@
 """A mimic as an ONNX file: the same scores, whole, with its metadata; or a refusal, and no file."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_file, write_json
 from sealproof.harness.training.mimics import export_onnx as exporting
+from sealproof.harness.training.mimics import trained
 from sealproof.harness.training.mimics.export_onnx import export_onnx, find_mimic, missing_packages
 from sealproof.harness.training.mimics.trained import TrainedMimic
 
@@ -224,6 +226,17 @@ def test_a_missing_package_is_named(missing: str, tmp_path: Path, monkeypatch: p
         export_onnx("distilled_cnn", tmp_path / "mimic.onnx")
 
 
+def test_a_broken_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "onnx.py").write_text("raise OSError('undefined symbol')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "onnx", raising=False)
+    monkeypatch.setattr(exporting, "find_spec", lambda name: object())
+    with pytest.raises(
+        HarnessError, match=r"export needs onnx, which cannot be imported \(OSError: undefined symbol\)"
+    ):
+        export_onnx("distilled_cnn", tmp_path / "mimic.onnx")
+
+
 def test_an_unknown_mimic_is_refused() -> None:
     with pytest.raises(HarnessError, match=r"one of audioseal_mini/distilled_cnn.*\. Got 'distiled_cnn'\."):
         find_mimic("distiled_cnn")
@@ -233,7 +246,7 @@ def test_a_name_that_two_schemes_ship_must_say_which(tmp_path: Path, monkeypatch
     for scheme in ("first", "second"):
         (tmp_path / scheme / "mimics" / "twin").mkdir(parents=True)
         write_json(tmp_path / scheme / "mimics" / "twin" / "card.json", {"scheme": scheme})
-    monkeypatch.setattr(exporting.weights, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(trained.weights, "__path__", [str(tmp_path)])
     with pytest.raises(HarnessError, match=r"first/twin, second/twin\. Got 'twin', which is more than one"):
         find_mimic("twin")
     assert find_mimic("second/twin").card == {"scheme": "second"}

@@ -112,7 +112,8 @@ def test_this_machine_is_described() -> None:
 
 
 def test_a_part_that_is_installed_and_broken_is_named(broken_package: Callable[..., dict[str, str]]) -> None:
-    code = "from sealproof.harness.musiccaps import readiness\nfor part in readiness.parts():\n    print(part)"
+    module = "sealproof.harness.corpora.musiccaps.youtube.readiness"
+    code = f"from {module} import parts\nfor part in parts():\n    print(part)"
     for package, distribution in (("yt_dlp", "yt-dlp"), ("av", "av")):
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=broken_package(package)
