@@ -1,5 +1,6 @@
 """Which attacks a run is made of: a preset's name, ids, or a TOML table with sweeps as lists."""
 
+import re
 import tomllib
 from difflib import get_close_matches
 from importlib.resources import files
@@ -43,7 +44,7 @@ def load_attacks(spec: str) -> list[Attack]:
         attacks = [
             attack for name in list_attacks() if _reason(name) is None for attack in attack_class(name).standard()
         ]
-    elif spec.split(".")[0] in list_attacks() and not Path(spec).is_file():
+    elif re.split("[.,+]", spec)[0] in list_attacks() and not Path(spec).is_file():
         attacks = [get_attack(each) for each in spec.split(",")]
     else:
         attacks = _from_toml(_read(spec), spec)

@@ -37,7 +37,7 @@ class KnowledgeBase:
         """Returns what is known when clips with these twins, shape (n, samples), are attacked.
 
         Raises:
-            sealproof.attacks.base.AttackError: The dataset has no training clips to draw from.
+            sealproof.attacks.contract.errors.AttackError: The dataset has no training clips to draw from.
             sealproof.detectors.base.DetectorError: A scheme cannot run here.
         """
         with self._lock:

@@ -47,6 +47,8 @@ def test_ids_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     ids = [attack.id for attack in load_attacks("mp3.64kbps,gain.6db,gain.6db+mp3.64kbps,polarity")]
     assert ids == ["identity", "mp3.64kbps", "gain.6db", "gain.6db+mp3.64kbps", "polarity"]
+    assert [attack.id for attack in load_attacks("polarity,gain.6db")] == ["identity", "polarity", "gain.6db"]
+    assert [attack.id for attack in load_attacks("polarity+gain.6db")] == ["identity", "polarity+gain.6db"]
     with pytest.raises(AttackError, match="mp3 needs the parameter bitrate_kbps"):
         load_attacks("mp3")
     (tmp_path / "mp3.toml").write_text("[attacks]\ngain = { gain_db = [6] }\n")

@@ -11,8 +11,8 @@ import pytest
 SCORE = """
 import os
 import numpy as np
-from sealproof.detectors.keras_runtime import SETTINGS, import_keras
-from sealproof.detectors.mimic import forward
+from sealproof.detectors.mimics.keras_runtime import SETTINGS, import_keras
+from sealproof.detectors.mimics.mimic import forward
 from sealproof.detectors.mimics import get_mimic_recipe
 def own():
     return {name: value for name, value in os.environ.items() if name.startswith("KERAS_")}
@@ -63,7 +63,7 @@ def test_a_program_that_has_keras_with_another_backend_is_told_in_one_line(tmp_p
     code = (
         "import keras\n"
         "from sealproof.detectors import UnavailableError\n"
-        "from sealproof.detectors.keras_runtime import import_keras\n"
+        "from sealproof.detectors.mimics.keras_runtime import import_keras\n"
         "try:\n    import_keras()\nexcept UnavailableError as error:\n    print(error)"
     )
     done = python(code, tmp_path, KERAS_BACKEND="torch")

@@ -6,14 +6,15 @@ from importlib import import_module
 
 import numpy as np
 
-from sealproof.attacks import attack_class, list_attacks
-from sealproof.detectors import get_scheme, list_schemes
-from sealproof.detectors.keras_runtime import import_keras
+from sealproof.attacks import AttackError, attack_class, list_attacks
+from sealproof.detectors import DetectorError, get_scheme, list_schemes
+from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.harness.corpora.musiccaps.youtube import readiness as musiccaps
+from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.matrix.quality import perceptual
 from sealproof.harness.studies.readiness.clips import RATE, known, music
 from sealproof.harness.studies.readiness.finding import Check, State
-from sealproof.harness.studies.readiness.mending import installed, modules_of, requirements
+from sealproof.harness.studies.readiness.mending import install_command, installed, modules_of, requirements
 from sealproof.harness.training.mimics import export_onnx
 from sealproof.harness.training.mimics.trained import all_shipped
 
@@ -41,7 +42,8 @@ def _requirement(name: str) -> tuple[State, str]:
     wanted = next(each for each in requirements() if each.name == name)
     found = installed(name)
     if found is None:
-        raise ModuleNotFoundError(f"sealproof needs {name}{wanted.specifier}, which is not installed", name=name)
+        msg = f"sealproof needs {name}{wanted.specifier}, which is not installed. Run: {install_command(name)}"
+        raise HarnessError(msg)
     for module in modules_of(name):
         if module in ("keras", "tensorflow"):
             import_keras()
@@ -67,7 +69,7 @@ def _scheme(name: str) -> tuple[State, str]:
     before, after = detector.detect(np.concatenate([clean, marked])).score
     if not after > before:
         msg = f"{name} must give a marked clip a higher score than the same clip unmarked. Got {after:g} and {before:g}"
-        raise ValueError(msg)
+        raise DetectorError(msg)
     return State.READY, f"scores {after:.2f} marked, {before:.2f} unmarked; version {scheme.version}"
 
 
@@ -78,7 +80,7 @@ def _attack(name: str) -> tuple[State, str]:
     if reason is not None:
         if cls.is_optional:
             return State.ABSENT, reason
-        raise RuntimeError(reason)
+        raise AttackError(reason)
     attacks = cls.standard()
     knowledge = known() if cls.needs_knowledge else None
     for attack in attacks:
@@ -105,7 +107,7 @@ def _quality(name: str) -> tuple[State, str]:
 def _part(part: musiccaps.Part) -> tuple[State, str]:
     """Pass on what is known of a thing that fetching MusicCaps needs."""
     if part.is_broken:
-        raise RuntimeError(part.state)
+        raise HarnessError(part.state)
     return State.READY if part.is_here else State.ABSENT, part.state
 
 

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from sealproof.attacks.knowledge import Knowledge
+from sealproof.attacks.contract.knowledge import Knowledge
 from sealproof.attacks.testing import music_like
 from sealproof.detectors import get_scheme
 from sealproof.detectors.base import Audio

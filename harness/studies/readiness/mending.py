@@ -9,6 +9,12 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from sealproof.attacks.contract.errors import AttackError
+from sealproof.detectors.base import DetectorError
+from sealproof.harness.foundation.errors import HarnessError
+
+_OURS = (AttackError, DetectorError, HarnessError)
+
 _DISTRIBUTION = "sealproof"
 
 _RUN = "Run: "
@@ -25,7 +31,8 @@ def explain(error: Exception) -> tuple[str, str]:
         The reason, and a command; empty where none is known.
     """
     root = _root(error)
-    reason = str(error) if root is error else f"{type(root).__name__}: {root}"
+    # Errors of this project are sentences; of others the kind says as much as the text.
+    reason = str(root) if isinstance(root, _OURS) else f"{type(root).__name__}: {root}"
     told, _, advice = str(error).rpartition(_RUN)
     if told and advice.strip() != _HERE:
         return told.strip(), advice.strip()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sealproof.attacks import list_attacks
-from sealproof.attacks.base import AttackError
+from sealproof.attacks.contract.base import AttackError
 from sealproof.detectors import UnavailableError, list_schemes
 from sealproof.harness.cli import doctor
 from sealproof.harness.studies.readiness import checks, mending
@@ -93,7 +93,7 @@ def test_everything_there_is_gets_tried() -> None:
 
 
 def test_a_scheme_that_does_not_find_its_own_mark_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sealproof.detectors.spread_spectrum import SpreadSpectrumScheme
+    from sealproof.detectors.spread_spectrum.scheme import SpreadSpectrumScheme
 
     class Deaf:
         sample_rate, message_bits = 16_000, 0
