@@ -56,6 +56,13 @@ def _add_scheme(commands: Commands) -> None:
     diagnose.add_argument("--probes", metavar="NAMES", help="some of the probes, joined by commas (default: all)")
     diagnose.add_argument("--out", type=Path, metavar="DIR", help="write diagnosis.json, two CSVs and a picture there")
     add_seed(diagnose)
+    diagnose.add_argument(
+        "--split-seed",
+        type=int,
+        default=0,
+        metavar="S",
+        help="of the split, as in `build` and `train-scheme` (default 0)",
+    )
     compare = actions.add_parser("compare", help="diagnoses of several schemes side by side, as Markdown")
     compare.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="what `scheme diagnose --out` wrote")
 
@@ -86,9 +93,9 @@ def _diagnose(options: argparse.Namespace) -> int:
     scheme.require_ready()
     if options.corpus == "demo":
         # A fifth of the clips are test clips.
-        clips = read_clips(DemoCorpus(), 5 * n_marked(options.clips), options.seed)
+        clips = read_clips(DemoCorpus(), 5 * n_marked(options.clips), options.split_seed)
     else:
-        clips = read_clips(FolderCorpus(root=Path(options.corpus)), ALL_CLIPS, options.seed)
+        clips = read_clips(FolderCorpus(root=Path(options.corpus)), ALL_CLIPS, options.split_seed)
     found = diagnose(scheme, clips, request)
     print("\n".join(lines(found)))
     if options.out is not None:
