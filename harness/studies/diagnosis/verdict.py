@@ -92,14 +92,23 @@ def _patterns(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str]]:
     moved = value("alignment.tpr.offset.100samples")
     fooled = max(other, same)
     if fooled > MOSTLY or share > EXPLAINED:
-        place = "on the sample grid" if moved < MOSTLY else "that survives being moved"
-        which = "" if other >= same else " of one message"
-        yield (
-            "fixed_waveform",
-            f"a fixed waveform {place}: the mean mark{which} of 100 other clips flags {percent(fooled)} of clean "
-            f"clips; one waveform explains {percent(share)} of the marks' energy on other recordings; after an "
-            f"offset of 100 samples {percent(moved)} of marked clips are flagged",
+        # A family that was not asked about has no part in the sentence.
+        parts = []
+        if math.isfinite(fooled):
+            which = "" if other >= same else " of one message"
+            parts.append(f"the mean mark{which} of 100 other clips flags {percent(fooled)} of clean clips")
+        if math.isfinite(share):
+            parts.append(f"one waveform explains {percent(share)} of the marks' energy on other recordings")
+        if math.isfinite(moved):
+            parts.append(f"after an offset of 100 samples {percent(moved)} of marked clips are flagged")
+        place = (
+            ""
+            if not math.isfinite(moved)
+            else " on the sample grid"
+            if moved < MOSTLY
+            else " that survives being moved"
         )
+        yield "fixed_waveform", f"a fixed waveform{place}: {joined(parts)}"
     if local > EXPLAINED and local > 1.2 * share:
         yield (
             "fixed_carrier",

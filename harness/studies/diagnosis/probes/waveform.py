@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from sealproof.harness.foundation.progress import progress
 from sealproof.harness.statistics.estimation.estimate import estimate_mean
 from sealproof.harness.statistics.estimation.vectors import Floats
 from sealproof.harness.studies.diagnosis import carriers
@@ -19,7 +20,7 @@ _Indices = NDArray[np.intp]
 
 def waveform(material: Material) -> Iterator[Finding | Curve]:
     """Share of the mark's energy that fixed patterns explain, on recordings they were not learned of."""
-    for name, marks in material.marks.items():
+    for name, marks in progress(list(material.marks.items()), "fixed patterns"):
         words = name.replace("_", " ")
         unit, kept = unit_energy(marks)
         if min(np.bincount(material.side[kept].astype(int), minlength=2)) < 2:

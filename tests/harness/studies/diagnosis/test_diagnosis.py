@@ -96,6 +96,14 @@ def test_spread_spectrum_is_a_fixed_carrier_on_the_sample_grid(clips: CorpusClip
     assert 0.2 < found.findings["waveform.fixed_other_messages"].value < 0.5
 
 
+def test_a_verdict_speaks_only_of_what_was_asked(clips: CorpusClips) -> None:
+    found = diagnose(get_scheme("spread_spectrum"), clips, DiagnosisRequest(n_clips=24, probes=("waveform",)))
+    first = found.verdict.sentences[0]
+    assert re.fullmatch(
+        r"a fixed waveform: one waveform explains \d\d % of the marks' energy on other recordings", first
+    )
+
+
 def test_the_same_seed_gives_the_same_numbers(clips: CorpusClips, toy: Toys) -> None:
     asked = DiagnosisRequest(n_clips=16, probes=("standing", "spectrum", "mean_mark", "timing"))
     first, second = (diagnose(toy("fixed"), clips, asked) for _ in range(2))
