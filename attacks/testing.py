@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sealproof.attacks.contract.base import Attack, AttackError, Audio
+from sealproof.attacks.contract.base import Attack, Attacked, AttackError, Audio
 from sealproof.attacks.contract.chain import Chain
 from sealproof.attacks.contract.knowledge import Knowledge, Watermarker
 from sealproof.attacks.verification.measure import is_noop
@@ -39,6 +40,24 @@ def _music_like(n_clips: int, n_samples: int, sample_rate: int, seed: int) -> Au
             mix += (time >= start) * np.exp(-6 * age) * tone
         clips[index] = 0.5 * mix / np.abs(mix).max()
     return clips
+
+
+def broken_claims(
+    attack: Attack, before: Audio, after: NDArray[np.floating] | Attacked | None = None, sample_rate: int = 16_000
+) -> set[str]:
+    """Return the quantities in which audio is not what an attack claims that it makes.
+
+    Args:
+        attack: What states the claims.
+        before: (n, samples) float32.
+        after: (n, samples'), whatever made it. Default: what the attack makes of the clips, with seeds 0, 1, ...
+        sample_rate: Samples per second, in Hz.
+    """
+    if after is None:
+        after = attack.perform(before, sample_rate, range(len(before)))
+    elif not isinstance(after, Attacked):
+        after = Attacked(np.ascontiguousarray(after, dtype=np.float32))
+    return {verdict.quantity for verdict in verify(attack, before, after, sample_rate).broken}
 
 
 def toy_knowledge(twins: Audio, seed: int = 0) -> Knowledge:

@@ -8,12 +8,12 @@ from sealproof.attacks.testing import music_like, run_attack
 AVAILABLE = [cls for cls in map(attack_class, list_attacks()) if cls.unavailable() is None]
 
 
-def test_it_is_as_large_as_it_says():
+def test_it_is_as_large_as_it_says() -> None:
     assert len(AVAILABLE) >= 60
     assert sum(len(cls.standard()) for cls in AVAILABLE) >= 250
 
 
-def test_no_two_configurations_do_the_same_and_none_does_nothing():
+def test_no_two_configurations_do_the_same_and_none_does_nothing() -> None:
     music = music_like(2, 16_000, 16_000, seed=6)
     seen = {hashlib.sha256(music.tobytes()).hexdigest(): "identity"}
     same = {}

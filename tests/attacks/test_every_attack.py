@@ -2,16 +2,19 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import fields
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from sealproof.attacks import AttackError, attack_class, get_attack, list_attacks
-from sealproof.attacks.contract.parameters import RULE
+from sealproof.attacks import Attack, AttackError, attack_class, get_attack, list_attacks
+from sealproof.attacks.contract.parameters import RULE, Rule
 from sealproof.attacks.testing import check_attack, music_like, run_attack
 from sealproof.attacks.verification.measure import snr_db
 
@@ -20,25 +23,25 @@ STANDARD = [attack for cls in AVAILABLE for attack in cls.standard()]
 
 
 @pytest.mark.parametrize("attack", STANDARD, ids=lambda attack: attack.id)
-def test_contract(attack):
+def test_contract(attack: Attack) -> None:
     check_attack(attack)
 
 
 @pytest.mark.parametrize("name", list_attacks())
-def test_each_class_stands_under_its_own_name(name):
+def test_each_class_stands_under_its_own_name(name: str) -> None:
     cls = attack_class(name)
     assert cls.name == name
     assert cls.__doc__
     assert cls.__doc__.splitlines()[0].endswith(".")
 
 
-def test_an_attack_with_parameters_has_a_sweep():
+def test_an_attack_with_parameters_has_a_sweep() -> None:
     for name in list_attacks():
         cls = attack_class(name)
         assert bool(cls.sweep) == bool(fields(cls)), name
 
 
-CLIPS = {
+CLIPS: dict[str, Callable[[int, np.random.Generator], NDArray[Any]]] = {
     "silence": lambda n, rng: np.zeros(n),
     "full scale": lambda n, rng: rng.choice([-1.0, 1.0], n),
     "DC": lambda n, rng: np.full(n, -0.7),
@@ -51,7 +54,9 @@ CLIPS = {
 @pytest.mark.parametrize("cls", AVAILABLE, ids=lambda cls: cls.name)
 @settings(max_examples=8, deadline=None, derandomize=True, database=None)
 @given(data=st.data(), kind=st.sampled_from(sorted(CLIPS)), samples=st.integers(1, 2000), seed=st.integers(0, 2**32))
-def test_any_finite_clip_gives_finite_audio_of_the_stated_length(cls, data, kind, samples, seed):
+def test_any_finite_clip_gives_finite_audio_of_the_stated_length(
+    cls: type[Attack], data: st.DataObject, kind: str, samples: int, seed: int
+) -> None:
     attack = data.draw(st.sampled_from(cls.standard()))
     batch = CLIPS[kind](samples, np.random.default_rng(seed)).astype(np.float32)[None]
     attacked = run_attack(attack, batch, 16_000, [seed])
@@ -60,7 +65,7 @@ def test_any_finite_clip_gives_finite_audio_of_the_stated_length(cls, data, kind
     assert attacked.tobytes() == run_attack(attack, batch, 16_000, [seed]).tobytes()
 
 
-def strengths(rule):
+def strengths(rule: Rule) -> st.SearchStrategy[Any]:
     """Values that a parameter accepts, over all of its range."""
     if rule.choices:
         return st.sampled_from(rule.choices)
@@ -68,7 +73,7 @@ def strengths(rule):
     high = low + 1e5 if rule.high is None else rule.high
     if rule.kind is int:
         return st.integers(int(np.ceil(low)), int(high)).filter(lambda value: value != rule.excluding)
-    edges = {"exclude_min": rule.above_low, "exclude_max": rule.below_high}
+    edges: dict[str, Any] = {"exclude_min": rule.above_low, "exclude_max": rule.below_high}
     return st.floats(low, high, allow_subnormal=False, **edges).filter(lambda value: value != rule.excluding)
 
 
@@ -77,7 +82,7 @@ def strengths(rule):
 )
 @settings(max_examples=25, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
-def test_any_strength_comes_back_from_its_id_and_from_json(cls, data):
+def test_any_strength_comes_back_from_its_id_and_from_json(cls: type[Attack], data: st.DataObject) -> None:
     drawn = {item.name: data.draw(strengths(item.metadata[RULE])) for item in fields(cls)}
     try:
         attack = cls(**drawn)
@@ -101,7 +106,7 @@ LINEAR = {
 @pytest.mark.parametrize("name", sorted(LINEAR))
 @settings(max_examples=6, deadline=None, derandomize=True, database=None)
 @given(factor=st.sampled_from([-1.0, -0.25, 0.5, 2.0]), seed=st.integers(0, 99))
-def test_gain_and_polarity_commute_with_what_is_linear(name, factor, seed):
+def test_gain_and_polarity_commute_with_what_is_linear(name: str, factor: float, seed: int) -> None:
     clip = music_like(1, 4000, 16_000, seed=1)
     for attack in attack_class(name).standard()[:2]:
         once = attack(clip, 16_000, [seed])
@@ -115,7 +120,7 @@ ORDERED = [cls for cls in AVAILABLE if cls.is_ordered and cls.keeps_alignment an
 
 
 @pytest.mark.parametrize("cls", ORDERED, ids=lambda cls: cls.name)
-def test_the_snr_falls_with_the_strength(cls):
+def test_the_snr_falls_with_the_strength(cls: type[Attack]) -> None:
     music = music_like(6, 16_000, 16_000, seed=4)
     for parameter, values in cls.sweep.items():
         if isinstance(values[0], str):

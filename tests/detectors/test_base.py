@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -19,13 +21,13 @@ SCORE = np.array([0.1, 0.9], np.float32)
         ({"score": SCORE, "bits": np.full((2, 4), 2, np.uint8)}, "must be 0 or 1. Got 2"),
     ],
 )
-def test_detection_refuses(fields, rule):
+def test_detection_refuses(fields: dict[str, Any], rule: str) -> None:
     with pytest.raises(DetectorError) as error:
         Detection(**fields)
     assert rule in str(error.value)
 
 
-def test_concatenate_joins_in_order_and_keeps_none():
+def test_concatenate_joins_in_order_and_keeps_none() -> None:
     first = Detection(SCORE, bits=np.zeros((2, 3), np.uint8))
     second = Detection(np.array([0.5], np.float32), bits=np.ones((1, 3), np.uint8))
     joined = Detection.concatenate([first, second])
@@ -45,14 +47,14 @@ def test_concatenate_joins_in_order_and_keeps_none():
         (np.array([[0.0] * 400, [0.0, np.inf] + [0.0] * 398], np.float32), "must be finite. Got inf at [1, 1]"),
     ],
 )
-def test_check_batch_names_who_rule_and_value(batch, rule):
+def test_check_batch_names_who_rule_and_value(batch: Any, rule: str) -> None:
     with pytest.raises(DetectorError) as error:
         check_batch(batch, "somebody", min_samples=400)
     assert "somebody" in str(error.value)
     assert rule in str(error.value)
 
 
-def test_check_messages_wants_one_message_per_clip():
+def test_check_messages_wants_one_message_per_clip() -> None:
     check_messages(np.zeros((2, 16), np.uint8), 2, 16, "somebody")
     with pytest.raises(DetectorError, match=r"must have shape \(3, 16\). Got \(2, 16\)"):
         check_messages(np.zeros((2, 16), np.uint8), 3, 16, "somebody")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sealproof.detectors import DetectorError
 from sealproof.detectors.mimics import get_mimic_recipe, list_mimics
-from sealproof.detectors.mimics.base import FrameRecipe
+from sealproof.detectors.mimics.base import ClipRecipe, FrameRecipe
 from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.mimic import Mimic, forward
 
@@ -88,6 +88,7 @@ def test_seed_cnn_is_the_studys_network(seed_cnn: Any) -> None:
 
 def test_seed_cnn_is_trained_as_in_the_study() -> None:
     recipe = get_mimic_recipe("seed_cnn")
+    assert isinstance(recipe, ClipRecipe)
     assert (recipe.epochs, recipe.batch_size, recipe.patience, recipe.pair_batches) == (10, 32, None, False)
     optimizer = recipe.optimizer()
     assert isinstance(optimizer, import_keras().optimizers.SGD)

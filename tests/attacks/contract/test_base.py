@@ -1,13 +1,14 @@
 """The template: what it refuses, what it checks, and that it hands a plug-in nothing that could break the caller."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from sealproof.attacks import Attack, AttackError, get_attack, parameter
+from sealproof.attacks import Attack, AttackError, Audio, get_attack, parameter
 
 CLIPS = np.full((2, 100), 0.25, dtype=np.float32)
 
@@ -21,7 +22,7 @@ class Returns(Attack):
 
     RESULT: ClassVar = staticmethod(lambda clip: clip)
 
-    def apply(self, clip, sample_rate, rng):
+    def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Any:
         return type(self).RESULT(clip)
 
 
@@ -45,13 +46,13 @@ class Returns(Attack):
         (CLIPS, 16_000, [1, 2.5], "Got 2.5"),
     ],
 )
-def test_wrong_input_is_refused(batch, rate, seeds, text):
+def test_wrong_input_is_refused(batch: Any, rate: Any, seeds: list[Any], text: str) -> None:
     with pytest.raises(AttackError, match=re.escape(text)):
         get_attack("identity")(batch, rate, seeds)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_audio_that_is_not_finite_is_refused_with_the_clip(bad):
+def test_audio_that_is_not_finite_is_refused_with_the_clip(bad: float) -> None:
     batch = CLIPS.copy()
     batch[1, 3] = bad
     with pytest.raises(AttackError, match=r"finite audio.*Got some in \[1\]"):
@@ -68,14 +69,16 @@ def test_audio_that_is_not_finite_is_refused_with_the_clip(bad):
         (lambda clip: clip * np.float32(np.nan), "must return finite audio"),
     ],
 )
-def test_an_attack_that_breaks_its_word_raises_under_its_own_name(monkeypatch, result, text):
+def test_an_attack_that_breaks_its_word_raises_under_its_own_name(
+    monkeypatch: pytest.MonkeyPatch, result: Callable[..., Any], text: str
+) -> None:
     monkeypatch.setattr(Returns, "RESULT", staticmethod(result))
     with pytest.raises(AttackError, match="^returns " + ".*" + text):
         Returns()(CLIPS, 16_000, [1, 2])
 
 
-def test_a_plug_in_cannot_write_into_the_callers_audio(monkeypatch):
-    def overwrite(clip):
+def test_a_plug_in_cannot_write_into_the_callers_audio(monkeypatch: pytest.MonkeyPatch) -> None:
+    def overwrite(clip: Audio) -> Audio:
         clip[:] = 0
         return clip
 
@@ -87,19 +90,20 @@ def test_a_plug_in_cannot_write_into_the_callers_audio(monkeypatch):
     assert batch.flags.writeable
 
 
-def test_rows_of_a_strided_batch_arrive_whole():
+def test_rows_of_a_strided_batch_arrive_whole() -> None:
     batch = np.arange(400, dtype=np.float32).reshape(2, 200)[:, ::2]
     assert np.array_equal(get_attack("identity")(batch, 16_000, [0, 0]), batch)
 
 
-def test_seeds_may_be_any_sequence_of_integers():
+def test_seeds_may_be_any_sequence_of_integers() -> None:
     attack = get_attack("white_noise.10db")
     expected = attack(CLIPS, 16_000, [3, 4])
-    for seeds in ((3, 4), range(3, 5), np.array([3, 4]), np.array([3, 4], dtype=np.uint64)):
+    sequences: list[Any] = [(3, 4), range(3, 5), np.array([3, 4]), np.array([3, 4], dtype=np.uint64)]
+    for seeds in sequences:
         assert np.array_equal(attack(CLIPS, 16_000, seeds), expected)
 
 
-def test_a_field_without_rule_is_refused():
+def test_a_field_without_rule_is_refused() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Careless(Returns):
         name: ClassVar[str] = "careless"
@@ -109,15 +113,15 @@ def test_a_field_without_rule_is_refused():
         Careless()
 
 
-def test_attacks_are_values():
+def test_attacks_are_values() -> None:
     assert get_attack("gain.6db") == get_attack("gain", gain_db=6.0)
     assert len({get_attack("gain.6db"), get_attack("gain", gain_db=6)}) == 1
     assert get_attack("lowpass.4khz") != get_attack("highpass.4khz")
     with pytest.raises(AttributeError):
-        get_attack("gain.6db").gain_db = 3
+        setattr(get_attack("gain.6db"), "gain_db", 3)  # noqa: B010 - it is frozen
 
 
-def test_text_parameters_stand_in_the_id():
+def test_text_parameters_stand_in_the_id() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Coloured(Returns):
         name: ClassVar[str] = "coloured"

@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,13 +36,13 @@ from sealproof.attacks import AttackError, get_attack, parameter
         ("vorbis", {"quality": 4}, "vorbis.4q"),
     ],
 )
-def test_ids(name, params, wanted):
+def test_ids(name: str, params: dict[str, Any], wanted: str) -> None:
     attack = get_attack(name, **params)
     assert attack.id == wanted
     assert get_attack(wanted) == attack
 
 
-def test_both_ways_of_writing_a_frequency_are_read():
+def test_both_ways_of_writing_a_frequency_are_read() -> None:
     assert get_attack("lowpass.4000hz") == get_attack("lowpass.4khz")
 
 
@@ -75,7 +76,7 @@ def test_both_ways_of_writing_a_frequency_are_read():
         ("speed", {"factor": 2.01}, "Got 2.01."),
     ],
 )
-def test_refused_strengths(name, params, text):
+def test_refused_strengths(name: str, params: dict[str, Any], text: str) -> None:
     with pytest.raises(AttackError, match=re.escape(text)):
         get_attack(name, **params)
 
@@ -94,12 +95,12 @@ def test_refused_strengths(name, params, text):
         "gain.1e3db",
     ],
 )
-def test_text_that_is_no_id_is_refused_with_the_form(spec):
+def test_text_that_is_no_id_is_refused_with_the_form(spec: str) -> None:
     with pytest.raises(AttackError, match=r"^An id of (mp3|gain) must have the form '(mp3.<bitrate_kbps>kbps|gain.*)'"):
         get_attack(spec)
 
 
-def test_a_strength_in_an_id_obeys_the_same_rule():
+def test_a_strength_in_an_id_obeys_the_same_rule() -> None:
     with pytest.raises(AttackError, match=r"The 'bitrate_kbps' of mp3 must be one of .* Got 65\."):
         get_attack("mp3.65kbps")
     with pytest.raises(AttackError, match=r"whole number .* Got 8\.5\."):
@@ -107,6 +108,6 @@ def test_a_strength_in_an_id_obeys_the_same_rule():
 
 
 @pytest.mark.parametrize("declaration", [{"unit": ""}, {"unit": "dB"}, {"unit": "k-bit"}, {"unit": "", "kind": str}])
-def test_a_declaration_that_no_id_could_carry_is_refused(declaration):
+def test_a_declaration_that_no_id_could_carry_is_refused(declaration: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="parameter"):
         parameter(**declaration)

@@ -1,28 +1,24 @@
 """Smoothing: means, fits and medians of the neighbours, centred to half a sample."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy import signal
 
-from sealproof.attacks import AttackError
-from sealproof.attacks.contract.base import Attacked
+from sealproof.attacks import Attack, AttackError, Audio
 from sealproof.attacks.filtering.smoothing import MedianFilter, SavitzkyGolay, Smooth
 from sealproof.attacks.filtering.zero_phase import phase_delay
+from sealproof.attacks.testing import broken_claims
 from sealproof.attacks.verification.measure import level_change_db, snr_db
-from sealproof.attacks.verification.verify import verify
 
 RATE = 16_000
 STANDARD = [attack for cls in (Smooth, SavitzkyGolay, MedianFilter) for attack in cls.standard()]
 WINDOWS = [2, 3, 6, 7, 22, 40]
 
 
-def complaints(attack, before, after):
-    """What the claims of an attack say of audio that something else made."""
-    return {verdict.quantity for verdict in verify(attack, before, Attacked(after), RATE).broken}
-
-
 @pytest.mark.parametrize("window", WINDOWS)
-def test_each_sample_is_the_mean_of_its_window(run, music, window):
+def test_each_sample_is_the_mean_of_its_window(run: Callable[..., Audio], music: Audio, window: int) -> None:
     smoothed = run(Smooth(window_samples=window), music)
     before = window // 2  # an even window has one sample more on this side
     for at in (100, 5000, 15_900):
@@ -31,7 +27,7 @@ def test_each_sample_is_the_mean_of_its_window(run, music, window):
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-def test_the_mean_is_late_by_no_more_than_half_a_sample(run, window):
+def test_the_mean_is_late_by_no_more_than_half_a_sample(run: Callable[..., Audio], window: int) -> None:
     """Bug 16 of the field: smoothing by a convolution that is not centred delays by half the window."""
     impulse = np.zeros((1, 201), dtype=np.float32)
     impulse[0, 100] = 1
@@ -41,10 +37,12 @@ def test_the_mean_is_late_by_no_more_than_half_a_sample(run, window):
 
 
 @pytest.mark.parametrize("window", [4, 10, 40])
-def test_the_response_has_its_zeros_at_multiples_of_the_rate_over_the_window(run, tone, window):
+def test_the_response_has_its_zeros_at_multiples_of_the_rate_over_the_window(
+    run: Callable[..., Audio], tone: Callable[..., Audio], window: int
+) -> None:
     attack = Smooth(window_samples=window)
 
-    def change(frequency):
+    def change(frequency: float) -> float:
         sine = tone(frequency)
         return level_change_db(sine[:, 4000:12_000], run(attack, sine)[:, 4000:12_000])[0]
 
@@ -55,21 +53,21 @@ def test_the_response_has_its_zeros_at_multiples_of_the_rate_over_the_window(run
     assert change(lobe) == pytest.approx(wanted, abs=0.05)
 
 
-def test_a_wider_window_need_not_do_more_damage(run, tone):
+def test_a_wider_window_need_not_do_more_damage(run: Callable[..., Audio], tone: Callable[..., Audio]) -> None:
     sine = tone(2000)
     narrow, turned, wide = (snr_db(sine, run(Smooth(window_samples=window), sine))[0] for window in (5, 11, 21))
     assert narrow > wide > 0
     assert turned < 0, "between 1455 and 2909 Hz the sign is turned: worse than silence"
 
 
-def test_the_ends_are_repeated(run):
+def test_the_ends_are_repeated(run: Callable[..., Audio]) -> None:
     ramp = np.arange(1, 6, dtype=np.float32)[None]
     np.testing.assert_allclose(run(Smooth(window_samples=3), ramp)[0], [4 / 3, 2, 3, 4, 14 / 3], rtol=1e-6)
     assert run(MedianFilter(window_samples=3), ramp)[0].tolist() == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("window", [5, 9, 25])
-def test_the_fit_is_that_of_scipy_and_keeps_a_cubic(run, music, window):
+def test_the_fit_is_that_of_scipy_and_keeps_a_cubic(run: Callable[..., Audio], music: Audio, window: int) -> None:
     attack = SavitzkyGolay(window_samples=window)
     theirs = signal.savgol_filter(music.astype(np.float64), window, 3, axis=1, mode="nearest")
     np.testing.assert_allclose(run(attack, music), theirs, atol=1e-6)
@@ -79,13 +77,13 @@ def test_the_fit_is_that_of_scipy_and_keeps_a_cubic(run, music, window):
 
 
 @pytest.mark.parametrize("window", [3, 5, 9])
-def test_each_sample_is_the_median_of_its_window(run, music, window):
+def test_each_sample_is_the_median_of_its_window(run: Callable[..., Audio], music: Audio, window: int) -> None:
     half = window // 2
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(music, ((0, 0), (half, half)), mode="edge"), window, 1)
     assert np.array_equal(run(MedianFilter(window_samples=window), music), np.median(windows, axis=2))
 
 
-def test_the_median_drops_clicks_and_keeps_steps(run):
+def test_the_median_drops_clicks_and_keeps_steps(run: Callable[..., Audio]) -> None:
     step = np.repeat([0.0, 0.5], 50).astype(np.float32)[None]
     clicks = step.copy()
     clicks[0, [20, 70]] = 1
@@ -93,7 +91,7 @@ def test_the_median_drops_clicks_and_keeps_steps(run):
 
 
 @pytest.mark.parametrize("cls", [SavitzkyGolay, MedianFilter])
-def test_an_even_window_has_no_centre(cls):
+def test_an_even_window_has_no_centre(cls: type[MedianFilter | SavitzkyGolay]) -> None:
     with pytest.raises(AttackError, match=f"The 'window_samples' of {cls.name} must be odd.* Got 6"):
         cls(window_samples=6)
 
@@ -102,37 +100,37 @@ def test_an_even_window_has_no_centre(cls):
 
 
 @pytest.mark.parametrize("attack", STANDARD, ids=lambda attack: attack.id)
-def test_doing_nothing_or_leaving_nothing_is_found(music, attack):
+def test_doing_nothing_or_leaving_nothing_is_found(music: Audio, attack: Attack) -> None:
     rng = np.random.default_rng(0)
     noisy = music + np.float32(1e-4) * rng.standard_normal(music.shape, dtype=np.float32)
     wrong = "median_percent" if attack.name == "median_filter" else "response_error_db"
-    assert wrong in complaints(attack, music, noisy)
-    assert wrong in complaints(attack, music, np.zeros_like(music))
+    assert wrong in broken_claims(attack, music, noisy)
+    assert wrong in broken_claims(attack, music, np.zeros_like(music))
 
 
 @pytest.mark.parametrize("window", [4, 10, 40])
-def test_smoothing_as_the_field_does_it_is_found(music, window):
+def test_smoothing_as_the_field_does_it_is_found(music: Audio, window: int) -> None:
     """Bug 16: a causal convolution, and one that is normalised to the peak."""
     kernel = np.full(window, 1 / window)
     late = np.stack([np.convolve(clip, kernel)[: clip.size] for clip in music]).astype(np.float32)
     assert phase_delay(music[0], late[0], 0.5 / window) == pytest.approx((window - 1) / 2, abs=0.1)
-    assert complaints(Smooth(window_samples=window), music, late) == {"response_error_db", "delay_samples"}
+    assert broken_claims(Smooth(window_samples=window), music, late) == {"response_error_db", "delay_samples"}
     centred = Smooth(window_samples=window)(music, RATE, [0, 1])
     louder = centred * np.float32(1.3)
-    assert complaints(Smooth(window_samples=window), music, louder) == {"response_error_db"}
+    assert broken_claims(Smooth(window_samples=window), music, louder) == {"response_error_db"}
 
 
-def test_the_neighbouring_width_is_found(run, music):
+def test_the_neighbouring_width_is_found(run: Callable[..., Audio], music: Audio) -> None:
     for window in (4, 10, 22):
         other = run(Smooth(window_samples=window + 2), music)
-        assert "response_error_db" in complaints(Smooth(window_samples=window), music, other)
+        assert "response_error_db" in broken_claims(Smooth(window_samples=window), music, other)
     wider = run(MedianFilter(window_samples=5), music)
-    assert complaints(MedianFilter(window_samples=3), music, wider) == {"median_percent"}
+    assert broken_claims(MedianFilter(window_samples=3), music, wider) == {"median_percent"}
     mean = run(Smooth(window_samples=3), music)
-    assert "median_percent" in complaints(MedianFilter(window_samples=3), music, mean)
+    assert "median_percent" in broken_claims(MedianFilter(window_samples=3), music, mean)
 
 
-def test_what_cannot_be_measured_is_nan():
+def test_what_cannot_be_measured_is_nan() -> None:
     short = np.ones((1, 1), dtype=np.float32)
     for attack in STANDARD:
         assert all(np.isnan(values).all() for values in attack.evidence(short, short, RATE).values())

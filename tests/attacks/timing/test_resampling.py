@@ -1,13 +1,17 @@
 """Detours keep the lower band and delay nothing; speed moves pitch and length; jitter makes the noise of the theory."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from sealproof.attacks import AttackError, get_attack
-from sealproof.attacks.contract.base import Attacked
-from sealproof.attacks.testing import music_like
+from sealproof.attacks import Attack, AttackError, Audio, get_attack
+from sealproof.attacks.testing import broken_claims, music_like
 from sealproof.attacks.timing.resampling import (
     Aliasing,
+    Detour,
     Jitter,
     Resample,
     ResampleLinear,
@@ -17,24 +21,17 @@ from sealproof.attacks.timing.resampling import (
     sampled_at,
 )
 from sealproof.attacks.verification.measure import lag_samples, level_change_db, snr_db
-from sealproof.attacks.verification.verify import verify
 
-CLASSES = [Resample, Upsample, ResampleLinear, Aliasing, Jitter, Speed]
+CLASSES: list[type[Attack]] = [Resample, Upsample, ResampleLinear, Aliasing, Jitter, Speed]
 STANDARD = [attack for cls in CLASSES for attack in cls.standard()]
 
 
-def broken_claims(attack, music, after):
-    """Quantities of the claims that attacked music does not keep."""
-    verification = verify(attack, music, Attacked(after.astype(np.float32)), 16_000)
-    return {verdict.quantity for verdict in verification.broken}
-
-
-def test_no_two_strengths_do_the_same(run, music):
+def test_no_two_strengths_do_the_same(run: Callable[..., Audio], music: Audio) -> None:
     assert len({run(attack, music[:1]).tobytes() for attack in STANDARD}) == len(STANDARD)
 
 
 @pytest.mark.parametrize("via_hz", [12_000, 11_025, 8000, 4000])
-def test_nothing_is_left_above_half_the_detour_rate(run, via_hz):
+def test_nothing_is_left_above_half_the_detour_rate(run: Callable[..., Audio], via_hz: int) -> None:
     noise = np.random.default_rng(0).standard_normal((1, 16_000)).astype(np.float32)
     out = run(get_attack("resample", via_hz=via_hz), noise)[0]
     window = np.hanning(out.size)
@@ -50,7 +47,9 @@ def test_nothing_is_left_above_half_the_detour_rate(run, via_hz):
     + [Upsample(via_hz=via) for via in (22_050, 44_100, 48_000)],
     ids=lambda attack: attack.id,
 )
-def test_the_pass_band_comes_back_unmoved(run, tone, attack):
+def test_the_pass_band_comes_back_unmoved(
+    run: Callable[..., Audio], tone: Callable[..., Audio], attack: Resample | Upsample
+) -> None:
     sine = tone(700.0)
     out = run(attack, sine)
     assert out.shape == sine.shape
@@ -59,11 +58,11 @@ def test_the_pass_band_comes_back_unmoved(run, tone, attack):
 
 
 @pytest.mark.parametrize("via_hz", [11_025, 4000])
-def test_no_delay(run, music, via_hz):
+def test_no_delay(run: Callable[..., Audio], music: Audio, via_hz: int) -> None:
     assert (lag_samples(music, run(get_attack("resample", via_hz=via_hz), music), 100) == 0).all()
 
 
-def test_the_detour_is_taken_at_the_rate_of_the_clip(run, tone):
+def test_the_detour_is_taken_at_the_rate_of_the_clip(run: Callable[..., Audio], tone: Callable[..., Audio]) -> None:
     """A clip labelled 8 kHz loses what the same one labelled 16 kHz loses by a detour over twice the rate."""
     sine = tone(1500.0)
     half = get_attack("resample", via_hz=4000)(sine, 8000, [0])
@@ -80,13 +79,17 @@ def test_the_detour_is_taken_at_the_rate_of_the_clip(run, tone):
     ],
     ids=lambda value: getattr(value, "id", None),
 )
-def test_a_detour_in_the_wrong_direction_is_refused(run, music, attack, rule):
+def test_a_detour_in_the_wrong_direction_is_refused(
+    run: Callable[..., Audio], music: Audio, attack: Detour, rule: str
+) -> None:
     text = f"The 'via_hz' of {rule} the sample rate of 16000 Hz. Got {attack.via_hz}"
     with pytest.raises(AttackError, match=text):
         run(attack, music)
 
 
-def test_linear_interpolation_weakens_a_tone_and_leaves_its_image(run, tone):
+def test_linear_interpolation_weakens_a_tone_and_leaves_its_image(
+    run: Callable[..., Audio], tone: Callable[..., Audio]
+) -> None:
     """Every second sample is a mean of two others: (1 + cos w) / 2 is left at w, (1 - cos w) / 2 appears at pi - w."""
     spectrum = np.abs(np.fft.rfft(run(ResampleLinear(via_hz=8000), tone(1000.0, 1.0))[0])) / 8000
     cosine = np.cos(2 * np.pi * 1000 / 16_000)
@@ -95,19 +98,25 @@ def test_linear_interpolation_weakens_a_tone_and_leaves_its_image(run, tone):
 
 
 @pytest.mark.parametrize(("attack", "folded"), [(ResampleLinear(via_hz=8000), 1000), (Aliasing(factor=2), 1000)])
-def test_without_a_filter_a_high_tone_comes_back_low(run, tone, peak_hz, attack, folded):
+def test_without_a_filter_a_high_tone_comes_back_low(
+    run: Callable[..., Audio],
+    tone: Callable[..., Audio],
+    peak_hz: Callable[[Audio], float],
+    attack: Aliasing | ResampleLinear,
+    folded: int,
+) -> None:
     assert peak_hz(run(attack, tone(7000.0))[0]) == pytest.approx(folded, abs=1)
 
 
-def test_aliasing_holds_every_nth_sample(run):
+def test_aliasing_holds_every_nth_sample(run: Callable[..., Audio]) -> None:
     clip = np.arange(1, 11, dtype=np.float32)[None]
     assert run(Aliasing(factor=4), clip)[0].tolist() == [1, 1, 1, 1, 5, 5, 5, 5, 9, 9]
 
 
-def test_reading_between_the_samples_is_exact(run):
+def test_reading_between_the_samples_is_exact(run: Callable[..., Audio]) -> None:
     """Fading sines up to 0.9 of Nyquist are known everywhere, so also at random places between the samples."""
 
-    def wave(time):
+    def wave(time: NDArray[Any]) -> NDArray[np.float64]:
         return np.sin(np.pi * time / 4000) ** 2 * sum(
             np.sin(2 * np.pi * f * time + f) for f in (0.01, 0.123, 0.3, 0.45)
         )
@@ -117,14 +126,16 @@ def test_reading_between_the_samples_is_exact(run):
     assert 10 * np.log10(np.mean((read - wave(places)) ** 2) / np.mean(wave(places) ** 2)) < -90
 
 
-def test_reading_outside_the_clip_holds_its_ends():
+def test_reading_outside_the_clip_holds_its_ends() -> None:
     clip = np.array([0.5, -0.25, 0.75], dtype=np.float32)
     np.testing.assert_allclose(sampled_at(clip, np.array([-5.0, 0, 1, 2, 9])), [0.5, 0.5, -0.25, 0.75, 0.75], atol=1e-6)
 
 
 @pytest.mark.parametrize("std", [0.05, 0.5])
 @pytest.mark.parametrize("frequency", [500.0, 6000.0])
-def test_jitter_makes_as_much_noise_as_theory_says(run, tone, std, frequency):
+def test_jitter_makes_as_much_noise_as_theory_says(
+    run: Callable[..., Audio], tone: Callable[..., Audio], std: float, frequency: float
+) -> None:
     sine = tone(frequency)
     omega = 2 * np.pi * frequency / 16_000
     expected_db = -10 * np.log10(2 * (1 - np.exp(-((omega * std) ** 2) / 2)))
@@ -132,27 +143,31 @@ def test_jitter_makes_as_much_noise_as_theory_says(run, tone, std, frequency):
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.9, 0.99, 1.01, 1.1, 2])
-def test_speed_moves_the_pitch_and_the_length(run, tone, peak_hz, factor):
+def test_speed_moves_the_pitch_and_the_length(
+    run: Callable[..., Audio], tone: Callable[..., Audio], peak_hz: Callable[[Audio], float], factor: float
+) -> None:
     out = run(get_attack("speed", factor=factor), tone(1000.0))
     assert out.shape == (1, round(16_000 / factor))
     assert peak_hz(out[0]) == pytest.approx(1000 * factor, rel=1e-3)
 
 
 @pytest.mark.parametrize("factor", [0.9, 1.1])
-def test_speed_keeps_level_up_to_the_last_samples(run, tone, factor):
+def test_speed_keeps_level_up_to_the_last_samples(
+    run: Callable[..., Audio], tone: Callable[..., Audio], factor: float
+) -> None:
     sine = tone(400.0)
     out = run(get_attack("speed", factor=factor), sine)
     assert level_change_db(sine[:, -400:], out[:, -400:])[0] == pytest.approx(0, abs=1)
     assert abs(level_change_db(sine, out)[0]) < 0.1
 
 
-def test_slowing_down_undoes_speeding_up(run, music):
+def test_slowing_down_undoes_speeding_up(run: Callable[..., Audio], music: Audio) -> None:
     back = run(get_attack("speed.0.8x"), run(get_attack("speed.1.25x"), music))
     lowpassed = run(get_attack("lowpass.5khz"), music)
     assert (snr_db(lowpassed, run(get_attack("lowpass.5khz"), back)) > 25).all()
 
 
-def test_the_pitch_of_silence_and_of_very_short_clips_is_unknown(music):
+def test_the_pitch_of_silence_and_of_very_short_clips_is_unknown(music: Audio) -> None:
     silence = np.zeros((1, 16_000), dtype=np.float32)
     assert np.isnan(pitch_change_cents(silence, silence, 16_000)).all()
     assert np.isnan(pitch_change_cents(music[:, :800], music[:, :800], 16_000)).all()
@@ -176,6 +191,6 @@ CLIPS = music_like(4, 16_000, 16_000, seed=8)
     ],
     ids=lambda value: getattr(value, "id", None),
 )
-def test_what_does_something_else_breaks_the_claim(attack, wrong, quantity):
+def test_what_does_something_else_breaks_the_claim(attack: Attack, wrong: Audio, quantity: str) -> None:
     assert not broken_claims(attack, CLIPS, attack(CLIPS, 16_000, range(4)))
     assert quantity in broken_claims(attack, CLIPS, wrong)

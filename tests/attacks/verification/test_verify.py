@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sealproof.attacks import Attack, Audio, Claim, get_attack, parameter
+from sealproof.attacks import Attack, Audio, Claim, Facts, get_attack, parameter
 from sealproof.attacks.contract.base import Attacked, AttackError
 from sealproof.attacks.testing import check_attack, music_like
-from sealproof.attacks.verification.verify import Status, measure, verify
+from sealproof.attacks.verification.verify import Status, Verification, measure, verify
 
 RATE = 16_000
 MUSIC = music_like(4, RATE, RATE, seed=2)
@@ -26,7 +26,7 @@ class Louder(Attack):
     family: ClassVar[str] = "test"
     factor: float = parameter(unit="x", low=0, default=2.0)
 
-    def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
+    def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio | tuple[Audio, Facts]:
         del sample_rate, rng
         return clip * np.float32(self.factor)
 
@@ -35,11 +35,11 @@ class Louder(Attack):
         return (Claim.about("level_change_db", 6.02, 0.01, every=True),)
 
 
-def verified(attack: Attack, batch: Audio = MUSIC):
+def verified(attack: Attack, batch: Audio = MUSIC) -> Verification:
     return verify(attack, batch, attack.perform(batch, RATE, range(len(batch))), RATE)
 
 
-def test_a_kept_claim_is_kept():
+def test_a_kept_claim_is_kept() -> None:
     verification = verified(Louder())
     assert verification.broken == []
     (level, changed, delay, *rest) = verification.verdicts
@@ -51,19 +51,19 @@ def test_a_kept_claim_is_kept():
     assert all(verdict.claim is None for verdict in rest)
 
 
-def test_a_broken_claim_says_what_was_asked_and_measured():
+def test_a_broken_claim_says_what_was_asked_and_measured() -> None:
     (level,) = verified(Louder(factor=1.9)).broken
     assert level.complaint == "level_change_db must be 6.01 to 6.03. Measured 5.575 (5.575 to 5.575)."
     with pytest.raises(AssertionError, match=r"louder\.1\.9x does not do on music what it claims: level_change_db"):
         check_attack(Louder(factor=1.9))
 
 
-def test_returning_the_input_is_broken():
+def test_returning_the_input_is_broken() -> None:
     (level, changed) = verified(Louder(factor=1)).broken
     assert (level.quantity, changed.quantity) == ("level_change_db", "changed_percent")
 
 
-def test_every_clip_counts_where_every_is_claimed():
+def test_every_clip_counts_where_every_is_claimed() -> None:
     mixed = np.concatenate([MUSIC[:3] * 2, MUSIC[3:] * 1.9]).astype(np.float32)
     (level,) = verify(Louder(), MUSIC, Attacked(mixed), RATE).broken
     assert level.high == pytest.approx(6.02, abs=0.01)
@@ -76,13 +76,13 @@ def test_every_clip_counts_where_every_is_claimed():
 
 
 @pytest.mark.parametrize("late", [2, 100, 1024])
-def test_a_delay_that_nobody_claims_is_broken(late: int):
+def test_a_delay_that_nobody_claims_is_broken(late: int) -> None:
     shifted = np.concatenate([np.zeros((4, late), np.float32), 2 * MUSIC[:, :-late]], axis=1)
     broken = {verdict.quantity: verdict for verdict in verify(Louder(), MUSIC, Attacked(shifted), RATE).broken}
     assert broken["delay_samples"].median == late
 
 
-def test_silence_allows_no_measurement():
+def test_silence_allows_no_measurement() -> None:
     silence = np.zeros((2, RATE), np.float32)
     verification = verified(Louder(), silence)
     level = verification.verdicts[0]
@@ -90,7 +90,7 @@ def test_silence_allows_no_measurement():
     assert [verdict.quantity for verdict in verification.broken] == ["changed_percent"]
 
 
-def test_silent_clips_do_not_spoil_the_others():
+def test_silent_clips_do_not_spoil_the_others() -> None:
     some = MUSIC.copy()
     some[0] = 0
     verification = verified(Louder(), some)
@@ -98,7 +98,7 @@ def test_silent_clips_do_not_spoil_the_others():
     assert verification.verdicts[0].n_clips == 3
 
 
-def test_a_claim_that_nobody_measures_is_a_mistake_of_the_attack():
+def test_a_claim_that_nobody_measures_is_a_mistake_of_the_attack() -> None:
     class Vain(Louder):
         def claims(self, sample_rate: int) -> tuple[Claim, ...]:
             return (Claim("beauty_percent", low=99),)
@@ -107,10 +107,10 @@ def test_a_claim_that_nobody_measures_is_a_mistake_of_the_attack():
         verified(Vain())
 
 
-def test_evidence_and_facts_can_be_claimed():
+def test_evidence_and_facts_can_be_claimed() -> None:
     class Proven(Louder):
-        def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> "tuple[Audio, dict[str, float]]":
-            return super().apply(clip, sample_rate, rng), {"bitrate_kbps": 31.0 + clip.size / RATE}
+        def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> tuple[Audio, Facts]:
+            return clip * np.float32(2), {"bitrate_kbps": 31.0 + clip.size / RATE}
 
         def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
             return {"peak_ratio": (np.abs(after).max(axis=1) / np.abs(before).max(axis=1)).astype(np.float64)}
@@ -123,21 +123,21 @@ def test_evidence_and_facts_can_be_claimed():
     assert verification.quantities["bitrate_kbps"].tolist() == [32, 32, 32, 32]
 
 
-def test_facts_must_be_the_same_for_every_clip():
+def test_facts_must_be_the_same_for_every_clip() -> None:
     class Fickle(Louder):
-        def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> "tuple[Audio, dict[str, float]]":
+        def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> tuple[Audio, Facts]:
             return clip, ({"a": 1.0} if rng.random() < 0.5 else {})
 
     with pytest.raises(AttackError, match="must return the same facts for every clip"):
         Fickle().perform(MUSIC, RATE, range(4))
 
 
-def test_what_does_the_same_has_the_same_hash():
+def test_what_does_the_same_has_the_same_hash() -> None:
     assert verified(get_attack("gain.6db")).sha256 == verified(get_attack("gain.6db")).sha256
     assert verified(get_attack("gain.6db")).sha256 != verified(get_attack("gain.12db")).sha256
 
 
-def test_quantities_that_do_not_exist_are_no_numbers():
+def test_quantities_that_do_not_exist_are_no_numbers() -> None:
     faster = get_attack("speed.1.25x")
     quantities = measure(faster, MUSIC, faster.perform(MUSIC, RATE, range(4)), RATE)
     assert np.isnan(quantities["snr_db"]).all()
@@ -155,5 +155,5 @@ def test_quantities_that_do_not_exist_are_no_numbers():
         (Claim.about("x", 64, 0.5), "63.5 to 64.5"),
     ],
 )
-def test_claims_in_words(claim: Claim, words: str):
+def test_claims_in_words(claim: Claim, words: str) -> None:
     assert claim.describe() == words

@@ -3,15 +3,19 @@ import hashlib
 import io
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from threading import Barrier, Event, Thread
+from typing import Any
 from urllib.error import URLError
 
 import numpy as np
 import pytest
 
-from sealproof.detectors import DetectorError, UnavailableError, get_scheme
+from sealproof.detectors import Audio, DetectorError, UnavailableError, get_scheme
 from sealproof.detectors.audioseal.nets import build_net, deepen_names, fold_weight_norm, published_config
+from sealproof.detectors.audioseal.published import AudioSealScheme
 from sealproof.detectors.audioseal.store import (
     HUB_REVISION,
     KINDS,
@@ -25,11 +29,11 @@ from sealproof.detectors.testing import check_scheme
 NOTATIONS = ["weight_g weight_v", "parametrizations.weight.original0 parametrizations.weight.original1"]
 
 
-def sha256(path):
+def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def as_published(state):
+def as_published(state: dict[str, Any]) -> dict[str, Any]:
     """Names of before 0.2.0, and every convolution weight as a weight-normalised pair."""
     import torch
 
@@ -45,7 +49,7 @@ def as_published(state):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with checkpoints of the published format and architecture, but random weights."""
     import torch
     from omegaconf import OmegaConf
@@ -64,7 +68,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def published(folder, tmp_path, monkeypatch):
+def published(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of those files, in a world where they are the published ones."""
     copy = tmp_path / "published"
     copy.mkdir()
@@ -76,16 +80,16 @@ def published(folder, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def scheme(published):
-    return get_scheme("audioseal", weights_dir=published)
+def scheme(published: Path) -> AudioSealScheme:
+    return AudioSealScheme(weights_dir=published)
 
 
 @pytest.fixture
-def network(monkeypatch):
+def network(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Counts attempts to reach the network; every one fails."""
     attempts = []
 
-    def refuse(url, timeout):
+    def refuse(url: str, timeout: float) -> None:
         attempts.append(url)
         raise URLError("no route to host")
 
@@ -93,11 +97,11 @@ def network(monkeypatch):
     return attempts
 
 
-def test_scheme_with_random_weights_keeps_the_contract(scheme):
+def test_scheme_with_random_weights_keeps_the_contract(scheme: AudioSealScheme) -> None:
     check_scheme(scheme)
 
 
-def packages_own(folder):
+def packages_own(folder: Path) -> tuple[Any, Any]:
     from audioseal import AudioSeal
 
     with warnings.catch_warnings():
@@ -109,7 +113,9 @@ def packages_own(folder):
 
 
 @pytest.mark.parametrize("n", [1, 8])
-def test_outputs_are_bit_for_bit_those_of_the_packages_own_loader(published, music, n):
+def test_outputs_are_bit_for_bit_those_of_the_packages_own_loader(
+    published: Path, music: Callable[..., Audio], n: int
+) -> None:
     """From the checkpoint and, once converted, from safetensors."""
     import torch
 
@@ -122,7 +128,7 @@ def test_outputs_are_bit_for_bit_those_of_the_packages_own_loader(published, mus
     for kind in KINDS:
         from_checkpoint = load_net(weights.load(kind))
         weights.take(published / PUBLISHED[kind].file_name, kind)
-        assert weights.find(kind).suffix == ".safetensors"
+        assert str(weights.find(kind)).endswith(".safetensors")
         with torch.no_grad(), uncompiled():
             for ours in (from_checkpoint, load_net(weights.load(kind))):
                 if kind == "generator":
@@ -132,7 +138,9 @@ def test_outputs_are_bit_for_bit_those_of_the_packages_own_loader(published, mus
 
 
 @pytest.mark.parametrize("samples", [320, 3519, 16_000])
-def test_detection_is_that_of_the_package(scheme, published, music, samples):
+def test_detection_is_that_of_the_package(
+    scheme: AudioSealScheme, published: Path, music: Callable[..., Audio], samples: int
+) -> None:
     """Ours takes another way through the last layers."""
     import torch
 
@@ -144,6 +152,8 @@ def test_detection_is_that_of_the_package(scheme, published, music, samples):
         score, _ = detector.detect_watermark(torch.from_numpy(clips[:, None]))
         frames, bits = detector(torch.from_numpy(clips[:, None]))
     found = scheme.detector.detect(clips)
+    assert found.frames is not None
+    assert found.bits is not None
     np.testing.assert_allclose(found.frames, frames[:, 1].numpy(), atol=1e-5)
     np.testing.assert_allclose(found.score, score.numpy(), atol=1e-3)
     sure = (bits - 0.5).abs().numpy() > 1e-5
@@ -151,7 +161,7 @@ def test_detection_is_that_of_the_package(scheme, published, music, samples):
     assert sure.mean() > 0.9
 
 
-def test_names_of_a_new_model_stay():
+def test_names_of_a_new_model_stay() -> None:
     new = {"encoder.model.0.conv.conv.inner_conv.weight": 0, "encoder.model.13.lstm.weight_ih_l0": 1}
     assert deepen_names(new) == new
     assert deepen_names({"a.convtr.convtr.weight_g": 0, "a.conv.conv.parametrizations.weight.original0": 1}) == {
@@ -161,7 +171,7 @@ def test_names_of_a_new_model_stay():
 
 
 @pytest.mark.parametrize("names", NOTATIONS)
-def test_weight_norm_is_folded_as_torch_folds_it(names):
+def test_weight_norm_is_folded_as_torch_folds_it(names: str) -> None:
     import torch
 
     torch.manual_seed(0)
@@ -175,13 +185,13 @@ def test_weight_norm_is_folded_as_torch_folds_it(names):
     torch.testing.assert_close(folded["x.weight"], conv.weight.detach(), rtol=0, atol=1e-6)
 
 
-def test_other_weights_than_the_published_are_refused(folder):
+def test_other_weights_than_the_published_are_refused(folder: Path) -> None:
     scheme = get_scheme("audioseal", weights_dir=folder)
     with pytest.raises(DetectorError, match=f"must have SHA-256 {PUBLISHED['detector'].sha256}.*It was not opened"):
         _ = scheme.detector
 
 
-def test_a_truncated_file_is_refused(published):
+def test_a_truncated_file_is_refused(published: Path) -> None:
     whole = published / PUBLISHED["detector"].file_name
     whole.write_bytes(whole.read_bytes()[:-1000])
     with pytest.raises(DetectorError, match=f"must have SHA-256 {PUBLISHED['detector'].sha256}"):
@@ -192,15 +202,15 @@ def test_a_truncated_file_is_refused(published):
 
 
 class Malicious:
-    def __init__(self, victim):
+    def __init__(self, victim: str) -> None:
         self.victim = victim
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
         return os.mkdir, (self.victim,)
 
 
 @pytest.mark.parametrize("trusted", [False, True])
-def test_code_in_a_checkpoint_does_not_run(tmp_path, monkeypatch, trusted):
+def test_code_in_a_checkpoint_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool) -> None:
     """Even where its hash is the expected one, and even where the user says --trust."""
     import torch
 
@@ -216,7 +226,7 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path, monkeypatch, trusted):
     assert victim.exists(), "the file was harmless, the test proved nothing"
 
 
-def test_a_checkpoint_of_another_network_is_refused(published, monkeypatch):
+def test_a_checkpoint_of_another_network_is_refused(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = published / PUBLISHED["generator"].file_name
     (published / PUBLISHED["detector"].file_name).write_bytes(generator.read_bytes())
     monkeypatch.setitem(PUBLISHED, "detector", replace(PUBLISHED["detector"], sha256=sha256(generator)))
@@ -224,7 +234,7 @@ def test_a_checkpoint_of_another_network_is_refused(published, monkeypatch):
         _ = get_scheme("audioseal", weights_dir=published).detector
 
 
-def test_without_weights_it_says_what_to_do_and_stays_off_the_network(tmp_path, network):
+def test_without_weights_it_says_what_to_do_and_stays_off_the_network(tmp_path: Path, network: list[Any]) -> None:
     reason = get_scheme("audioseal", weights_dir=tmp_path).unavailable() or ""
     for file in PUBLISHED.values():
         assert file.url in reason
@@ -235,7 +245,7 @@ def test_without_weights_it_says_what_to_do_and_stays_off_the_network(tmp_path, 
     assert network == []
 
 
-def test_without_weights_and_network_it_says_what_to_do_and_leaves_nothing(tmp_path, network):
+def test_without_weights_and_network_it_says_what_to_do_and_leaves_nothing(tmp_path: Path, network: list[Any]) -> None:
     target = tmp_path / "cache"
     with pytest.raises(UnavailableError, match="no route to host") as error:
         get_scheme("audioseal", weights_dir=target).prepare()
@@ -244,11 +254,11 @@ def test_without_weights_and_network_it_says_what_to_do_and_leaves_nothing(tmp_p
     assert list(target.iterdir()) == []
 
 
-def serve(monkeypatch, folder, cut=None):
+def serve(monkeypatch: pytest.MonkeyPatch, folder: Path, cut: int | None = None) -> list[str]:
     """A hub that has the files of a folder; what it sends can be cut short."""
-    asked = []
+    asked: list[str] = []
 
-    def answer(url, timeout):
+    def answer(url: str, timeout: float) -> io.BytesIO:
         asked.append(url)
         return io.BytesIO((folder / url.rsplit("/", 1)[1]).read_bytes()[:cut])
 
@@ -256,7 +266,9 @@ def serve(monkeypatch, folder, cut=None):
     return asked
 
 
-def test_what_is_missing_is_downloaded_once_and_kept_as_plain_tensors(published, tmp_path, monkeypatch, music):
+def test_what_is_missing_is_downloaded_once_and_kept_as_plain_tensors(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, music: Callable[..., Audio]
+) -> None:
     target = tmp_path / "cache"
     asked = serve(monkeypatch, published)
     scheme = get_scheme("audioseal", weights_dir=target)
@@ -274,7 +286,9 @@ def test_what_is_missing_is_downloaded_once_and_kept_as_plain_tensors(published,
 
 
 @pytest.mark.parametrize("cut", [1000, -1])
-def test_a_wrong_download_is_thrown_away(published, tmp_path, monkeypatch, cut):
+def test_a_wrong_download_is_thrown_away(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int
+) -> None:
     serve(monkeypatch, published, cut)
     target = tmp_path / "cache"
     with pytest.raises(DetectorError, match=f"must have SHA-256 {PUBLISHED['generator'].sha256}"):
@@ -282,10 +296,12 @@ def test_a_wrong_download_is_thrown_away(published, tmp_path, monkeypatch, cut):
     assert list(target.iterdir()) == []
 
 
-def test_a_full_disk_is_said_and_nothing_is_left(published, tmp_path, monkeypatch):
+def test_a_full_disk_is_said_and_nothing_is_left(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     serve(monkeypatch, published)
 
-    def full(descriptor):
+    def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
@@ -295,7 +311,9 @@ def test_a_full_disk_is_said_and_nothing_is_left(published, tmp_path, monkeypatc
     assert list(target.iterdir()) == []
 
 
-def test_a_record_without_its_weights_or_of_others_is_not_believed(published, monkeypatch):
+def test_a_record_without_its_weights_or_of_others_is_not_believed(
+    published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     weights = PublishedWeights(published)
     weights.fetch("detector")
     for kind in KINDS:
@@ -309,7 +327,7 @@ def test_a_record_without_its_weights_or_of_others_is_not_believed(published, mo
         weights.load("detector")
 
 
-def test_damaged_tensors_are_refused(published):
+def test_damaged_tensors_are_refused(published: Path) -> None:
     weights = PublishedWeights(published)
     path = weights.fetch("detector")
     content = bytearray(path.read_bytes())
@@ -323,7 +341,7 @@ def test_damaged_tensors_are_refused(published):
         weights.load("detector")
 
 
-def test_verify_compares_the_tensors_with_the_checkpoint_they_came_from(published):
+def test_verify_compares_the_tensors_with_the_checkpoint_they_came_from(published: Path) -> None:
     import torch
 
     weights = PublishedWeights(published)
@@ -332,12 +350,14 @@ def test_verify_compares_the_tensors_with_the_checkpoint_they_came_from(publishe
     net = weights.load("generator")
     name = next(iter(net.tensors))
     forged = replace(net, tensors={**net.tensors, name: torch.zeros_like(net.tensors[name])})
-    weights.converted.store(forged, weights.original("generator"), PUBLISHED["generator"].sha256)
+    original = weights.original("generator")
+    assert original is not None
+    weights.converted.store(forged, original, PUBLISHED["generator"].sha256)
     with pytest.raises(DetectorError, match="must hold the tensors of"):
         weights.verify("generator")
 
 
-def test_the_folder_comes_from_the_environment(tmp_path, monkeypatch):
+def test_the_folder_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in (WEIGHTS_VARIABLE, "AUDIOSEAL_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(variable, raising=False)
     for variable, folder in (
@@ -353,12 +373,12 @@ def test_the_folder_comes_from_the_environment(tmp_path, monkeypatch):
         assert get_scheme("audioseal").unavailable() is None
 
 
-def test_version_names_package_and_both_weights(scheme):
+def test_version_names_package_and_both_weights(scheme: AudioSealScheme) -> None:
     for file in PUBLISHED.values():
         assert file.sha256[:12] in scheme.version
 
 
-def test_a_pair_of_ones_own_is_a_scheme_of_its_own(folder, tmp_path, music):
+def test_a_pair_of_ones_own_is_a_scheme_of_its_own(folder: Path, tmp_path: Path, music: Callable[..., Audio]) -> None:
     """It is the checkpoint's own architecture that is built, here another message length than the published one."""
     import torch
 
@@ -371,7 +391,7 @@ def test_a_pair_of_ones_own_is_a_scheme_of_its_own(folder, tmp_path, music):
         config["seanet"] |= {"n_filters": 4, "dimension": 32, "lstm": 0}
         torch.save({"xp.cfg": config, "model": build_net(kind, config).state_dict()}, own / f"tuned-{kind}.pth")
     scheme = get_scheme("audioseal_custom", weights_dir=tmp_path)
-    assert "sealproof weights import" in scheme.unavailable()
+    assert "sealproof weights import" in (scheme.unavailable() or "")
     with pytest.raises(UnavailableError, match="generator and detector of your own pair"):
         _ = scheme.version
     taken = CustomWeights(tmp_path).take(sorted(own.iterdir()))
@@ -383,14 +403,14 @@ def test_a_pair_of_ones_own_is_a_scheme_of_its_own(folder, tmp_path, music):
     assert get_scheme("audioseal", weights_dir=tmp_path).unavailable() is not None
 
 
-def test_two_generators_are_no_pair(folder, tmp_path):
+def test_two_generators_are_no_pair(folder: Path, tmp_path: Path) -> None:
     generator = folder / PUBLISHED["generator"].file_name
     with pytest.raises(DetectorError, match="One generator must be given"):
         CustomWeights(tmp_path).take([generator, generator])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_safetensors_file_of_something_else_is_refused(tmp_path):
+def test_a_safetensors_file_of_something_else_is_refused(tmp_path: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
