@@ -46,7 +46,7 @@ def main() -> None:
         def ours(attack=attack) -> None:  # type: ignore[no-untyped-def]
             attack(clips, RATE, range(len(clips)), knowledge)
 
-        ways: dict[str, Callable[[], None]] = {"ours": ours}
+        ways: dict[str, Callable[[], object]] = {"ours": ours}
         for rival in others:
             perturb = rival.make()
             ways[rival.library] = lambda perturb=perturb: [perturb(clip) for clip in clips]  # type: ignore[misc]
@@ -70,7 +70,7 @@ def _rivals() -> dict[str, list[Rival]]:
     return found
 
 
-def _best(ways: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+def _best(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     seconds: dict[str, float] = {}
     for number in range(rounds + 1):  # the first round warms up
         for name, job in ways.items():

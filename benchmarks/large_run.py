@@ -30,6 +30,7 @@ from sealproof.harness.matrix.outcome import Measured, Outcome, Scores
 from sealproof.harness.matrix.quality.waveform import WAVEFORM_METRICS
 from sealproof.harness.matrix.store import CellStore
 from sealproof.harness.matrix.subject import Subject
+from sealproof.harness.tables import break_points
 from sealproof.harness.tables import write as tables
 
 LABELS = (CLEAN, WATERMARKED)
@@ -59,7 +60,7 @@ def main() -> None:
         timed = ("rows_of_cells", "write_picture", "write_clips", "markdown_table", "_content_sha256", "_run_facts")
         for name in timed:
             _timed(tables, name)
-        _timed(tables.sweeps, "break_point_rows")
+        _timed(break_points, "break_point_rows")
         started, started_cpu = time.perf_counter(), time.process_time()
         if profile:
             profile.enable()

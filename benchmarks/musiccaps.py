@@ -25,6 +25,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
+from sealproof.harness.corpora.musiccaps.table import Song, Table
 
 N_CORES = 2
 
@@ -145,16 +148,16 @@ def _watch_build(work: Path, ids: list[str]) -> None:
     """Build, and print the resident memory each time that another eighth is written."""
     from sealproof.harness.datasets import build
 
-    write, seen = build.write_wav, [0]
+    write, seen = vars(build)["write_wav"], [0]
     step = 2 * len(ids) // 8
 
-    def watched(path: Path, pcm: object) -> str:
+    def watched(path: Path, pcm: NDArray[np.int16]) -> str:
         seen[0] += 1
         if seen[0] % step == 1:
             print(f"{seen[0] // 2:6} pairs {_resident_mb():8.0f} MB", flush=True)
         return write(path, pcm)
 
-    build.write_wav = watched
+    vars(build)["write_wav"] = watched
     started = time.perf_counter()
     _ours(work / "audio", ids, "spread_spectrum", work / "dataset")
     print(f"{len(ids):6} pairs {_resident_mb():8.0f} MB, {len(ids) / (time.perf_counter() - started):.1f} s/s")
@@ -201,9 +204,7 @@ def _encode(path: Path, audio: np.ndarray, rate: int, codec: str) -> None:
         container.mux(stream.encode(None))
 
 
-def _table(ids: list[str]) -> object:
-    from sealproof.harness.corpora.musiccaps.table import Song, Table
-
+def _table(ids: list[str]) -> Table:
     return Table(
         tuple(
             Song(

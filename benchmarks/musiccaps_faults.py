@@ -163,7 +163,7 @@ def start(
     songs: list[Song], folder: Path, options: CollectOptions, youtube: SimulatedYouTube, stops: dict[int, BaseException]
 ) -> tuple[str, CollectReport | None]:
     """Start once, and say how it ended."""
-    write_wav = collecting.write_wav
+    write_wav = vars(collecting)["write_wav"]
     n_there = len(finished(folder, songs, options))
 
     def write_or_stop(path: Path, pcm: Any) -> str:
@@ -173,14 +173,14 @@ def start(
         n_there += 1
         return write_wav(path, pcm)
 
-    collecting.write_wav = write_or_stop  # type: ignore[attr-defined]
+    vars(collecting)["write_wav"] = write_or_stop
     pace = Pace(per_hour=options.per_hour, clock=youtube.clock, rng=np.random.default_rng(0))
     try:
         report = collect(songs, folder, options, youtube, pace=pace)
     except (KeyboardInterrupt, OSError) as error:
         return str(error) or "Ctrl-C", None
     finally:
-        collecting.write_wav = write_wav  # type: ignore[attr-defined]
+        vars(collecting)["write_wav"] = write_wav
     told = f"given up: {report.stopped}" if report.stopped else "to the end"
     return f"{told}{', --retry blocked transient' if options.retry else ''}", report
 

@@ -61,7 +61,7 @@ class Variant(SeedCnn):
 
 
 def _variant(**changes: object) -> ClipRecipe:
-    return type("Changed", (Variant,), changes)()  # type: ignore[no-any-return]
+    return type("Changed", (Variant,), changes)()
 
 
 VARIANTS: dict[str, tuple[ClipRecipe, str, int]] = {

@@ -21,7 +21,7 @@ def locked(name: str, python: str | None = None) -> dict[str, Requirement]:
     lines = re.findall(r"^([a-z0-9].*?) \\$", (ROOT / "locks" / name).read_text(encoding="utf-8"), re.MULTILINE)
     machine = {} if python is None else machine_with(python)
     wanted = [line for line in map(Requirement, lines) if line.marker is None or line.marker.evaluate(machine)]
-    by_name = {canonicalize_name(line.name): line for line in wanted}
+    by_name = {str(canonicalize_name(line.name)): line for line in wanted}
     assert len(by_name) == len(wanted)  # no package twice
     return by_name
 
