@@ -254,7 +254,7 @@ class Scheme(ABC):
 
 
 def broken(who: str, error: Exception) -> str:
-    """Says that something which is installed does not work, and where to learn what mends it."""
+    """Say that something which is installed does not work, and where to learn what mends it."""
     return f"{who} is broken on this machine ({type(error).__name__}: {error}). Run: sealproof doctor"
 
 

@@ -49,7 +49,7 @@ def build_of(tmp_path: Path) -> Callable[[object], list[object]]:
 # --- Good input ---
 
 
-def test_build_then_check(small_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_build_then_check(small_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "data"
     command = [
         "build",
@@ -73,7 +73,9 @@ def test_build_then_check(small_corpus: Path, tmp_path: Path, capsys: pytest.Cap
     assert capsys.readouterr() == (f"{out} is as its manifest says.\n", "")
 
 
-def test_all_clips_are_taken_unless_told_otherwise(small_corpus: Path, build_of: Callable[[object], list[object]]):
+def test_all_clips_are_taken_unless_told_otherwise(
+    small_corpus: Path, build_of: Callable[[object], list[object]]
+) -> None:
     assert main([str(argument) for argument in build_of(small_corpus)]) == 0
     assert Dataset.open(Path(str(build_of(0)[-1]))).facts["n_pairs"] == 24
 
@@ -83,7 +85,7 @@ def test_skip_bad_names_what_it_skipped(
     audio_noise: Callable[..., Floats],
     build_of: Callable[[object], list[object]],
     capsys: pytest.CaptureFixture[str],
-):
+) -> None:
     for name in ("a", "b", "c", "d", "bad"):
         soundfile.write(tmp_path / f"{name}.wav", audio_noise(16_000), 16_000)
     (tmp_path / "bad.wav").write_bytes(b"RIFF")
@@ -97,7 +99,7 @@ def test_skip_bad_names_what_it_skipped(
     assert "4 clips taken, 0 near-silent ones skipped, 1 bad files skipped." in text
 
 
-def test_list_names_what_there_is(capsys: pytest.CaptureFixture[str]):
+def test_list_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     for what, names in (("schemes", list_schemes()), ("mimics", ["seed_cnn"])):
         assert main(["list", what]) == 0
         listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line[:1] != " "]
@@ -106,7 +108,7 @@ def test_list_names_what_there_is(capsys: pytest.CaptureFixture[str]):
 
 def test_a_plug_in_that_cannot_be_loaded_does_not_hide_the_others(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+) -> None:
     (tmp_path / "acme_broken.py").write_text("raise OSError('acme.so: undefined symbol: x')\n")
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -127,14 +129,14 @@ def test_a_plug_in_that_cannot_be_loaded_does_not_hide_the_others(
     assert "gain" in {attack.name for attack in load_attacks("full")}
 
 
-def test_the_catalogue_names_every_attack(capsys: pytest.CaptureFixture[str]):
+def test_the_catalogue_names_every_attack(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["attacks", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert set(list_attacks()) <= {line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "}
     assert re.fullmatch(r"\d+ attacks, \d+ configurations\.", lines[-1])
 
 
-def test_the_page_of_the_attacks_is_what_the_registry_says(capsys: pytest.CaptureFixture[str]):
+def test_the_page_of_the_attacks_is_what_the_registry_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["attacks", "list", "--markdown"]) == 0
     page = Path(__file__).parents[3] / "docs/attacks.md"
     assert capsys.readouterr().out == page.read_text(), "run: sealproof attacks list --markdown > docs/attacks.md"
@@ -142,7 +144,7 @@ def test_the_page_of_the_attacks_is_what_the_registry_says(capsys: pytest.Captur
 
 def test_doctor_says_what_works_and_fails_when_something_does_not(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     def break_() -> tuple[State, str]:
         raise OSError("no encoder")
 
@@ -162,19 +164,19 @@ def test_doctor_says_what_works_and_fails_when_something_does_not(
     assert "attacks    gain: ready: 3 strengths" in capsys.readouterr().out.splitlines()
 
 
-def test_versions_name_what_is_missing(monkeypatch: pytest.MonkeyPatch):
+def test_versions_name_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sealproof.harness.foundation.versions.PACKAGES", ("numpy", "no-such-package"))
     assert package_versions() == {
         "python": sys.version.split()[0], "numpy": np.__version__, "no-such-package": "missing",
     }  # fmt: skip
 
 
-def test_short_work_shows_no_progress(capsys: pytest.CaptureFixture[str]):
+def test_short_work_shows_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(progress(range(100), "counting")) == list(range(100))
     assert capsys.readouterr().err == ""
 
 
-def test_the_command_is_installed():
+def test_the_command_is_installed() -> None:
     (point,) = entry_points(group="console_scripts", name="sealproof")
     assert point.load() is cli.main
 
@@ -183,14 +185,14 @@ def test_the_command_is_installed():
 
 
 @pytest.mark.parametrize("command", ["", "build", "check", "train", "run", "demo", "list", "doctor"])
-def test_help_works(command: str, capsys: pytest.CaptureFixture[str]):
+def test_help_works(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main([*command.split(), "--help"])
     assert stopped.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: sealproof {command}".rstrip())
 
 
-def test_help_loads_no_framework():
+def test_help_loads_no_framework() -> None:
     code = (
         "import sys\n"
         "from sealproof.harness.cli.main import main\n"
@@ -209,7 +211,7 @@ def test_help_loads_no_framework():
         ["build", "--corpus", "x", "--scheme", "perth", "--out", "y", "--clips", "many"],
     ],
 )  # fmt: skip
-def test_a_command_that_cannot_be_parsed_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+def test_a_command_that_cannot_be_parsed_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
@@ -238,7 +240,7 @@ def test_bad_options_of_build(
     tmp_path: Path,
     arguments: list[str],
     message: str,
-):
+) -> None:
     assert refuse(*build_of(small_corpus), *arguments).endswith(message)
     assert not (tmp_path / "data" / "dataset.json").exists()
 
@@ -285,7 +287,7 @@ def test_a_bad_file(
     tmp_path: Path,
     make: Callable[[Path], None],
     rule: str,
-):
+) -> None:
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     make(corpus / "bad.wav")
@@ -297,7 +299,7 @@ def test_a_bad_file(
 
 def test_an_empty_folder_and_too_few_groups(
     refuse: Callable[..., str], build_of: Callable[[object], list[object]], tmp_path: Path
-):
+) -> None:
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     assert refuse(*build_of(corpus)) == f"{corpus} must hold at least one audio file of 1 s or more. Found none."
@@ -310,7 +312,7 @@ def test_an_empty_folder_and_too_few_groups(
 
 def test_a_name_with_a_line_break_stays_on_one_line(
     refuse: Callable[..., str], build_of: Callable[[object], list[object]], tmp_path: Path
-):
+) -> None:
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     (corpus / "two\nlines.wav").touch()
@@ -319,7 +321,7 @@ def test_a_name_with_a_line_break_stays_on_one_line(
 
 def test_a_dataset_within_its_corpus(
     refuse: Callable[..., str], tmp_path: Path, build_of: Callable[[object], list[object]]
-):
+) -> None:
     noise_wav(tmp_path / "a.wav")
     assert refuse(*build_of(tmp_path)) == (
         f"--out must not lie in the corpus {tmp_path}. Got {tmp_path / 'data'}: choose a folder beside it."
@@ -334,7 +336,7 @@ def test_an_out_that_cannot_be_used(
     small_corpus: Path,
     tmp_path: Path,
     kind: str,
-):
+) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     out = {"file": "full/file", "folder below a file": "full/file/data", "full folder": "full"}[kind]
@@ -343,7 +345,7 @@ def test_an_out_that_cannot_be_used(
     assert (tmp_path / "full" / "file").read_bytes() == b""
 
 
-def test_check_of_a_damaged_wav(small_dataset: Dataset, capsys: pytest.CaptureFixture[str]):
+def test_check_of_a_damaged_wav(small_dataset: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
     row = small_dataset.rows[5]
     path = small_dataset.root / row.path
     path.write_bytes(path.read_bytes()[:-1] + b"\x55")
@@ -355,11 +357,11 @@ def test_check_of_a_damaged_wav(small_dataset: Dataset, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("command", [["check"], ["train", "--mimic", "seed_cnn"], ["run"]])
-def test_what_is_no_dataset(refuse: Callable[..., str], tmp_path: Path, command: list[str]):
+def test_what_is_no_dataset(refuse: Callable[..., str], tmp_path: Path, command: list[str]) -> None:
     assert refuse(*command, tmp_path) == f"{tmp_path} must be a dataset that `sealproof build` wrote. Found no dataset."
 
 
-def test_a_manifest_that_leads_outside(refuse: Callable[..., str], small_dataset: Dataset):
+def test_a_manifest_that_leads_outside(refuse: Callable[..., str], small_dataset: Dataset) -> None:
     manifest = small_dataset.root / "manifest.csv"
     manifest.write_text(manifest.read_text().replace(small_dataset.rows[0].path, "../../secret.wav"))
     for command in ("check", "run"):
@@ -367,7 +369,9 @@ def test_a_manifest_that_leads_outside(refuse: Callable[..., str], small_dataset
         assert message.startswith(f"{manifest}, line 2: the path must stay inside the dataset's folder. Got '../..")
 
 
-def test_an_unknown_mimic_and_scheme_get_a_hint(refuse: Callable[..., str], small_dataset: Dataset, tmp_path: Path):
+def test_an_unknown_mimic_and_scheme_get_a_hint(
+    refuse: Callable[..., str], small_dataset: Dataset, tmp_path: Path
+) -> None:
     assert "Did you mean 'seed_cnn'?" in refuse("train", small_dataset.root, "--mimic", "sed_cnn")
     assert "Did you mean 'perth'?" in refuse("demo", "--scheme", "pert", "--dataset", tmp_path / "data")
 
@@ -382,14 +386,14 @@ def test_an_unknown_mimic_and_scheme_get_a_hint(refuse: Callable[..., str], smal
 )
 def test_an_attack_out_of_range(
     refuse: Callable[..., str], small_dataset: Dataset, tmp_path: Path, text: str, rule: str
-):
+) -> None:
     (tmp_path / "attacks.toml").write_text(f"[attacks]\n{text}\n")
     message = refuse("run", small_dataset.root, "--attacks", tmp_path / "attacks.toml", "--out", tmp_path / "results")
     assert rule in message
     assert not (tmp_path / "results").exists()
 
 
-def test_ctrl_c_before_the_command_began(refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch):
+def test_ctrl_c_before_the_command_began(refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(_: object) -> int:
         raise KeyboardInterrupt
 
@@ -402,7 +406,7 @@ def test_ctrl_c_in_a_build(
     build_of: Callable[[object], list[object]],
     small_corpus: Path,
     monkeypatch: pytest.MonkeyPatch,
-):
+) -> None:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -414,7 +418,7 @@ def test_ctrl_c_in_a_build(
 
 def test_a_bug_is_not_dressed_up_as_bad_input(
     build_of: Callable[[object], list[object]], small_corpus: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 

@@ -109,7 +109,7 @@ def own_pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_status_with_nothing_here(store: Path, say: Say, network: list[str]):
+def test_status_with_nothing_here(store: Path, say: Say, network: list[str]) -> None:
     lines = say("status")
     assert lines[0].split() == ["folder", str(store)]
     assert [line.split()[:2] for line in lines[1:]] == [
@@ -122,7 +122,7 @@ def test_status_with_nothing_here(store: Path, say: Say, network: list[str]):
     assert not store.exists()
 
 
-def test_a_pair_of_ones_own_is_imported_with_trust(store: Path, own_pair: Path, say: Say):
+def test_a_pair_of_ones_own_is_imported_with_trust(store: Path, own_pair: Path, say: Say) -> None:
     generator, detector, note = say("import", own_pair, "--trust")
     assert generator == f"generator: {store / 'custom/generator.safetensors'}, from {own_pair / 'tuned.pth'}"
     assert detector == f"detector: {store / 'custom/detector.safetensors'}, from {own_pair / 'tuned.safetensors'}"
@@ -135,12 +135,12 @@ def test_a_pair_of_ones_own_is_imported_with_trust(store: Path, own_pair: Path, 
     assert all("missing" in line for line in lines[1:3]), "it must not pass for the published pair"
 
 
-def test_files_are_imported_by_name_too(store: Path, own_pair: Path, say: Say):
+def test_files_are_imported_by_name_too(store: Path, own_pair: Path, say: Say) -> None:
     assert len(say("import", "--trust", own_pair / "tuned.safetensors", own_pair / "tuned.pth")) == 3
     assert CustomWeights().record("detector") is not None
 
 
-def test_ones_own_pair_without_trust_is_told_what_to_do(store: Path, own_pair: Path, refuse: Refuse):
+def test_ones_own_pair_without_trust_is_told_what_to_do(store: Path, own_pair: Path, refuse: Refuse) -> None:
     for path in (own_pair, own_pair / "tuned.pth"):
         message = refuse("import", path)
         assert message.startswith(f"{path} must be or hold generator_base.pth (SHA-256 ")
@@ -150,27 +150,27 @@ def test_ones_own_pair_without_trust_is_told_what_to_do(store: Path, own_pair: P
 
 
 @pytest.mark.parametrize("trust", [[], ["--trust"]])
-def test_a_path_that_is_not_there(tmp_path: Path, trust: list[str], refuse: Refuse):
+def test_a_path_that_is_not_there(tmp_path: Path, trust: list[str], refuse: Refuse) -> None:
     message = refuse("import", tmp_path / "nowhere.pth", *trust)
     assert message.startswith(f"The checkpoint {tmp_path / 'nowhere.pth'} must be readable: ")
     assert "No such file" in message
 
 
-def test_two_generators_are_refused_and_nothing_is_kept(store: Path, own_pair: Path, refuse: Refuse):
+def test_two_generators_are_refused_and_nothing_is_kept(store: Path, own_pair: Path, refuse: Refuse) -> None:
     generator = own_pair / "tuned.pth"
     assert refuse("import", generator, generator, "--trust").startswith("One generator must be given. Got ")
     assert not store.exists()
 
 
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html>", b"PK\x03\x04 cut short", b"", b"hello", b"\x80"])
-def test_a_file_that_is_no_checkpoint_is_refused(content: bytes, store: Path, tmp_path: Path, refuse: Refuse):
+def test_a_file_that_is_no_checkpoint_is_refused(content: bytes, store: Path, tmp_path: Path, refuse: Refuse) -> None:
     path = tmp_path / "page.pth"
     path.write_bytes(content)
     assert refuse("import", path, "--trust").startswith(f"The checkpoint {path} must load with weights_only=True, ")
     assert not store.exists()
 
 
-def test_an_empty_folder_is_refused_with_trust_too(tmp_path: Path, refuse: Refuse):
+def test_an_empty_folder_is_refused_with_trust_too(tmp_path: Path, refuse: Refuse) -> None:
     (tmp_path / "empty").mkdir()
     assert str(tmp_path / "empty") in refuse("import", tmp_path / "empty", "--trust")
 
@@ -185,7 +185,7 @@ def shipped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("shipped")
-def test_verify_with_nothing_here(store: Path, say: Say, network: list[str]):
+def test_verify_with_nothing_here(store: Path, say: Say, network: list[str]) -> None:
     lines = say("verify")
     assert [line.split(maxsplit=2) for line in lines] == [
         [scheme, kind, state]
@@ -201,7 +201,7 @@ def test_verify_with_nothing_here(store: Path, say: Say, network: list[str]):
 
 
 @pytest.mark.usefixtures("shipped")
-def test_verify_finds_damaged_tensors_of_ones_own(store: Path, own_pair: Path, say: Say, refuse: Refuse):
+def test_verify_finds_damaged_tensors_of_ones_own(store: Path, own_pair: Path, say: Say, refuse: Refuse) -> None:
     say("import", own_pair, "--trust")
     path = store / "custom/detector.safetensors"
     assert say("verify")[3] == f"audioseal_custom  detector   as imported: {path}"
@@ -213,7 +213,7 @@ def test_verify_finds_damaged_tensors_of_ones_own(store: Path, own_pair: Path, s
     assert "It was not opened" in message
 
 
-def test_verify_finds_a_damaged_pair_that_ships(monkeypatch: pytest.MonkeyPatch, refuse: Refuse):
+def test_verify_finds_a_damaged_pair_that_ships(monkeypatch: pytest.MonkeyPatch, refuse: Refuse) -> None:
     def damaged(kind: Kind) -> Net:
         raise DetectorError(f"The checkpoint {kind}.safetensors must have SHA-256 0000.")
 
@@ -223,7 +223,7 @@ def test_verify_finds_a_damaged_pair_that_ships(monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.usefixtures("shipped")
 @pytest.mark.parametrize("content", ["[]", "{", '{"source": "x"}'])
-def test_a_damaged_record_is_said(store: Path, own_pair: Path, content: str, say: Say, refuse: Refuse):
+def test_a_damaged_record_is_said(store: Path, own_pair: Path, content: str, say: Say, refuse: Refuse) -> None:
     say("import", own_pair, "--trust")
     (store / "custom/detector.json").write_text(content)
     for action in ("status", "verify"):
@@ -261,7 +261,7 @@ def published(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("shipped")
 def test_published_files_are_known_by_their_hash_and_converted(
     published: Path, store: Path, tmp_path: Path, say: Say, refuse: Refuse
-):
+) -> None:
     brought = tmp_path / "brought"
     brought.mkdir()
     renamed = brought / "some name.pt"
@@ -284,25 +284,27 @@ def test_published_files_are_known_by_their_hash_and_converted(
     assert f"The checkpoint {path} must have SHA-256 " in refuse("verify")
 
 
-def test_a_checkpoint_that_lies_in_the_folder_is_not_converted_yet(published: Path, store: Path, say: Say):
+def test_a_checkpoint_that_lies_in_the_folder_is_not_converted_yet(published: Path, store: Path, say: Say) -> None:
     store.mkdir()
     (store / "detector_base.pth").symlink_to(published / "detector_base.pth")
     assert say("status")[2].endswith(f"{store / 'detector_base.pth'}, not converted yet")
 
 
-def test_status_does_not_open_what_it_names(store: Path, say: Say):
+def test_status_does_not_open_what_it_names(store: Path, say: Say) -> None:
     store.mkdir()
     (store / "detector_base.pth").write_bytes(b"anything")
     assert say("status")[2].endswith("detector_base.pth, not converted yet")
 
 
-def test_verify_refuses_a_file_of_the_published_name_only(store: Path, refuse: Refuse):
+def test_verify_refuses_a_file_of_the_published_name_only(store: Path, refuse: Refuse) -> None:
     store.mkdir()
     (store / "generator_base.pth").write_bytes(b"anything")
     assert f"must have SHA-256 {PUBLISHED['generator'].sha256}" in refuse("verify")
 
 
-def test_fetch_without_a_network_says_what_to_do_and_leaves_nothing(store: Path, refuse: Refuse, network: list[str]):
+def test_fetch_without_a_network_says_what_to_do_and_leaves_nothing(
+    store: Path, refuse: Refuse, network: list[str]
+) -> None:
     message = refuse("fetch")
     assert "no route to host" in message
     for part in (PUBLISHED["generator"].sha256, "sealproof weights import FOLDER", WEIGHTS_VARIABLE, str(store)):
@@ -313,7 +315,7 @@ def test_fetch_without_a_network_says_what_to_do_and_leaves_nothing(store: Path,
 
 def test_fetch_keeps_what_has_the_hash_and_throws_the_rest_away(
     published: Path, store: Path, say: Say, refuse: Refuse, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     wrong = {"detector_base.pth": b"<!DOCTYPE html>"}
 
     def serve(url: str, timeout: float) -> Any:

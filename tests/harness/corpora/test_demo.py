@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -238,7 +239,7 @@ def test_every_style_is_drawn_and_covers_the_tempo_range() -> None:
         ({"sample_rate": 16}, r"The 'sample_rate' of demo music must be between 8000 and 96000\. Got 16\."),
     ],
 )
-def test_compose_refuses_bad_input(arguments: dict[str, float], message: str) -> None:
+def test_compose_refuses_bad_input(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make(**{"index": 0, **arguments})
 

@@ -50,7 +50,7 @@ def put(tmp_path: Path, audio_noise: Callable[..., Floats]) -> Callable[..., Pat
 
 def test_a_tree_of_every_format_rate_and_channel_count_gives_clips_of_one_kind(
     tmp_path: Path, put: Callable[..., Path]
-):
+) -> None:
     put("a/low.wav", rate=8_000)
     put("a/tape.flac", rate=22_050, channels=2)
     put("b/deep/cd.ogg", rate=44_100, channels=2)
@@ -68,7 +68,7 @@ def test_a_tree_of_every_format_rate_and_channel_count_gives_clips_of_one_kind(
     assert (report.taken, report.near_silent, report.too_short, report.bad_files) == (8, 0, 0, {})
 
 
-def test_a_clip_is_the_source_at_start_s(tmp_path: Path, put: Callable[..., Path]):
+def test_a_clip_is_the_source_at_start_s(tmp_path: Path, put: Callable[..., Path]) -> None:
     source, _ = soundfile.read(put("a/x.wav", duration_s=4.7), dtype="float32")
     clips, _ = take(FolderCorpus(root=tmp_path / "corpus"))
     assert len(clips) == 4
@@ -81,7 +81,7 @@ def test_a_clip_is_the_source_at_start_s(tmp_path: Path, put: Callable[..., Path
     assert 0 <= starts[0] <= 0.7
 
 
-def test_the_offset_is_seeded_per_file(tmp_path: Path, put: Callable[..., Path]):
+def test_the_offset_is_seeded_per_file(tmp_path: Path, put: Callable[..., Path]) -> None:
     for name in ("a/x.wav", "b/y.wav", "c/z.wav"):
         put(name, duration_s=1.9)
     corpus = FolderCorpus(root=tmp_path / "corpus")
@@ -98,7 +98,7 @@ def test_the_offset_is_seeded_per_file(tmp_path: Path, put: Callable[..., Path])
 )
 def test_a_file_of_whole_clips_gives_all_of_them(
     tmp_path: Path, put: Callable[..., Path], clip_s: float, duration_s: float, n: int
-):
+) -> None:
     put("a/x.wav", duration_s=duration_s)
     clips, _ = take(FolderCorpus(root=tmp_path / "corpus"), clip_s=clip_s)
     assert len({clip.clip_id for clip in clips}) == n
@@ -106,7 +106,7 @@ def test_a_file_of_whole_clips_gives_all_of_them(
     assert min(clip.start_s for clip in clips) == 0
 
 
-def test_near_silent_clips_are_skipped_and_counted(tmp_path: Path, audio_noise: Callable[..., Floats]):
+def test_near_silent_clips_are_skipped_and_counted(tmp_path: Path, audio_noise: Callable[..., Floats]) -> None:
     song = audio_noise(48_000)
     song[16_000:32_000] *= 10 ** (-61 / 20) / 0.1
     song[32_000:] *= 10 ** (-59 / 20) / 0.1
@@ -118,7 +118,7 @@ def test_near_silent_clips_are_skipped_and_counted(tmp_path: Path, audio_noise: 
     assert report.sentence() == "2 clips taken, 1 near-silent ones skipped"
 
 
-def test_files_shorter_than_a_clip_are_counted(tmp_path: Path, put: Callable[..., Path]):
+def test_files_shorter_than_a_clip_are_counted(tmp_path: Path, put: Callable[..., Path]) -> None:
     put("a/jingle.wav", duration_s=0.9)
     put("a/song.wav")
     clips, report = take(FolderCorpus(root=tmp_path / "corpus"))
@@ -126,7 +126,7 @@ def test_files_shorter_than_a_clip_are_counted(tmp_path: Path, put: Callable[...
     assert "1 files shorter than a clip skipped" in report.sentence()
 
 
-def test_fewer_clips_are_spread_over_the_groups(tmp_path: Path, put: Callable[..., Path]):
+def test_fewer_clips_are_spread_over_the_groups(tmp_path: Path, put: Callable[..., Path]) -> None:
     for group in range(4):
         put(f"g{group}/x.wav", duration_s=6 if group == 0 else 2.5)
     corpus = FolderCorpus(root=tmp_path / "corpus")
@@ -136,7 +136,7 @@ def test_fewer_clips_are_spread_over_the_groups(tmp_path: Path, put: Callable[..
 
 
 @given(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=60), st.integers(0, 2**64 - 1))
-def test_any_leading_part_of_the_order_is_even(groups: list[str], seed: int):
+def test_any_leading_part_of_the_order_is_even(groups: list[str], seed: int) -> None:
     order = interleave_groups(groups, seed)
     assert sorted(order) == list(range(len(groups)))
     sizes = Counter(groups)
@@ -147,7 +147,7 @@ def test_any_leading_part_of_the_order_is_even(groups: list[str], seed: int):
         assert all(taken[group] >= min(lead - 1, size) for group, size in sizes.items())
 
 
-def test_silence_is_measured_on_the_rounded_clip():
+def test_silence_is_measured_on_the_rounded_clip() -> None:
     report = CorpusReport()
     assert usable_pcm(np.zeros(1_600, np.float32), report) is None
     assert usable_pcm(np.full(1_600, 0.01, np.float32), report) is not None
@@ -157,7 +157,7 @@ def test_silence_is_measured_on_the_rounded_clip():
 # --- Groups ---
 
 
-def test_group_by_file(tmp_path: Path, put: Callable[..., Path]):
+def test_group_by_file(tmp_path: Path, put: Callable[..., Path]) -> None:
     for name in ("a/x.wav", "a/y.wav", "z.wav"):
         put(name)
     clips, _ = take(FolderCorpus(root=tmp_path / "corpus", group_by="file"))
@@ -166,7 +166,7 @@ def test_group_by_file(tmp_path: Path, put: Callable[..., Path]):
     assert {clip.source: clip.group for clip in clips} == {"a/x.wav": "a", "a/y.wav": "a", "z.wav": "."}
 
 
-def test_groups_out_of_a_column_of_a_csv(tmp_path: Path, put: Callable[..., Path]):
+def test_groups_out_of_a_column_of_a_csv(tmp_path: Path, put: Callable[..., Path]) -> None:
     for name in ("a/x.wav", "b/y, loud.wav", "c/z.wav"):
         put(name)
     table = tmp_path / "groups.csv"
@@ -200,7 +200,7 @@ def test_groups_out_of_a_column_of_a_csv(tmp_path: Path, put: Callable[..., Path
 )
 def test_a_table_of_groups_that_does_not_fit_is_refused(
     tmp_path: Path, put: Callable[..., Path], content: bytes | None, rule: str
-):
+) -> None:
     put("a/x.wav")
     table = tmp_path / "groups.csv"
     if content is not None:
@@ -217,7 +217,7 @@ HOSTILE = ["-rf.wav", "a b  c.wav", "Ünïcödé ☃.wav", "it's \"so\".wav", "x
            "--.wav", "$(reboot).wav", "%s%n.wav", "n" * 200 + ".wav", "con.wav", "日本.wav"]  # fmt: skip
 
 
-def test_hostile_file_names_give_tame_ids(tmp_path: Path, put: Callable[..., Path]):
+def test_hostile_file_names_give_tame_ids(tmp_path: Path, put: Callable[..., Path]) -> None:
     for name in HOSTILE:
         put(f"-dir '{len(name)}'/{name}")
     clips, report = take(FolderCorpus(root=tmp_path / "corpus"))
@@ -229,7 +229,7 @@ def test_hostile_file_names_give_tame_ids(tmp_path: Path, put: Callable[..., Pat
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1), min_size=2, unique=True))
-def test_ids_are_tame_and_unlike_for_any_names(names: list[str]):
+def test_ids_are_tame_and_unlike_for_any_names(names: list[str]) -> None:
     from sealproof.harness.corpora.folder import _Candidate, _clip_id
 
     ids = [_clip_id(_Candidate(Path(name), f"{name}.wav", "g", 0.5)) for name in names]
@@ -238,7 +238,7 @@ def test_ids_are_tame_and_unlike_for_any_names(names: list[str]):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name themselves")
-def test_a_name_that_is_no_utf8_is_refused_or_skipped(tmp_path: Path, put: Callable[..., Path]):
+def test_a_name_that_is_no_utf8_is_refused_or_skipped(tmp_path: Path, put: Callable[..., Path]) -> None:
     good = put("a/good.wav")
     os.rename(good, os.fsencode(good.parent) + b"/\xff\xfe.wav")
     put("a/good.wav")
@@ -252,14 +252,14 @@ def test_a_name_that_is_no_utf8_is_refused_or_skipped(tmp_path: Path, put: Calla
 # --- Bad input ---
 
 
-def test_a_corpus_must_be_a_folder(tmp_path: Path):
+def test_a_corpus_must_be_a_folder(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"must be 'demo' or a folder of audio. Got .*nowhere, which is no folder"):
         FolderCorpus(root=tmp_path / "nowhere")
     with pytest.raises(HarnessError, match=r"--group-by must be 'folder' or 'file'\. Got 'artist'"):
         FolderCorpus(root=tmp_path, group_by="artist")
 
 
-def test_an_empty_folder_and_one_of_short_files_are_refused(tmp_path: Path, put: Callable[..., Path]):
+def test_an_empty_folder_and_one_of_short_files_are_refused(tmp_path: Path, put: Callable[..., Path]) -> None:
     (tmp_path / "corpus").mkdir()
     with pytest.raises(HarnessError, match=r"corpus must hold at least one audio file of 1 s or more. Found none"):
         take(FolderCorpus(root=tmp_path / "corpus"))
@@ -269,12 +269,12 @@ def test_an_empty_folder_and_one_of_short_files_are_refused(tmp_path: Path, put:
 
 
 @pytest.mark.parametrize("clip_s", [0.0, 0.09, 61, float("nan"), -1, float("inf")])
-def test_the_length_of_a_clip_has_limits(tmp_path: Path, clip_s: float):
+def test_the_length_of_a_clip_has_limits(tmp_path: Path, clip_s: float) -> None:
     with pytest.raises(HarnessError, match=r"The clip length must be from 0\.1 to 60 s. Got"):
         take(FolderCorpus(root=tmp_path), clip_s=clip_s)
 
 
-def test_a_bad_file_stops_the_corpus_or_is_counted(tmp_path: Path, put: Callable[..., Path]):
+def test_a_bad_file_stops_the_corpus_or_is_counted(tmp_path: Path, put: Callable[..., Path]) -> None:
     put("a/good.wav")
     whole = put("a/cut.flac", duration_s=3)
     whole.write_bytes(whole.read_bytes()[:9_000])

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from sealproof.detectors import get_scheme
 from sealproof.detectors.base import Audio, Bits, Detector, Scheme, UnavailableError, Watermarker
 from sealproof.detectors.files import TEMPORARY
 from sealproof.harness.cli.main import main
-from sealproof.harness.corpora.base import CorpusReport
+from sealproof.harness.corpora.base import ALL_CLIPS, CorpusReport
 from sealproof.harness.corpora.folder import FolderCorpus
 from sealproof.harness.datasets import build as build_module
 from sealproof.harness.datasets.build import BuildRequest, build_dataset
@@ -66,7 +67,7 @@ def bytes_of(dataset: Dataset, label: str) -> list[bytes]:
 # --- What a dataset is ---
 
 
-def test_every_wav_is_16_bit_pcm_of_exactly_a_second(small_dataset: Dataset):
+def test_every_wav_is_16_bit_pcm_of_exactly_a_second(small_dataset: Dataset) -> None:
     assert len(small_dataset.rows) == 48
     for row in small_dataset.rows:
         info = soundfile.info(small_dataset.root / row.path)
@@ -74,7 +75,7 @@ def test_every_wav_is_16_bit_pcm_of_exactly_a_second(small_dataset: Dataset):
         assert info.frames == 16_000
 
 
-def test_without_a_watermark_the_twins_are_the_same_bytes(small_build: Build, monkeypatch: pytest.MonkeyPatch):
+def test_without_a_watermark_the_twins_are_the_same_bytes(small_build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_module, "get_scheme", lambda _: BlankScheme())
     dataset = small_build()
     assert bytes_of(dataset, CLEAN) == bytes_of(dataset, WATERMARKED)
@@ -82,14 +83,16 @@ def test_without_a_watermark_the_twins_are_the_same_bytes(small_build: Build, mo
     assert (dataset.facts["unmarked_pairs"], dataset.facts["median_watermark_snr_db"]) == (24, None)
 
 
-def test_nothing_but_the_watermark_tells_the_twins_apart(small_dataset: Dataset):
+def test_nothing_but_the_watermark_tells_the_twins_apart(small_dataset: Dataset) -> None:
     clean, marked = bytes_of(small_dataset, CLEAN), bytes_of(small_dataset, WATERMARKED)
     assert {len(content) for content in clean + marked} == {44 + 2 * 16_000}
     assert {content[:44] for content in clean + marked} == {clean[0][:44]}
     assert all(one != other for one, other in zip(clean, marked, strict=True))
 
 
-def test_clean_clips_are_the_corpus_and_the_snr_is_that_of_the_files(small_dataset: Dataset, small_corpus: Path):
+def test_clean_clips_are_the_corpus_and_the_snr_is_that_of_the_files(
+    small_dataset: Dataset, small_corpus: Path
+) -> None:
     for pair in small_dataset.pairs:
         song, _ = soundfile.read(small_corpus / pair.clean.source, dtype="int16")
         first = round(pair.clean.start_s * 16_000)
@@ -102,7 +105,7 @@ def test_clean_clips_are_the_corpus_and_the_snr_is_that_of_the_files(small_datas
         assert pair.clean.snr_db is None
 
 
-def test_the_detector_finds_watermark_and_message(small_dataset: Dataset):
+def test_the_detector_finds_watermark_and_message(small_dataset: Dataset) -> None:
     detector = get_scheme("spread_spectrum").detector
     clean, marked = ([getattr(pair, label) for pair in small_dataset.pairs] for label in ("clean", "watermarked"))
     absent, found = (detector.detect(small_dataset.audio(rows)) for rows in (clean, marked))
@@ -116,7 +119,7 @@ def test_the_detector_finds_watermark_and_message(small_dataset: Dataset):
     assert {row.message for row in clean} == {""}
 
 
-def test_splits_keep_groups_and_pairs_together(small_dataset: Dataset):
+def test_splits_keep_groups_and_pairs_together(small_dataset: Dataset) -> None:
     split_of: dict[str, str] = {}
     for pair in small_dataset.pairs:
         assert pair.clean.split == pair.watermarked.split == split_of.setdefault(pair.group, pair.clean.split)
@@ -125,7 +128,7 @@ def test_splits_keep_groups_and_pairs_together(small_dataset: Dataset):
     assert check_dataset(small_dataset.root) == []
 
 
-def test_the_facts_say_what_made_it(small_dataset: Dataset):
+def test_the_facts_say_what_made_it(small_dataset: Dataset) -> None:
     facts = small_dataset.facts
     assert facts["scheme"] == "spread_spectrum"
     assert facts["scheme_version"] == get_scheme("spread_spectrum").version
@@ -137,7 +140,7 @@ def test_the_facts_say_what_made_it(small_dataset: Dataset):
     assert sum(facts["pairs_per_split"].values()) == 24
 
 
-def test_only_the_dataset_is_left_in_its_folder(small_dataset: Dataset):
+def test_only_the_dataset_is_left_in_its_folder(small_dataset: Dataset) -> None:
     assert sorted(path.name for path in small_dataset.root.iterdir()) == [
         "build.json", "clean", "dataset.json", "manifest.csv", "watermarked",
     ]  # fmt: skip
@@ -146,7 +149,7 @@ def test_only_the_dataset_is_left_in_its_folder(small_dataset: Dataset):
         assert {path.name for path in (small_dataset.root / label).iterdir()} == {f"{name}.wav" for name in ids}
 
 
-def test_another_clip_length_is_that_length(small_corpus: Path, tmp_path: Path):
+def test_another_clip_length_is_that_length(small_corpus: Path, tmp_path: Path) -> None:
     request = BuildRequest(scheme="spread_spectrum", n_clips=8, clip_s=0.25)
     dataset, _ = build_dataset(FolderCorpus(root=small_corpus), request, tmp_path / "data")
     assert dataset.audio(dataset.rows).shape == (16, 4_000)
@@ -155,7 +158,7 @@ def test_another_clip_length_is_that_length(small_corpus: Path, tmp_path: Path):
 # --- The same for the same seed ---
 
 
-def test_the_same_seed_gives_the_same_manifest_and_another_another(small_build: Build, small_original: Dataset):
+def test_the_same_seed_gives_the_same_manifest_and_another_another(small_build: Build, small_original: Dataset) -> None:
     first, again, other = small_original, small_build("again"), small_build("other", seed=1)
     assert (first.root / "manifest.csv").read_bytes() == (again.root / "manifest.csv").read_bytes()
     assert first.sha256 == again.sha256 != other.sha256
@@ -165,12 +168,12 @@ def test_the_same_seed_gives_the_same_manifest_and_another_another(small_build: 
 @pytest.mark.parametrize("block", [1, 5, 1000])
 def test_the_manifest_does_not_depend_on_the_block_size(
     small_build: Build, small_original: Dataset, monkeypatch: pytest.MonkeyPatch, block: int
-):
+) -> None:
     monkeypatch.setattr(build_module, "_BLOCK", block)
     assert small_build().sha256 == small_original.sha256
 
 
-def test_a_clip_s_message_does_not_depend_on_how_many_there_are(small_build: Build, small_original: Dataset):
+def test_a_clip_s_message_does_not_depend_on_how_many_there_are(small_build: Build, small_original: Dataset) -> None:
     few, many = (
         {pair.clip_id: pair.watermarked.message for pair in dataset.pairs}
         for dataset in (small_build(n_clips=8), small_original)
@@ -182,7 +185,9 @@ def test_a_clip_s_message_does_not_depend_on_how_many_there_are(small_build: Bui
 # --- Resuming ---
 
 
-def test_a_finished_dataset_is_left_alone(small_dataset: Dataset, small_corpus: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_finished_dataset_is_left_alone(
+    small_dataset: Dataset, small_corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = small_dataset.root
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     monkeypatch.setattr(build_module, "_watermark", None)
@@ -197,15 +202,15 @@ def test_a_finished_dataset_is_left_alone(small_dataset: Dataset, small_corpus: 
     [({"seed": 1}, "seed"), ({"n_clips": 23}, "n_clips"), ({"clip_s": 0.5}, "clip_s"), ({"scheme": "perth"}, "scheme")],
 )
 def test_another_request_does_not_overwrite(
-    small_dataset: Dataset, small_corpus: Path, change: dict[str, object], named: str
-):
+    small_dataset: Dataset, small_corpus: Path, change: dict[str, Any], named: str
+) -> None:
     request = BuildRequest(**{"scheme": "spread_spectrum", "n_clips": 24, **change})
     with pytest.raises(HarnessError, match=rf"holds a dataset with another {named}.*Choose another --out"):
         build_dataset(FolderCorpus(root=small_corpus), request, small_dataset.root)
     assert check_dataset(small_dataset.root) == []
 
 
-def test_a_folder_with_something_else_is_left_alone(small_build: Build, tmp_path: Path):
+def test_a_folder_with_something_else_is_left_alone(small_build: Build, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "thesis.tex").touch()
     with pytest.raises(HarnessError, match="--out must be a new or empty folder, or an earlier build"):
@@ -214,7 +219,7 @@ def test_a_folder_with_something_else_is_left_alone(small_build: Build, tmp_path
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
-def test_a_damaged_request_is_refused(small_build: Build, small_dataset: Dataset, content: bytes):
+def test_a_damaged_request_is_refused(small_build: Build, small_dataset: Dataset, content: bytes) -> None:
     (small_dataset.root / "build.json").write_bytes(content)
     with pytest.raises(HarnessError, match=r"build\.json is damaged .*Choose another --out, or delete the folder"):
         small_build()
@@ -222,8 +227,8 @@ def test_a_damaged_request_is_refused(small_build: Build, small_dataset: Dataset
 
 def interrupt_after(monkeypatch: pytest.MonkeyPatch, n_wavs: int, error: BaseException) -> None:
     """Let the n-th WAV and all after it fail."""
-    written = []
-    write_wav = build_module.write_wav
+    written: list[Path] = []
+    write_wav = vars(build_module)["write_wav"]
 
     def write(path: Path, pcm: NDArray[np.int16]) -> str:
         if len(written) >= n_wavs:
@@ -236,7 +241,7 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, n_wavs: int, error: BaseExc
 
 def test_a_resumed_build_writes_what_is_missing_or_damaged_and_nothing_else(
     small_build: Build, small_original: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+) -> None:
     monkeypatch.setattr(build_module, "_BLOCK", 4)
     with monkeypatch.context() as patch:
         interrupt_after(patch, 20, KeyboardInterrupt())
@@ -295,7 +300,7 @@ def start_build(corpus: Path, out: Path) -> subprocess.Popen[str]:
     return process
 
 
-def test_a_build_killed_with_9_resumes_to_the_same_manifest(long_corpus: Path, tmp_path: Path):
+def test_a_build_killed_with_9_resumes_to_the_same_manifest(long_corpus: Path, tmp_path: Path) -> None:
     process = start_build(long_corpus, tmp_path / "killed")
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
@@ -309,7 +314,7 @@ def test_a_build_killed_with_9_resumes_to_the_same_manifest(long_corpus: Path, t
     assert finished
     before = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in finished}
 
-    request = BuildRequest(scheme="spread_spectrum", n_clips=build_module.ALL_CLIPS)
+    request = BuildRequest(scheme="spread_spectrum", n_clips=ALL_CLIPS)
     resumed, report = build_dataset(FolderCorpus(root=long_corpus), request, root)
     assert {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in finished} == before
     whole, whole_report = build_dataset(FolderCorpus(root=long_corpus), request, tmp_path / "whole")
@@ -319,7 +324,7 @@ def test_a_build_killed_with_9_resumes_to_the_same_manifest(long_corpus: Path, t
     assert list(root.rglob("*.tmp")) == [], "what the kill left half-written"
 
 
-def test_ctrl_c_is_one_line_and_exit_code_130(long_corpus: Path, tmp_path: Path):
+def test_ctrl_c_is_one_line_and_exit_code_130(long_corpus: Path, tmp_path: Path) -> None:
     process = start_build(long_corpus, tmp_path / "data")
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
@@ -337,7 +342,7 @@ def test_a_full_disk_is_one_line_and_what_was_finished_stays(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     full_at: int,
-):
+) -> None:
     out = tmp_path / "data"
     command = [
         "build",
@@ -351,7 +356,7 @@ def test_a_full_disk_is_one_line_and_what_was_finished_stays(
         str(out),
     ]
     monkeypatch.setattr(build_module, "_BLOCK", 4)
-    replaced = []
+    replaced: list[Any] = []
     replace = Path.replace
 
     def fill_up(self: Path, target: Path) -> Path:
@@ -374,7 +379,7 @@ def test_a_full_disk_is_one_line_and_what_was_finished_stays(
 
 def test_a_disk_that_is_full_at_the_end_leaves_no_finished_dataset(
     small_build: Build, small_original: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+) -> None:
     def fill_up(path: Path, _: str) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
@@ -390,7 +395,9 @@ def test_a_disk_that_is_full_at_the_end_leaves_no_finished_dataset(
 # --- Bad input ---
 
 
-def test_fewer_groups_than_splits_are_refused(tmp_path: Path, audio_noise: Callable[..., Floats], small_build: Build):
+def test_fewer_groups_than_splits_are_refused(
+    tmp_path: Path, audio_noise: Callable[..., Floats], small_build: Build
+) -> None:
     for group in range(3):
         (tmp_path / "few" / str(group)).mkdir(parents=True)
         soundfile.write(tmp_path / "few" / str(group) / "x.wav", audio_noise(32_000), 16_000)
@@ -398,7 +405,7 @@ def test_fewer_groups_than_splits_are_refused(tmp_path: Path, audio_noise: Calla
         small_build(corpus=tmp_path / "few")
 
 
-def test_a_corpus_of_silence_is_refused_with_its_counts(tmp_path: Path, small_build: Build):
+def test_a_corpus_of_silence_is_refused_with_its_counts(tmp_path: Path, small_build: Build) -> None:
     (tmp_path / "mute").mkdir()
     soundfile.write(tmp_path / "mute" / "x.wav", np.zeros(48_000), 16_000)
     rule = "must hold at least one usable clip. Got 0 clips taken, 3 near-silent ones skipped."
@@ -407,14 +414,14 @@ def test_a_corpus_of_silence_is_refused_with_its_counts(tmp_path: Path, small_bu
 
 
 @pytest.mark.parametrize("n_clips", [0, -5])
-def test_the_number_of_clips_must_be_positive(n_clips: int):
+def test_the_number_of_clips_must_be_positive(n_clips: int) -> None:
     with pytest.raises(HarnessError, match=f"--clips must be at least 1. Got {n_clips}"):
         BuildRequest(scheme="spread_spectrum", n_clips=n_clips)
 
 
 def test_a_scheme_that_cannot_run_here_is_refused_before_anything_is_written(
     small_build: Build, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+) -> None:
     scheme = BlankScheme()
     monkeypatch.setattr(scheme, "unavailable", lambda: "blank needs blanks: buy some.")
     monkeypatch.setattr(build_module, "get_scheme", lambda _: scheme)

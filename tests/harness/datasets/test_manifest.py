@@ -39,14 +39,16 @@ def forge(dataset: Dataset, change: Callable[[Row], Row | None]) -> None:
 
 
 @given(group=any_name, source=any_name, start_s=st.floats(0, 1e5), snr=st.none() | st.integers(-99_000, 99_000))
-def test_rows_come_back(tmp_path_factory: pytest.TempPathFactory, group: str, source: str, start_s: float, snr: int):
+def test_rows_come_back(
+    tmp_path_factory: pytest.TempPathFactory, group: str, source: str, start_s: float, snr: int
+) -> None:
     snr_db = None if snr is None else snr / 1000
     rows = [replace(CLEAN_ROW, group=group, source=source, start_s=start_s), replace(MARKED_ROW, snr_db=snr_db)]
     path = write(tmp_path_factory.getbasetemp() / "manifest.csv", rows)
     assert read_manifest(path) == rows
 
 
-def test_the_columns_are_what_the_readme_promises():
+def test_the_columns_are_what_the_readme_promises() -> None:
     assert to_csv([CLEAN_ROW, MARKED_ROW]) == (
         "clip_id,group,source,start_s,split,label,path,message,snr_db,sha256\n"
         f"c1,artist,a/x.wav,0.123,train,clean,clean/c1.wav,,,{'0' * 64}\n"
@@ -60,14 +62,14 @@ any_tags = st.lists(st.text(st.characters(codec="utf-8"), max_size=8).filter(str
 @given(caption=any_name, aspects=any_tags, labels=any_tags)
 def test_descriptions_come_back(
     tmp_path_factory: pytest.TempPathFactory, caption: str, aspects: tuple[str, ...], labels: tuple[str, ...]
-):
+) -> None:
     rows = [replace(CLEAN_ROW, caption=caption, aspects=aspects, audioset_labels=labels), MARKED_ROW]
     path = write(tmp_path_factory.getbasetemp() / "described.csv", rows)
     assert read_manifest(path) == rows
     assert Row.from_json(json.loads(json.dumps(asdict(rows[0])))) == rows[0]
 
 
-def test_descriptions_have_columns_only_where_there_are_some():
+def test_descriptions_have_columns_only_where_there_are_some() -> None:
     described = replace(MARKED_ROW, caption="Slow, sad.", aspects=("slow", 'a "kick"'), audioset_labels=("/m/04rlf",))
     assert to_csv([CLEAN_ROW, described]) == (
         "clip_id,group,source,start_s,split,label,path,message,snr_db,sha256,caption,aspects,audioset_labels\n"
@@ -78,7 +80,7 @@ def test_descriptions_have_columns_only_where_there_are_some():
 
 
 @pytest.mark.parametrize("tags", ["slow", "{}", '["slow", 1]', '["\\u001b[2J"]', "["])
-def test_tags_that_are_no_list_of_printable_texts_are_refused(tmp_path: Path, tags: str):
+def test_tags_that_are_no_list_of_printable_texts_are_refused(tmp_path: Path, tags: str) -> None:
     path = write(tmp_path / "manifest.csv", [replace(CLEAN_ROW, aspects=("slow",))])
     text = path.read_text()
     assert '"[""slow""]"' in text
@@ -87,7 +89,7 @@ def test_tags_that_are_no_list_of_printable_texts_are_refused(tmp_path: Path, ta
         read_manifest(path)
 
 
-def test_messages_are_read_as_bits():
+def test_messages_are_read_as_bits() -> None:
     assert messages([MARKED_ROW, replace(MARKED_ROW, message="1100")]).tolist() == [[0, 1, 0, 1], [1, 1, 0, 0]]
     assert messages([replace(MARKED_ROW, message="")]).shape == (1, 0)
 
@@ -102,7 +104,7 @@ ESCAPES = [
 
 
 @pytest.mark.parametrize("path", ESCAPES)
-def test_a_path_that_leaves_the_dataset_is_refused(tmp_path: Path, path: str):
+def test_a_path_that_leaves_the_dataset_is_refused(tmp_path: Path, path: str) -> None:
     manifest = write(tmp_path / "manifest.csv", [MARKED_ROW, replace(CLEAN_ROW, path=path)])
     with pytest.raises(HarnessError) as caught:
         read_manifest(manifest)
@@ -112,7 +114,7 @@ def test_a_path_that_leaves_the_dataset_is_refused(tmp_path: Path, path: str):
 
 
 @given(st.lists(st.sampled_from(["..", ".", "", "a", "clean", "\\", "C:", "/"]), min_size=1, max_size=6))
-def test_no_accepted_path_leads_outside(tmp_path_factory: pytest.TempPathFactory, parts: list[str]):
+def test_no_accepted_path_leads_outside(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
     root = tmp_path_factory.getbasetemp()
     manifest = write(root / "manifest.csv", [replace(CLEAN_ROW, path="/".join(parts))])
     try:
@@ -137,7 +139,7 @@ def test_no_accepted_path_leads_outside(tmp_path_factory: pytest.TempPathFactory
         ("0\n", "0,more\n", "line 2 must have 10 fields"),
     ],
 )
-def test_a_damaged_manifest_is_refused(tmp_path: Path, old: str, new: str, rule: str):
+def test_a_damaged_manifest_is_refused(tmp_path: Path, old: str, new: str, rule: str) -> None:
     text = to_csv([CLEAN_ROW, MARKED_ROW])
     assert old in text
     path = tmp_path / "manifest.csv"
@@ -146,7 +148,7 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path, old: str, new: str, rule:
         read_manifest(path)
 
 
-def test_an_empty_manifest_is_refused(tmp_path: Path):
+def test_an_empty_manifest_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").touch()
     with pytest.raises(HarnessError, match="must have the columns"):
         read_manifest(tmp_path / "manifest.csv")
@@ -155,11 +157,11 @@ def test_an_empty_manifest_is_refused(tmp_path: Path):
 # --- The dataset around it ---
 
 
-def test_a_finished_dataset_has_no_problems(small_dataset: Dataset):
+def test_a_finished_dataset_has_no_problems(small_dataset: Dataset) -> None:
     assert check_dataset(small_dataset.root) == []
 
 
-def test_a_manifest_changed_after_the_build_is_refused(small_dataset: Dataset):
+def test_a_manifest_changed_after_the_build_is_refused(small_dataset: Dataset) -> None:
     path = small_dataset.root / "manifest.csv"
     path.write_text(path.read_text().replace("artist0", "artist1", 1))
     with pytest.raises(HarnessError, match=r"must have the sha256 that dataset.json gives.*it was changed after"):
@@ -167,7 +169,7 @@ def test_a_manifest_changed_after_the_build_is_refused(small_dataset: Dataset):
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b'clip_id,"' + b"x" * 200_000])
-def test_a_manifest_that_cannot_be_read_is_refused(small_dataset: Dataset, content: bytes | None):
+def test_a_manifest_that_cannot_be_read_is_refused(small_dataset: Dataset, content: bytes | None) -> None:
     path = small_dataset.root / "manifest.csv"
     path.unlink()
     if content is not None:
@@ -177,13 +179,13 @@ def test_a_manifest_that_cannot_be_read_is_refused(small_dataset: Dataset, conte
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null"])
-def test_damaged_facts_are_refused(small_dataset: Dataset, content: str):
+def test_damaged_facts_are_refused(small_dataset: Dataset, content: str) -> None:
     (small_dataset.root / "dataset.json").write_text(content)
     with pytest.raises(HarnessError, match=r"dataset\.json is damaged .*: build the dataset again"):
         Dataset.open(small_dataset.root)
 
 
-def test_no_dataset_and_an_unfinished_one_are_told_apart(small_dataset: Dataset, tmp_path: Path):
+def test_no_dataset_and_an_unfinished_one_are_told_apart(small_dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"must be a dataset that `sealproof build` wrote\. Found no dataset"):
         Dataset.open(tmp_path / "nowhere")
     (small_dataset.root / "dataset.json").unlink()
@@ -191,7 +193,7 @@ def test_no_dataset_and_an_unfinished_one_are_told_apart(small_dataset: Dataset,
         Dataset.open(small_dataset.root)
 
 
-def test_check_names_every_damaged_missing_and_foreign_wav(small_dataset: Dataset):
+def test_check_names_every_damaged_missing_and_foreign_wav(small_dataset: Dataset) -> None:
     flipped, short, gone = (small_dataset.root / row.path for row in small_dataset.rows[:3])
     content = bytearray(flipped.read_bytes())
     content[-1] ^= 1
@@ -205,7 +207,7 @@ def test_check_names_every_damaged_missing_and_foreign_wav(small_dataset: Datase
     ]
 
 
-def test_check_sees_a_wav_that_is_no_clip_though_its_hash_fits(small_dataset: Dataset):
+def test_check_sees_a_wav_that_is_no_clip_though_its_hash_fits(small_dataset: Dataset) -> None:
     first = small_dataset.rows[0]
     (small_dataset.root / first.path).write_bytes(b"no wav")
     foreign = sha256_file(small_dataset.root / first.path)
@@ -214,33 +216,33 @@ def test_check_sees_a_wav_that_is_no_clip_though_its_hash_fits(small_dataset: Da
     assert f"{first.path} cannot be read" in problem
 
 
-def test_check_sees_a_group_in_two_splits(small_dataset: Dataset):
+def test_check_sees_a_group_in_two_splits(small_dataset: Dataset) -> None:
     moved = small_dataset.split("train")[0].clip_id
     group = next(row.group for row in small_dataset.rows if row.clip_id == moved)
     forge(small_dataset, lambda row: replace(row, split="test") if row.clip_id == moved else row)
     assert check_dataset(small_dataset.root) == [f"group {group} is in 2 splits: test, train."]
 
 
-def test_check_sees_parted_twins_even_where_their_groups_differ(small_dataset: Dataset):
+def test_check_sees_parted_twins_even_where_their_groups_differ(small_dataset: Dataset) -> None:
     moved = small_dataset.split("train")[0].watermarked
     forge(small_dataset, lambda row: replace(row, split="test", group="else") if row == moved else row)
     assert check_dataset(small_dataset.root) == [f"clip {moved.clip_id} is parted from its twin: test, train."]
 
 
-def test_check_sees_an_empty_split(small_dataset: Dataset):
+def test_check_sees_an_empty_split(small_dataset: Dataset) -> None:
     forge(small_dataset, lambda row: None if row.split == "calibration" else row)
     assert check_dataset(small_dataset.root) == ["split calibration is empty."]
 
 
 @pytest.mark.parametrize("label", ["clean", "watermarked"])
-def test_a_clip_without_its_twin_is_refused(small_dataset: Dataset, label: str):
+def test_a_clip_without_its_twin_is_refused(small_dataset: Dataset, label: str) -> None:
     alone = small_dataset.pairs[0].clip_id
     forge(small_dataset, lambda row: None if (row.clip_id, row.label) == (alone, label) else row)
     with pytest.raises(HarnessError, match=rf"one clean and one watermarked WAV per clip. Not so: \['{alone}'\]"):
         check_dataset(small_dataset.root)
 
 
-def test_audio_of_a_damaged_wav_is_refused(small_dataset: Dataset):
+def test_audio_of_a_damaged_wav_is_refused(small_dataset: Dataset) -> None:
     row = small_dataset.rows[0]
     assert small_dataset.audio([row]).shape == (1, 16_000)
     (small_dataset.root / row.path).write_bytes(b"RIFF")

@@ -36,7 +36,9 @@ def peak_hz(clip: Floats) -> float:
 # --- Right place, right time ---
 
 
-def test_a_clip_of_a_16_khz_file_is_the_source_sample_by_sample(tmp_path: Path, audio_noise: Callable[..., Floats]):
+def test_a_clip_of_a_16_khz_file_is_the_source_sample_by_sample(
+    tmp_path: Path, audio_noise: Callable[..., Floats]
+) -> None:
     source = audio_noise(40_000)
     soundfile.write(tmp_path / "a.wav", source, 16_000, subtype="FLOAT")
     for start_s in (0.0, 0.123, 1.0, 1.5):
@@ -47,7 +49,7 @@ def test_a_clip_of_a_16_khz_file_is_the_source_sample_by_sample(tmp_path: Path, 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 96_000])
 def test_a_tone_keeps_frequency_level_and_phase_through_resampling(
     tmp_path: Path, audio_tone: Callable[..., Floats], rate: int
-):
+) -> None:
     soundfile.write(tmp_path / "a.wav", audio_tone(440, rate, 3), rate, subtype="FLOAT")
     start_s = 1.237
     clip = read_clip(tmp_path / "a.wav", start_s, 16_000)
@@ -62,7 +64,9 @@ def test_a_tone_keeps_frequency_level_and_phase_through_resampling(
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
 @pytest.mark.parametrize("rate", [16_000, 44_100])
-def test_every_format_is_cut_at_the_same_time(tmp_path: Path, audio_noise: Callable[..., Floats], name: str, rate: int):
+def test_every_format_is_cut_at_the_same_time(
+    tmp_path: Path, audio_noise: Callable[..., Floats], name: str, rate: int
+) -> None:
     # White noise below 6 kHz: its autocorrelation is one narrow peak, and no codec drops it.
     spectrum = np.fft.rfft(audio_noise(4 * rate, seed=3))
     spectrum[4 * 6_000 :] = 0
@@ -75,12 +79,12 @@ def test_every_format_is_cut_at_the_same_time(tmp_path: Path, audio_noise: Calla
     assert np.corrcoef(clip, expected)[0, 1] > 0.9
 
 
-def test_what_lies_above_8_khz_does_not_alias(tmp_path: Path, audio_tone: Callable[..., Floats]):
+def test_what_lies_above_8_khz_does_not_alias(tmp_path: Path, audio_tone: Callable[..., Floats]) -> None:
     soundfile.write(tmp_path / "a.wav", audio_tone(12_000, 44_100, 2), 44_100)
     assert np.abs(read_clip(tmp_path / "a.wav", 0.5, 8_000)).max() < 1e-3
 
 
-def test_channels_are_averaged(tmp_path: Path, audio_tone: Callable[..., Floats]):
+def test_channels_are_averaged(tmp_path: Path, audio_tone: Callable[..., Floats]) -> None:
     tone = audio_tone(500, 16_000, 1)
     soundfile.write(tmp_path / "a.wav", np.stack([tone, np.zeros_like(tone), -0.5 * tone], 1), 16_000, subtype="FLOAT")
     np.testing.assert_allclose(read_clip(tmp_path / "a.wav", 0, 16_000), tone / 6, atol=1e-7)
@@ -94,7 +98,7 @@ def test_channels_are_averaged(tmp_path: Path, audio_tone: Callable[..., Floats]
 )
 def test_every_clip_that_fits_can_be_read(
     tmp_path_factory: pytest.TempPathFactory, rate: int, n_samples: int, windows: int
-):
+) -> None:
     path = tmp_path_factory.mktemp("fit") / "a.wav"
     clip_s = n_samples / 16_000
     soundfile.write(path, np.full(int(np.ceil(windows * clip_s * rate)), 0.25, np.float32), rate)
@@ -102,7 +106,7 @@ def test_every_clip_that_fits_can_be_read(
         assert read_clip(path, round(window * clip_s, 7), n_samples).shape == (n_samples,)
 
 
-def test_a_clip_on_the_half_frame_at_the_end_of_its_file_is_read(tmp_path: Path):
+def test_a_clip_on_the_half_frame_at_the_end_of_its_file_is_read(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.full(4_410, 0.25, np.float32), 11_025)
     assert read_clip(tmp_path / "a.wav", 0.3, 1_600).shape == (1_600,)
 
@@ -116,7 +120,7 @@ def test_a_clip_on_the_half_frame_at_the_end_of_its_file_is_read(tmp_path: Path)
 )
 def test_a_truncated_file_is_refused(
     tmp_path: Path, audio_noise: Callable[..., Floats], capfd: pytest.CaptureFixture[str], name: str, kept: float
-):
+) -> None:
     path = tmp_path / name
     soundfile.write(path, audio_noise(2 * 44_100), 44_100)
     assert read_info(path).n_frames == 2 * 44_100
@@ -128,7 +132,7 @@ def test_a_truncated_file_is_refused(
     assert capfd.readouterr().err == "", "a decoder spoke past us"
 
 
-def test_an_mp3_behind_a_tag_that_ends_early_is_refused(tmp_path: Path, audio_noise: Callable[..., Floats]):
+def test_an_mp3_behind_a_tag_that_ends_early_is_refused(tmp_path: Path, audio_noise: Callable[..., Floats]) -> None:
     path = tmp_path / "a.mp3"
     soundfile.write(path, audio_noise(2 * 44_100), 44_100)
     tag = b"ID3\x04\x00\x00" + bytes([0, 0, 40, 0]) + bytes(40 * 128)
@@ -142,7 +146,7 @@ def test_an_mp3_behind_a_tag_that_ends_early_is_refused(tmp_path: Path, audio_no
 
 def test_an_mp3_that_ends_a_little_early_is_refused_at_its_last_clip(
     tmp_path: Path, audio_noise: Callable[..., Floats]
-):
+) -> None:
     path = tmp_path / "a.mp3"
     soundfile.write(path, audio_noise(10 * 44_100), 44_100)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.993)])
@@ -152,7 +156,7 @@ def test_an_mp3_that_ends_a_little_early_is_refused_at_its_last_clip(
         read_clip(path, 9, 16_000)
 
 
-def test_a_wav_whose_header_promises_too_much_is_refused(tmp_path: Path, audio_noise: Callable[..., Floats]):
+def test_a_wav_whose_header_promises_too_much_is_refused(tmp_path: Path, audio_noise: Callable[..., Floats]) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, audio_noise(16_000), 16_000)
     content = bytearray(path.read_bytes())
@@ -162,7 +166,7 @@ def test_a_wav_whose_header_promises_too_much_is_refused(tmp_path: Path, audio_n
         read_info(path)
 
 
-def test_a_wav_written_to_a_pipe_is_taken_as_long_as_it_is(tmp_path: Path, audio_noise: Callable[..., Floats]):
+def test_a_wav_written_to_a_pipe_is_taken_as_long_as_it_is(tmp_path: Path, audio_noise: Callable[..., Floats]) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, audio_noise(16_000), 16_000)
     content = bytearray(path.read_bytes())
@@ -172,7 +176,7 @@ def test_a_wav_written_to_a_pipe_is_taken_as_long_as_it_is(tmp_path: Path, audio
     assert read_info(path).n_frames == 16_000
 
 
-def test_a_flac_of_unknown_length_is_refused(tmp_path: Path, audio_noise: Callable[..., Floats]):
+def test_a_flac_of_unknown_length_is_refused(tmp_path: Path, audio_noise: Callable[..., Floats]) -> None:
     path = tmp_path / "a.flac"
     soundfile.write(path, audio_noise(16_000), 16_000)
     content = bytearray(path.read_bytes())
@@ -196,7 +200,7 @@ def test_a_flac_of_unknown_length_is_refused(tmp_path: Path, audio_noise: Callab
         ("a.raw", bytes(1000), "is no audio that libsndfile reads"),
     ],
 )
-def test_what_is_no_audio_is_refused(tmp_path: Path, name: str, content: bytes, rule: str):
+def test_what_is_no_audio_is_refused(tmp_path: Path, name: str, content: bytes, rule: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(HarnessError, match=rule) as caught:
         read_info(tmp_path / name)
@@ -204,13 +208,13 @@ def test_what_is_no_audio_is_refused(tmp_path: Path, name: str, content: bytes, 
     assert "\n" not in str(caught.value)
 
 
-def test_a_wav_without_samples_is_refused(tmp_path: Path):
+def test_a_wav_without_samples_is_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(0, np.float32), 16_000)
     with pytest.raises(HarnessError, match=r"must hold audio\. Its header says 0 frames"):
         read_info(tmp_path / "a.wav")
 
 
-def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Path) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", "a.wav")
 
@@ -223,7 +227,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("rate", [16_000, 44_100])
 def test_nan_and_infinite_samples_are_refused_where_they_are(
     tmp_path: Path, audio_noise: Callable[..., Floats], values: tuple[float, float], rate: int
-):
+) -> None:
     stereo = np.stack([audio_noise(3 * rate, 1), audio_noise(3 * rate, 2)], 1)
     stereo[round(1.5 * rate)] = values
     soundfile.write(tmp_path / "a.wav", stereo, rate, subtype="FLOAT")
@@ -232,7 +236,7 @@ def test_nan_and_infinite_samples_are_refused_where_they_are(
         read_clip(tmp_path / "a.wav", 1, 16_000)
 
 
-def test_a_clip_past_the_end_is_refused(tmp_path: Path, audio_noise: Callable[..., Floats]):
+def test_a_clip_past_the_end_is_refused(tmp_path: Path, audio_noise: Callable[..., Floats]) -> None:
     soundfile.write(tmp_path / "a.wav", audio_noise(20_000), 16_000)
     with pytest.raises(HarnessError, match=r"ends before the 1 s from 0\.5 s on"):
         read_clip(tmp_path / "a.wav", 0.5, 16_000)
@@ -242,24 +246,24 @@ def test_a_clip_past_the_end_is_refused(tmp_path: Path, audio_noise: Callable[..
     ("name", "audio"),
     [("a.WAV", True), ("a.Mp3", True), ("a.opus", True), ("a.aif", True), ("a.txt", False), ("wav", False)],
 )
-def test_extensions_are_known_in_any_case(name: str, audio: bool):
+def test_extensions_are_known_in_any_case(name: str, audio: bool) -> None:
     assert is_audio_name(Path(name)) is audio
 
 
 # --- The clips' own WAVs ---
 
 
-def test_pcm_survives_the_way_to_float_and_back():
+def test_pcm_survives_the_way_to_float_and_back() -> None:
     every = np.arange(-32_768, 32_768).astype(np.int16)
     np.testing.assert_array_equal(to_pcm(from_pcm(every)), every)
 
 
-def test_pcm_rounds_and_clips():
+def test_pcm_rounds_and_clips() -> None:
     audio = np.array([1.0, 2.0, -1.0, -7.0, 0.6 / 32_768, -0.4 / 32_768], np.float32)
     assert to_pcm(audio).tolist() == [32_767, 32_767, -32_768, -32_768, 1, 0]
 
 
-def test_a_written_wav_is_what_the_issue_asks_and_comes_back(tmp_path: Path):
+def test_a_written_wav_is_what_the_issue_asks_and_comes_back(tmp_path: Path) -> None:
     pcm = np.random.default_rng(0).integers(-32_768, 32_768, 16_000).astype(np.int16)
     sha256 = write_wav(tmp_path / "deep" / "a.wav", pcm)
     info = soundfile.info(tmp_path / "deep" / "a.wav")
@@ -284,12 +288,14 @@ def test_a_written_wav_is_what_the_issue_asks_and_comes_back(tmp_path: Path):
         (16_000, "PCM_16", (16_000, 2)),
     ],
 )
-def test_a_wav_of_another_kind_is_no_clip(tmp_path: Path, rate: int, subtype: str, shape: int | tuple[int, int]):
+def test_a_wav_of_another_kind_is_no_clip(
+    tmp_path: Path, rate: int, subtype: str, shape: int | tuple[int, int]
+) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(shape), rate, subtype=subtype)
     with pytest.raises(HarnessError, match=r"must be WAV PCM_16, 16000 Hz, 1 channel, 16000 samples\. Got"):
         read_wav(tmp_path / "a.wav", 16_000)
 
 
-def test_a_missing_wav_is_named(tmp_path: Path):
+def test_a_missing_wav_is_named(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"gone\.wav cannot be read .* Run `sealproof check`"):
         read_wav(tmp_path / "gone.wav", 16_000)

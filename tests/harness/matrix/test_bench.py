@@ -333,7 +333,7 @@ def test_another_seed_is_another_noise(bench_dataset: Dataset, tmp_path: Path) -
     the_bench = bench(bench_dataset, [seen.subject()], tmp_path)
     for seed in (0, 1):
         ok(the_bench.run(cell(bench_dataset, Recording(), seed=seed)))
-    assert not np.array_equal(*seen.batches)
+    assert not np.array_equal(seen.batches[0], seen.batches[1])
 
 
 def test_a_second_run_computes_nothing(bench_dataset: Dataset, tmp_path: Path) -> None:
@@ -358,7 +358,7 @@ def test_a_changed_mimic_is_scored_again_and_nothing_else(bench_dataset: Dataset
     written = mtimes(tmp_path)
     ok(bench(bench_dataset, [kept.subject(), changed.subject("2")], tmp_path).run(the_cell))
     assert (len(kept.batches), len(changed.batches)) == (1, 2)
-    assert np.array_equal(*changed.batches)  # attacked with the same seeds
+    assert np.array_equal(changed.batches[0], changed.batches[1])  # attacked with the same seeds
     kept_files = {path: time for path, time in mtimes(tmp_path).items() if "kept" in path}
     assert kept_files.items() <= written.items()
 

@@ -1,5 +1,7 @@
 """Quality of attacked audio: known answers, laws, and what is not defined."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -121,6 +123,6 @@ def test_the_time_scale_is_in_seconds() -> None:
 
 
 @pytest.mark.parametrize("measure", [si_sdr_db, lambda x, y: log_spectral_distance_db(x, y, RATE)])
-def test_unequal_lengths_are_refused(measure) -> None:
+def test_unequal_lengths_are_refused(measure: Any) -> None:
     with pytest.raises(ValueError, match="equally long"):
         measure(np.ones((1, 4), np.float32), np.ones((1, 5), np.float32))

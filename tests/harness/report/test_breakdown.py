@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def tags_of(run: Path) -> dict[str, tuple[str, ...]]:
 # --- The numbers ---
 
 
-def test_every_rate_is_that_of_the_clips_with_the_tag(run: Path):
+def test_every_rate_is_that_of_the_clips_with_the_tag(run: Path) -> None:
     rows, tags = clips_csv(run), tags_of(run)
     found = break_down(run, "aspects", min_clips=10)
     assert {row.tag for row in found.rows if row.status == "ok"} == {ALL_CLIPS, "music", "rare | odd"}
@@ -112,7 +113,7 @@ def test_every_rate_is_that_of_the_clips_with_the_tag(run: Path):
     assert len(accuracies) > 4, "the attacks must tell the detectors apart, or nothing was tested"
 
 
-def test_all_clips_unattacked_are_what_the_summary_says_intervals_too(run: Path):
+def test_all_clips_unattacked_are_what_the_summary_says_intervals_too(run: Path) -> None:
     with (run / "summary.csv").open(newline="") as file:
         summary = {
             (row["detector"], row["threshold_rule"], row["metric"]): row
@@ -128,7 +129,7 @@ def test_all_clips_unattacked_are_what_the_summary_says_intervals_too(run: Path)
         assert row.n_groups == int(there["n_groups"])
 
 
-def test_a_clip_under_many_attacks_is_still_one_clip(run: Path):
+def test_a_clip_under_many_attacks_is_still_one_clip(run: Path) -> None:
     """The interval of `attacked` may not shrink as if every cell had clips of its own."""
     rows = {
         (row.attacks, row.detector): row
@@ -142,7 +143,7 @@ def test_a_clip_under_many_attacks_is_still_one_clip(run: Path):
     assert still.ci_high == pytest.approx(wilson_high, rel=1e-3)
 
 
-def test_one_attack_can_be_named(run: Path):
+def test_one_attack_can_be_named(run: Path) -> None:
     found = break_down(run, "audioset_labels", attack="lowpass.1khz")
     assert list(dict.fromkeys(row.attacks for row in found.rows)) == ["identity", "lowpass.1khz"]
     assert {row.n_cells for row in found.rows} == {1}
@@ -154,7 +155,7 @@ def test_one_attack_can_be_named(run: Path):
 # --- Tags of few clips ---
 
 
-def test_tags_of_few_clips_are_named_without_numbers(run: Path):
+def test_tags_of_few_clips_are_named_without_numbers(run: Path) -> None:
     tags = tags_of(run)
     n_unique = len({tag for clip in clips_csv(run) for tag in tags[clip["clip_id"]] if "unique" in tag})
     found = break_down(run, "aspects", min_clips=10)
@@ -174,7 +175,7 @@ def test_tags_of_few_clips_are_named_without_numbers(run: Path):
 # --- Files ---
 
 
-def test_files_hold_the_rows_and_escape_what_would_break_a_table(run: Path, tmp_path: Path):
+def test_files_hold_the_rows_and_escape_what_would_break_a_table(run: Path, tmp_path: Path) -> None:
     found = break_down(run, "aspects", min_clips=10)
     csv_path, md_path = write_breakdown(found, tmp_path)
     with csv_path.open(newline="") as file:
@@ -193,7 +194,7 @@ def test_files_hold_the_rows_and_escape_what_would_break_a_table(run: Path, tmp_
     assert "## attacked (mean over 3 cells)" in text
 
 
-def test_the_worst_tag_comes_first_after_all_clips(run: Path):
+def test_the_worst_tag_comes_first_after_all_clips(run: Path) -> None:
     found = break_down(run, "aspects", min_clips=1)
     tags = [line.split(" | ")[0][2:] for line in markdown(found).split("## attacked")[1].splitlines()[4:]]
     value = {
@@ -203,16 +204,17 @@ def test_the_worst_tag_comes_first_after_all_clips(run: Path):
         == ("attacked", "spread_spectrum", "fixed", "accuracy")
     }
     assert tags[0] == ALL_CLIPS
-    order = [value[tag.replace("\\|", "|")] for tag in tags[1:]]
-    assert order == sorted(order)
-    assert order[0] < order[-1]
+    order: list[Any] = [value[tag.replace("\\|", "|")] for tag in tags[1:]]
+    assert None not in order
+    assert order == sorted(order, key=float)
+    assert float(order[0]) < float(order[-1])
     assert len(list(terminal_lines(found))) == 1 + 13 + 2
 
 
 # --- Refusals ---
 
 
-def test_bad_options_are_refused(run: Path, tmp_path: Path):
+def test_bad_options_are_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(
         HarnessError, match="--by must be one of aspects, audioset_labels. Got 'genre'".replace(".", r"\.")
     ):
@@ -225,7 +227,7 @@ def test_bad_options_are_refused(run: Path, tmp_path: Path):
         break_down(tmp_path, "aspects")
 
 
-def test_another_dataset_and_one_without_tags_are_refused(run: Path, bench_dataset: Dataset, tmp_path: Path):
+def test_another_dataset_and_one_without_tags_are_refused(run: Path, bench_dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"must be the dataset that .* was run on, sha256 .*say --dataset DIR"):
         break_down(run, "aspects", dataset=bench_dataset.root)
     moved = read_json(run / "run.json")
@@ -239,7 +241,7 @@ def test_another_dataset_and_one_without_tags_are_refused(run: Path, bench_datas
     assert again.rows == [replace(row) for row in break_down(run, "aspects").rows]
 
 
-def test_a_corpus_that_says_nothing_is_refused(bench_dataset: Dataset, tmp_path: Path):
+def test_a_corpus_that_says_nothing_is_refused(bench_dataset: Dataset, tmp_path: Path) -> None:
     with threadpool_limits(1):
         bench = Bench(
             bench_dataset,

@@ -4,7 +4,9 @@ import base64
 import io
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ ATTACKED = ("white_noise.10db", "highpass.500hz", "gain.6db", "offset.100samples
 
 
 @pytest.fixture(scope="module")
-def folder(finished_run) -> RunFolder:
+def folder(finished_run: Any) -> RunFolder:
     return RunFolder.open(finished_run.folder)
 
 
@@ -41,7 +43,7 @@ def heard(uri: str) -> np.ndarray:
 @pytest.mark.parametrize("attack_id", ATTACKED)
 @pytest.mark.parametrize("label", [0, 1])
 def test_the_clip_that_is_heard_has_the_score_that_was_written(
-    finished_run, folder, attack_id: str, label: int
+    finished_run: Any, folder: RunFolder, attack_id: str, label: int
 ) -> None:
     scores = read_scores(folder)
     cell = next(index for index, one in enumerate(folder.cells) if one.attack_id == attack_id)
@@ -64,7 +66,7 @@ def test_the_clip_that_is_heard_has_the_score_that_was_written(
         assert score == pytest.approx(scores.scores[cell, place, label, clip], rel=1e-4, abs=1e-5)
 
 
-def test_audio_beyond_full_scale_is_lowered_and_says_so(finished_run, folder) -> None:
+def test_audio_beyond_full_scale_is_lowered_and_says_so(finished_run: Any, folder: RunFolder) -> None:
     scores = read_scores(folder)
     cell = next(index for index, one in enumerate(folder.cells) if one.attack_id == "gain.6db")
     examples = make_examples(
@@ -77,7 +79,7 @@ def test_audio_beyond_full_scale_is_lowered_and_says_so(finished_run, folder) ->
             assert max(peaks) > 0.999
 
 
-def test_another_seed_is_not_what_was_scored(finished_run, tmp_path: Path) -> None:
+def test_another_seed_is_not_what_was_scored(finished_run: Any, tmp_path: Path) -> None:
     copy = shutil.copytree(finished_run.folder, tmp_path / "run")
     facts = json.loads((copy / "run.json").read_text())
     facts["seed"] = 4
@@ -90,7 +92,7 @@ def test_another_seed_is_not_what_was_scored(finished_run, tmp_path: Path) -> No
     assert "what you hear there may differ from what was scored" in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_an_attack_that_cannot_be_done_here_says_why(finished_run, folder) -> None:
+def test_an_attack_that_cannot_be_done_here_says_why(finished_run: Any, folder: RunFolder) -> None:
     cell = next(index for index, one in enumerate(folder.cells) if one.attack_id == "refusing")
     found = [Disagreement(cell, 1, 0, 1, 1.0)]
     (example,) = make_examples(folder, finished_run.bench.dataset, read_scores(folder), found)
@@ -98,13 +100,13 @@ def test_an_attack_that_cannot_be_done_here_says_why(finished_run, folder) -> No
     assert example.error.startswith("The attack cannot be done here: There is no attack 'refusing'.")
 
 
-def test_the_runs_own_dataset_is_used_where_none_is_given(finished_run, folder) -> None:
+def test_the_runs_own_dataset_is_used_where_none_is_given(finished_run: Any, folder: RunFolder) -> None:
     dataset = open_dataset(folder, None)
     assert isinstance(dataset, Dataset)
     assert dataset.root == finished_run.bench.dataset.root
 
 
-def test_a_dataset_that_is_gone_is_asked_for(finished_run, tmp_path: Path) -> None:
+def test_a_dataset_that_is_gone_is_asked_for(finished_run: Any, tmp_path: Path) -> None:
     copy = shutil.copytree(finished_run.folder, tmp_path / "run")
     facts = json.loads((copy / "run.json").read_text())
     facts["dataset_path"] = str(tmp_path / "gone")
@@ -119,7 +121,7 @@ def test_a_dataset_that_is_gone_is_asked_for(finished_run, tmp_path: Path) -> No
     assert not (copy / "figures" / "examples.csv").exists()
 
 
-def test_another_dataset_is_refused(finished_run, folder, bench_copy) -> None:
+def test_another_dataset_is_refused(finished_run: Any, folder: RunFolder, bench_copy: Callable[[str], Dataset]) -> None:
     other = bench_copy("other")
     manifest = other.root / "manifest.csv"
     manifest.write_text(manifest.read_text() + "\n")
@@ -136,7 +138,7 @@ def test_another_dataset_is_refused(finished_run, folder, bench_copy) -> None:
 
 def test_flac_keeps_sixteen_bits() -> None:
     samples = np.arange(-32_768, 32_768, 7, dtype=np.float32) / 32_768
-    audio, rate = soundfile.read(io.BytesIO(flac(samples, 16_000)), dtype="float32")
+    audio, rate = soundfile.read(io.BytesIO(flac(samples.astype(np.float32), 16_000)), dtype="float32")
     assert rate == 16_000
     assert np.array_equal(audio, samples)
 

@@ -141,7 +141,7 @@ def test_hostile_text_is_shown_and_does_not_run(opened: Callable[..., Browser]) 
         assert "</script><script>window.hacked = true</script>" in shown
 
 
-def test_heat_map_follows_detector_metric_and_rule(opened: Callable[..., Browser], finished_run) -> None:
+def test_heat_map_follows_detector_metric_and_rule(opened: Callable[..., Browser], finished_run: Any) -> None:
     browser = opened()
     drawn(browser, "heat-map", "td[data-cell]")
     shown = heat_numbers(browser)
@@ -183,7 +183,7 @@ def test_filters_hold_in_every_figure(opened: Callable[..., Browser]) -> None:
     assert all("highpass" in row.text for row in rows)
 
 
-def test_columns_sort_both_ways_and_say_so(opened: Callable[..., Browser], finished_run) -> None:
+def test_columns_sort_both_ways_and_say_so(opened: Callable[..., Browser], finished_run: Any) -> None:
     browser = opened()
     drawn(browser, "cells", "tbody tr")
     names = [head.text for head in browser.find_elements(By.CSS_SELECTOR, "#cells thead button")]

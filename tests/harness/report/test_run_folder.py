@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +18,12 @@ Copy = Callable[[], Path]
 
 
 @pytest.fixture
-def copy(finished_run, tmp_path: Path) -> Copy:
+def copy(finished_run: Any, tmp_path: Path) -> Copy:
     """copy(): a copy of the run's folder to damage."""
     return lambda: shutil.copytree(finished_run.folder, tmp_path / "run")
 
 
-def test_cells_are_the_runs(finished_run) -> None:
+def test_cells_are_the_runs(finished_run: Any) -> None:
     folder = RunFolder.open(finished_run.folder)
     assert [cell.attack_id for cell in folder.cells] == [outcome.cell.attack.id for outcome in finished_run.outcomes]
     assert [cell.key for cell in folder.cells] == [outcome.cell.key for outcome in finished_run.outcomes]
@@ -33,7 +34,7 @@ def test_cells_are_the_runs(finished_run) -> None:
     assert folder.detectors[1].thresholds["fixed"] == 0.5
 
 
-def test_scores_are_those_the_detectors_gave(finished_run) -> None:
+def test_scores_are_those_the_detectors_gave(finished_run: Any) -> None:
     folder = RunFolder.open(finished_run.folder)
     found = read_scores(folder)
     assert list(found.clip_ids) == [pair.clip_id for pair in finished_run.bench.pairs]
@@ -47,7 +48,7 @@ def test_scores_are_those_the_detectors_gave(finished_run) -> None:
                 assert np.isnan(found.scores[index, place]).all()
 
 
-def test_every_number_of_the_summary_is_in_a_series(finished_run) -> None:
+def test_every_number_of_the_summary_is_in_a_series(finished_run: Any) -> None:
     folder = RunFolder.open(finished_run.folder)
     series = read_series(folder)
     place = {(cell.attack, cell.params): index for index, cell in enumerate(folder.cells)}

@@ -8,6 +8,7 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ def summary(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def page_json(page: str) -> dict[str, object]:
+def page_json(page: str) -> dict[str, Any]:
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, flags=re.DOTALL)
     assert found is not None
     value = json.loads(found[1])
@@ -57,13 +58,13 @@ def test_all_files_are_there(report: Path) -> None:
     ]
 
 
-def test_the_same_run_gives_the_same_bytes(finished_run, report: Path, tmp_path: Path) -> None:
+def test_the_same_run_gives_the_same_bytes(finished_run: Any, report: Path, tmp_path: Path) -> None:
     write_report(finished_run.folder, tmp_path, finished_run.bench.dataset.root, 4)
     for path in sorted(report.rglob("*.*")):
         assert (tmp_path / path.relative_to(report)).read_bytes() == path.read_bytes(), path.name
 
 
-def test_it_goes_into_the_runs_folder_unless_told_otherwise(finished_run, tmp_path: Path) -> None:
+def test_it_goes_into_the_runs_folder_unless_told_otherwise(finished_run: Any, tmp_path: Path) -> None:
     run = shutil.copytree(finished_run.folder, tmp_path / "run")
     written = write_report(run, None, None, 0)
     assert written.files[0] == run / "report.html"
@@ -73,12 +74,12 @@ def test_it_goes_into_the_runs_folder_unless_told_otherwise(finished_run, tmp_pa
     write_report(run, None, None, 0)
 
 
-def test_fewer_than_no_examples_are_refused(finished_run) -> None:
+def test_fewer_than_no_examples_are_refused(finished_run: Any) -> None:
     with pytest.raises(HarnessError, match=r"--examples must be at least 0. Got -1."):
         write_report(finished_run.folder, None, None, -1)
 
 
-def test_the_page_holds_the_numbers_of_the_summary(finished_run, page: str) -> None:
+def test_the_page_holds_the_numbers_of_the_summary(finished_run: Any, page: str) -> None:
     data = page_json(page)
     detectors = {"": "-", **{one["name"]: str(index) for index, one in enumerate(data["detectors"])}}
     place = {
@@ -100,7 +101,7 @@ def test_the_page_holds_the_numbers_of_the_summary(finished_run, page: str) -> N
     assert n_numbers > 3000
 
 
-def test_histograms_of_the_page_count_every_clip(finished_run, page: str) -> None:
+def test_histograms_of_the_page_count_every_clip(finished_run: Any, page: str) -> None:
     counts = np.array(page_json(page)["histograms"]["counts"])
     n_pairs = len(finished_run.bench.pairs)
     expected = [[n_pairs if outcome.error is None else 0] * 2 for outcome in finished_run.outcomes]
@@ -108,7 +109,7 @@ def test_histograms_of_the_page_count_every_clip(finished_run, page: str) -> Non
         assert counts[:, detector].sum(axis=-1).tolist() == expected
 
 
-def test_the_verdict_counts_what_the_summary_says(finished_run, page: str, report: Path) -> None:
+def test_the_verdict_counts_what_the_summary_says(finished_run: Any, page: str, report: Path) -> None:
     rows = [row for row in summary(finished_run.folder) if row["detector"] == "spread_spectrum"]
     accuracy = [row for row in rows if row["metric"] == "accuracy" and row["threshold_rule"] == "fixed"]
     attacked = [row for row in accuracy if row["attack"] != "identity"]
@@ -177,11 +178,11 @@ def test_the_page_asks_nothing_of_a_network_and_runs_no_other_script(page: str) 
     assert re.findall(r"<style>(.*?)</style>", page, flags=re.DOTALL) == [stylesheet()]
 
 
-def test_the_page_does_not_say_where_on_this_machine_things_are(finished_run, page: str) -> None:
+def test_the_page_does_not_say_where_on_this_machine_things_are(finished_run: Any, page: str) -> None:
     assert str(finished_run.bench.dataset.root) not in page
 
 
-def test_figures_hold_the_summary(finished_run, report: Path) -> None:
+def test_figures_hold_the_summary(finished_run: Any, report: Path) -> None:
     found = pd.read_csv(report / "figures" / "heat_map.csv", keep_default_na=False, dtype=str)
     expected = [row for row in summary(finished_run.folder) if row["status"] != "failed"]
     assert len(found) == len(expected)
@@ -192,7 +193,7 @@ def test_figures_hold_the_summary(finished_run, report: Path) -> None:
             assert mine[name] == "" or float(mine[name]) == pytest.approx(float(theirs[name]), rel=1e-5)
 
 
-def test_histogram_csv_counts_every_clip(finished_run, report: Path) -> None:
+def test_histogram_csv_counts_every_clip(finished_run: Any, report: Path) -> None:
     found = pd.read_csv(report / "figures" / "score_histograms.csv", keep_default_na=False)
     n_ok = sum(outcome.error is None for outcome in finished_run.outcomes)
     assert found["n_clips"].sum() == n_ok * 2 * 2 * len(finished_run.bench.pairs)
@@ -210,7 +211,7 @@ def test_curves_csv_has_every_point_of_every_sweep(report: Path) -> None:
     ]  # fmt: skip
 
 
-def test_quality_csv_puts_damage_beside_every_number(finished_run, report: Path) -> None:
+def test_quality_csv_puts_damage_beside_every_number(finished_run: Any, report: Path) -> None:
     found = pd.read_csv(report / "figures" / "quality.csv", keep_default_na=False)
     rows = {(row["attack"], row["params"]): row for row in summary(finished_run.folder) if row["metric"] == "snr_db"}
     noisy = found[(found["attack"] == "white_noise") & (found["params"] == "snr_db=10")]
@@ -220,7 +221,7 @@ def test_quality_csv_puts_damage_beside_every_number(finished_run, report: Path)
     assert not found["metric"].isin(["snr_db", "si_sdr_db", "log_spectral_distance_db"]).any()
 
 
-def test_markdown_is_short_and_has_the_worst_cells(finished_run, report: Path) -> None:
+def test_markdown_is_short_and_has_the_worst_cells(finished_run: Any, report: Path) -> None:
     text = (report / "report.md").read_text()
     assert len(text.splitlines()) < 40
     rows = [
@@ -264,7 +265,7 @@ def test_latex_escapes_can_be_undone(text: str) -> None:
     assert read == text
 
 
-def test_latex_table_has_a_line_for_every_cell(finished_run, report: Path) -> None:
+def test_latex_table_has_a_line_for_every_cell(finished_run: Any, report: Path) -> None:
     text = (report / "report.tex").read_text()
     lines = text.splitlines()
     body = lines[lines.index(r"\endhead") + 1 : lines.index(r"\bottomrule")]
@@ -283,7 +284,7 @@ def test_latex_table_has_a_line_for_every_cell(finished_run, report: Path) -> No
     assert f"{float(row['value']):.3f} ({float(row['ci_low']):.3f}--{float(row['ci_high']):.3f})" in body[1]
 
 
-def test_a_run_of_the_reference_alone_has_a_report(finished_run, tmp_path: Path) -> None:
+def test_a_run_of_the_reference_alone_has_a_report(finished_run: Any, tmp_path: Path) -> None:
     run = shutil.copytree(finished_run.folder, tmp_path / "run")
     facts = json.loads((run / "run.json").read_text())
     facts["detectors"].pop("loudness")
@@ -298,7 +299,7 @@ def test_a_run_of_the_reference_alone_has_a_report(finished_run, tmp_path: Path)
     assert "No mimic was trained on this dataset" in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_a_run_in_which_every_cell_failed_has_a_report(finished_run, tmp_path: Path) -> None:
+def test_a_run_in_which_every_cell_failed_has_a_report(finished_run: Any, tmp_path: Path) -> None:
     run = shutil.copytree(finished_run.folder, tmp_path / "run")
     (run / "break_points.csv").unlink()
     facts = json.loads((run / "run.json").read_text())

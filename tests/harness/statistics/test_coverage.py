@@ -3,6 +3,7 @@
 import math
 import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ N_SIMULATIONS = 200
 
 
 @pytest.fixture(scope="module")
-def simulation():
+def simulation() -> Any:
     return runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "coverage.py"))
 
 
@@ -21,12 +22,12 @@ def consistent(share: float, lowest: float, highest: float) -> bool:
 
 
 @pytest.mark.parametrize("likeness", [0.0, 0.3])
-def test_intervals_cover_in_93_to_97_per_cent(simulation, likeness):
+def test_intervals_cover_in_93_to_97_per_cent(simulation: Any, likeness: float) -> None:
     covered = simulation["coverage"](simulation["Setting"](40, likeness), N_SIMULATIONS, 1000)
     assert {name: share for name, share in covered.items() if not consistent(share, 0.93, 0.97)} == {}
 
 
-def test_the_truths_are_those_of_a_large_sample(simulation):
+def test_the_truths_are_those_of_a_large_sample(simulation: Any) -> None:
     import numpy as np
 
     from sealproof.harness.statistics import agreement, detection, rank_agreement, roc

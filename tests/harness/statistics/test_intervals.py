@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from sealproof.harness.statistics.estimation import intervals as iv
 
 
-def test_importing_needs_numpy_only():
+def test_importing_needs_numpy_only() -> None:
     heavy = (
         "import sys, sealproof.harness.statistics.detection, sealproof.harness.statistics.agreement; "
         "print('scipy' in sys.modules)"
@@ -37,13 +38,13 @@ def test_importing_needs_numpy_only():
         (200, 200, 200 / 203.841459, 1.0),
     ],
 )
-def test_wilson_equals_published_values(successes, n, low, high):
+def test_wilson_equals_published_values(successes: int, n: int, low: float, high: float) -> None:
     interval = iv.wilson(successes, n)
     assert (interval.low, interval.high) == pytest.approx((low, high), abs=6e-5)
 
 
 @given(st.integers(1, 3000), st.data(), st.sampled_from([0.8, 0.95, 0.999]))
-def test_wilson_equals_scipy_and_contains_the_rate(n, data, confidence):
+def test_wilson_equals_scipy_and_contains_the_rate(n: Any, data: st.DataObject, confidence: Any) -> None:
     from scipy.stats import binomtest
 
     successes = data.draw(st.integers(0, n))
@@ -53,18 +54,18 @@ def test_wilson_equals_scipy_and_contains_the_rate(n, data, confidence):
     assert 0 <= ours.low <= successes / n <= ours.high <= 1
 
 
-def test_wilson_of_nothing_is_unknown():
+def test_wilson_of_nothing_is_unknown() -> None:
     assert not iv.wilson(0, 0).known
 
 
 @pytest.mark.parametrize(("successes", "n"), [(-1, 3), (4, 3), (0, -1)])
-def test_wilson_refuses_impossible_counts(successes, n):
+def test_wilson_refuses_impossible_counts(successes: int, n: int) -> None:
     with pytest.raises(ValueError, match="'successes' of wilson must lie in"):
         iv.wilson(successes, n)
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, 95])
-def test_confidence_is_a_share(confidence):
+def test_confidence_is_a_share(confidence: float) -> None:
     with pytest.raises(ValueError, match="'confidence' must lie between 0 and 1"):
         iv.wilson(1, 2, confidence)
     with pytest.raises(ValueError, match="'confidence' must lie between 0 and 1"):
@@ -72,7 +73,9 @@ def test_confidence_is_a_share(confidence):
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.data())
-def test_interval_of_a_mean_of_rates_mirrors_newcombes_for_a_difference(n_first, n_second, data):
+def test_interval_of_a_mean_of_rates_mirrors_newcombes_for_a_difference(
+    n_first: Any, n_second: Any, data: st.DataObject
+) -> None:
     from statsmodels.stats.proportion import confint_proportions_2indep
 
     first, second = data.draw(st.integers(0, n_first)), data.draw(st.integers(0, n_second))
@@ -84,19 +87,19 @@ def test_interval_of_a_mean_of_rates_mirrors_newcombes_for_a_difference(n_first,
     assert (ours.low, ours.high) == pytest.approx(((1 + low) / 2, (1 + high) / 2), abs=1e-9)
 
 
-def test_mean_of_rates_of_a_missing_class_is_unknown():
+def test_mean_of_rates_of_a_missing_class_is_unknown() -> None:
     assert not iv.mean_of_rates(0, 0, 3, 5).known
 
 
 # --- percentile intervals ---------------------------------------------------------------------------------------------
 
 
-def test_percentile_interval_cuts_two_and_a_half_per_cent_of_many_groups():
+def test_percentile_interval_cuts_two_and_a_half_per_cent_of_many_groups() -> None:
     interval = iv.percentile_interval(np.random.default_rng(0).permutation(np.arange(1001.0)), n_groups=10**6)
     assert (interval.low, interval.high) == pytest.approx((25, 975), abs=1)
 
 
-def test_percentile_interval_is_wider_for_few_groups():
+def test_percentile_interval_is_wider_for_few_groups() -> None:
     replicates = np.random.default_rng(0).normal(size=4000)
     widths = [iv.percentile_interval(replicates, n_groups).width for n_groups in (3, 5, 10, 40, 1000)]
     assert widths == sorted(widths, reverse=True)
@@ -104,7 +107,7 @@ def test_percentile_interval_is_wider_for_few_groups():
     assert widths[2] == pytest.approx(2 * 2.262 * math.sqrt(10 / 9), rel=0.05)
 
 
-def test_few_degenerate_resamples_are_left_out_and_many_leave_nothing():
+def test_few_degenerate_resamples_are_left_out_and_many_leave_nothing() -> None:
     replicates = np.linspace(0, 1, 1000)
     replicates[::21] = math.nan
     assert iv.percentile_interval(replicates, 30).known
@@ -112,7 +115,7 @@ def test_few_degenerate_resamples_are_left_out_and_many_leave_nothing():
     assert not iv.percentile_interval(replicates, 30).known
 
 
-def test_wider_takes_the_wider_and_knows_nothing_of_the_unknown():
+def test_wider_takes_the_wider_and_knows_nothing_of_the_unknown() -> None:
     narrow, broad, unknown = iv.Interval(0.4, 0.5), iv.Interval(0.1, 0.3), iv.Interval(math.nan, math.nan)
     assert iv.wider(narrow, broad) == iv.wider(broad, narrow) == broad
     assert not iv.wider(narrow, unknown).known

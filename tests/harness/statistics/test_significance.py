@@ -1,6 +1,7 @@
 """Tests of differences: exact, and corrected for being many."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from sealproof.harness.statistics import significance
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 5))
-def test_mcnemar_equals_the_sign_test(only_a, only_b, both):
+def test_mcnemar_equals_the_sign_test(only_a: Any, only_b: Any, both: Any) -> None:
     from scipy.stats import binomtest
 
     a = np.repeat([True, False, True, False], [only_a, only_b, both, 3])
@@ -21,7 +22,7 @@ def test_mcnemar_equals_the_sign_test(only_a, only_b, both):
     assert significance.mcnemar_exact(a, b) == significance.mcnemar_exact(b, a)
 
 
-def test_mcnemar_of_many_clips_does_not_overflow():
+def test_mcnemar_of_many_clips_does_not_overflow() -> None:
     from scipy.stats import binomtest
 
     a = np.arange(9000) % 3 == 0
@@ -29,7 +30,7 @@ def test_mcnemar_of_many_clips_does_not_overflow():
 
 
 @given(st.integers(0, 40), st.integers(0, 40))
-def test_mcnemar_equals_statsmodels_exact_test(only_a, only_b):
+def test_mcnemar_equals_statsmodels_exact_test(only_a: Any, only_b: Any) -> None:
     from statsmodels.stats.contingency_tables import mcnemar
 
     a = np.repeat([True, False, True], [only_a, only_b, 4])
@@ -42,7 +43,7 @@ P_VALUES = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.5, 
 
 
 @given(P_VALUES)
-def test_holm_equals_statsmodels(p_values):
+def test_holm_equals_statsmodels(p_values: Any) -> None:
     from statsmodels.stats.multitest import multipletests
 
     adjusted = significance.holm(p_values)
@@ -51,7 +52,7 @@ def test_holm_equals_statsmodels(p_values):
 
 
 @given(P_VALUES)
-def test_holm_keeps_the_order_and_never_lowers(p_values):
+def test_holm_keeps_the_order_and_never_lowers(p_values: Any) -> None:
     raw, adjusted = np.array(p_values), significance.holm(p_values)
     assert (adjusted >= raw).all()
     assert (adjusted <= 1).all()
@@ -61,19 +62,19 @@ def test_holm_keeps_the_order_and_never_lowers(p_values):
     assert (adjusted <= np.minimum(1, raw * raw.size)).all()
 
 
-def test_what_was_not_tested_does_not_count():
+def test_what_was_not_tested_does_not_count() -> None:
     adjusted = significance.holm([0.01, math.nan, 0.04])
     assert adjusted[[0, 2]].tolist() == [0.02, 0.04]
     assert math.isnan(adjusted[1])
 
 
 @pytest.mark.parametrize("p_values", [[0.1, 1.2], [-0.1], [[0.1]]])
-def test_holm_takes_a_vector_of_p_values(p_values):
+def test_holm_takes_a_vector_of_p_values(p_values: Any) -> None:
     with pytest.raises(ValueError, match="'p_values' of holm must be a vector"):
         significance.holm(p_values)
 
 
-def test_holm_keeps_the_rate_of_any_false_alarm():
+def test_holm_keeps_the_rate_of_any_false_alarm() -> None:
     rng = np.random.default_rng(0)
     alarms = [(significance.holm(p_values) <= 0.05).any() for p_values in rng.random((4000, 20))]
     assert np.mean(alarms) == pytest.approx(0.05, abs=0.012)

@@ -45,7 +45,7 @@ def checked(*attacks: Attack) -> list[Checked]:
     return [check(attack, CLIPS, seed=0) for attack in attacks]
 
 
-def test_an_attack_that_keeps_its_word_is_no_problem():
+def test_an_attack_that_keeps_its_word_is_no_problem() -> None:
     done = checked(Pretender(factor=2), get_attack("white_noise.20db"), get_attack("reembed.same"))
     assert attack_check.problems(done) == []
     head, *lines = attack_check.table(done)
@@ -54,7 +54,7 @@ def test_an_attack_that_keeps_its_word_is_no_problem():
     assert "level_change_db 6.021 (5.92 to 6.12); changed_percent 100 (>= 50); delay_samples 0 (-1 to 1)" in lines[0]
 
 
-def test_what_is_wrong_is_said():
+def test_what_is_wrong_is_said() -> None:
     done = checked(Pretender(factor=1.5), Pretender(factor=0), get_attack("gain.6db"), get_attack("gain.6db"))
     done.append(check(get_attack("gain.12db"), Clips(0 * CLEAN, RATE, CLIPS.knowledge), seed=0))
     found = attack_check.problems(done)
@@ -68,7 +68,7 @@ def test_what_is_wrong_is_said():
     assert re.search(r"pretender.0x +failed +pretender cannot", lines[2])
 
 
-def test_two_strengths_that_do_the_same_are_found():
+def test_two_strengths_that_do_the_same_are_found() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Saturated(Pretender):
         def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
@@ -79,13 +79,13 @@ def test_two_strengths_that_do_the_same_are_found():
     assert attack_check.problems(done) == ["pretender.3x: does the same as pretender.1x, bit for bit."]
 
 
-def test_a_control_may_do_nothing():
+def test_a_control_may_do_nothing() -> None:
     done = checked(get_attack("identity"))
     assert attack_check.problems(done) == []
     assert rows(done)
 
 
-def test_rows_have_the_columns_and_one_line_for_each_quantity():
+def test_rows_have_the_columns_and_one_line_for_each_quantity() -> None:
     records = list(rows(checked(Pretender(factor=2), Pretender(factor=0))))
     assert all(set(record) == set(COLUMNS) for record in records)
     first, failed = records[0], records[-1]
@@ -99,7 +99,7 @@ def test_rows_have_the_columns_and_one_line_for_each_quantity():
 VERIFY = ["attacks", "verify", "--attacks", "gain.6db,splice.50percent", "--clips", "4", "--scheme", "spread_spectrum"]
 
 
-def test_the_command_writes_table_pictures_and_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_the_command_writes_table_pictures_and_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*VERIFY, "--out", str(tmp_path), "--plot"]) == 0
     text = capsys.readouterr().out
     assert "3 configurations of 3 attacks on 4 clips: 0 problems." in text
@@ -111,7 +111,9 @@ def test_the_command_writes_table_pictures_and_page(tmp_path: Path, capsys: pyte
         assert f"src='pictures/{name}.png'" in page
 
 
-def test_the_command_fails_where_an_attack_does(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_the_command_fails_where_an_attack_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sealproof.attacks.level.amplitude.Gain.apply_batch", Attack.apply_batch)
     monkeypatch.setattr(
         "sealproof.attacks.level.amplitude.Gain.apply", lambda self, clip, rate, rng: clip, raising=False
@@ -130,12 +132,12 @@ def test_the_command_fails_where_an_attack_does(monkeypatch: pytest.MonkeyPatch,
         (["--scheme", "spread_spectrun"], "Did you mean 'spread_spectrum'"),
     ],
 )
-def test_wrong_options_get_one_line(arguments: list[str], rule: str, capsys: pytest.CaptureFixture[str]):
+def test_wrong_options_get_one_line(arguments: list[str], rule: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*VERIFY, *arguments]) == 2
     assert rule in capsys.readouterr().err
 
 
-def test_too_few_clips_say_how_many_are_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_too_few_clips_say_how_many_are_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import soundfile
 
     soundfile.write(tmp_path / "a.wav", music_like(1, 3 * RATE, RATE)[0], RATE)

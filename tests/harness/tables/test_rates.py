@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sealproof.attacks import get_attack
 from sealproof.detectors import Detection, get_scheme
@@ -20,7 +21,7 @@ class Loudness:
 
     name, sample_rate, threshold = "loudness", 16_000, 0.1
 
-    def detect(self, batch: np.ndarray) -> Detection:  # type: ignore[type-arg]
+    def detect(self, batch: NDArray[np.float32]) -> Detection:
         return Detection(np.abs(batch).mean(axis=1))
 
 

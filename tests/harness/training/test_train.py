@@ -10,6 +10,7 @@ import pytest
 from sealproof.detectors import Audio, Detector, DetectorError, Scheme, Watermarker, get_scheme
 from sealproof.detectors.base import Bits
 from sealproof.detectors.mimics.keras_runtime import import_keras
+from sealproof.detectors.mimics.spectrogram_cnn import SpectrogramCnn
 from sealproof.detectors.mimics.waveform_cnn import DistilledCnn
 from sealproof.harness.cli import main as cli
 from sealproof.harness.corpora.base import Corpus
@@ -321,7 +322,7 @@ def test_where_labels_mean_nothing_nothing_is_learned(
 
 
 def test_training_stops_early_with_the_best_weights(tone_dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = type(training.get_mimic_recipe("spectrogram_cnn"))
+    recipe = SpectrogramCnn
     monkeypatch.setattr(recipe, "patience", 1)
     # Nothing is ever learned, so the first epoch stays the best.
     monkeypatch.setattr(recipe, "optimizer", lambda self: import_keras().optimizers.SGD(0.0))

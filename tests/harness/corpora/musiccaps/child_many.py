@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from child_collect import NoWait, song
+from child_collect import NoWait, song  # type: ignore[import-not-found]
 
 from sealproof.harness.corpora.musiccaps.collection import collect as collecting
 from sealproof.harness.corpora.musiccaps.collection.collect import collect
@@ -56,11 +56,11 @@ def fake_cut(_source: object, _start_s: float, n_samples: int, **_: Any) -> Cut:
 
 
 if __name__ == "__main__":
-    collecting.cut = fake_cut
-    os.fsync = lambda _fd: None
+    vars(collecting)["cut"] = fake_cut
+    vars(os)["fsync"] = lambda _fd: None
     resolver = Local()
     songs = [song(index) for index in range(N_SONGS)]
-    pace = Pace(per_hour=250, clock=NoWait())  # type: ignore[arg-type]
+    pace = Pace(per_hour=250, clock=NoWait())
     report = collect(songs, Path(sys.argv[1]), CollectOptions(), resolver, pace=pace)
     said = {"done": report.n_done, "new": report.n_new, "asked": resolver.n_asked, "memory": resolver.memory}
     print(json.dumps({**said, "failed": {" ".join(key): count for key, count in report.failed.items()}}))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def encode(path: Path, audio: Floats, rate: int, codec: str) -> Path:
     return path
 
 
-def read(folder: Path, *songs: Song, offset_s: float = 0.0, n_samples: int = 16_000):
+def read(folder: Path, *songs: Song, offset_s: float = 0.0, n_samples: int = 16_000) -> Any:
     report = CorpusReport()
     source = AudioDir(folder=folder, offset_s=offset_s)
     return [(one.ytid, pcm) for one, pcm in source.clips(songs, n_samples, report)], report
@@ -98,7 +99,7 @@ def lag_and_likeness(pcm: NDArray[np.int16], wanted: Floats) -> tuple[int, float
 )
 def test_a_clip_is_the_second_asked_for_whatever_the_format(
     tmp_path: Path, suffix: str, codec: str, rate: int, offset_s: float
-):
+) -> None:
     path = encode(tmp_path / f"x{suffix.lower()}", sound(rate, 10), rate, codec)
     path.rename(tmp_path / f"-0Abc_dEf-1{suffix}")
     ((ytid, pcm),), report = read(tmp_path, song("-0Abc_dEf-1"), offset_s=offset_s)
@@ -110,7 +111,7 @@ def test_a_clip_is_the_second_asked_for_whatever_the_format(
 
 
 @pytest.mark.parametrize(("seconds", "offset_s"), [(1.0, 0.0), (10.0, 0.0), (10.0, 3.25), (10.0, 9.0)])
-def test_16_bit_wavs_at_16_khz_come_back_bit_by_bit(tmp_path: Path, seconds: float, offset_s: float):
+def test_16_bit_wavs_at_16_khz_come_back_bit_by_bit(tmp_path: Path, seconds: float, offset_s: float) -> None:
     pcm = (32_767 * sound(16_000, seconds)).astype(np.int16)
     soundfile.write(tmp_path / "-0Abc_dEf-1.wav", pcm, 16_000)
     ((_, got),), _ = read(tmp_path, song("-0Abc_dEf-1"), offset_s=offset_s)
@@ -119,14 +120,14 @@ def test_16_bit_wavs_at_16_khz_come_back_bit_by_bit(tmp_path: Path, seconds: flo
 
 
 @pytest.mark.parametrize("rate", [44_100, 48_000])
-def test_a_file_of_exactly_the_clip_is_long_enough_at_any_rate(tmp_path: Path, rate: int):
+def test_a_file_of_exactly_the_clip_is_long_enough_at_any_rate(tmp_path: Path, rate: int) -> None:
     soundfile.write(tmp_path / "-0Abc_dEf-1.wav", sound(rate, 1.0), rate)
     ((_, pcm),), _ = read(tmp_path, song("-0Abc_dEf-1"))
     lag, likeness = lag_and_likeness(pcm, sound(16_000, 1.0))
     assert (lag, likeness > 0.98) == (0, True)
 
 
-def test_longer_clips_can_be_had_up_to_the_segment(tmp_path: Path):
+def test_longer_clips_can_be_had_up_to_the_segment(tmp_path: Path) -> None:
     encode(tmp_path / "-0Abc_dEf-1.webm", sound(48_000, 10), 48_000, "libopus")
     ((_, pcm),), _ = read(tmp_path, song("-0Abc_dEf-1"), n_samples=160_000)
     lag, likeness = lag_and_likeness(pcm, sound(16_000, 10))
@@ -137,7 +138,7 @@ def test_longer_clips_can_be_had_up_to_the_segment(tmp_path: Path):
 # --- Files that give none ---
 
 
-def test_every_song_without_a_clip_has_its_reason_and_the_others_come_in_order(tmp_path: Path):
+def test_every_song_without_a_clip_has_its_reason_and_the_others_come_in_order(tmp_path: Path) -> None:
     good = [f"good_______{n}"[-11:] for n in range(6)]
     for seed, ytid in enumerate(good):
         soundfile.write(tmp_path / f"{ytid}.wav", sound(16_000, 1.5, seed), 16_000)
@@ -161,14 +162,14 @@ def test_every_song_without_a_clip_has_its_reason_and_the_others_come_in_order(t
     assert "cannot be read (Is a directory)" in report.bad_files["folder_____.wav"]
 
 
-def test_two_files_of_one_song_are_refused(tmp_path: Path):
+def test_two_files_of_one_song_are_refused(tmp_path: Path) -> None:
     for suffix in ("wav", "webm"):
         (tmp_path / f"-0Abc_dEf-1.{suffix}").touch()
     with pytest.raises(HarnessError, match=r"one file for each ytid\. Got -0Abc_dEf-1\.wav and -0Abc_dEf-1\.webm"):
         read(tmp_path, song("-0Abc_dEf-1"))
 
 
-def test_a_folder_without_any_song_and_no_folder_are_refused(tmp_path: Path):
+def test_a_folder_without_any_song_and_no_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"must hold audio files named after ytids, as -0Abc_dEf-1\.wav"):
         read(tmp_path, song("-0Abc_dEf-1"))
     with pytest.raises(HarnessError, match="--audio-dir must be a folder"):
@@ -190,7 +191,7 @@ def folder(tmp_path: Path) -> tuple[Path, Table]:
 
 def test_a_dataset_is_the_same_however_many_threads_read_ahead(
     folder: tuple[Path, Table], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     audio, table = folder
     corpus = MusicCapsCorpus(table=table, source=AudioDir(folder=audio, offset_s=0.5))
     request = BuildRequest(scheme="spread_spectrum", n_clips=ALL_CLIPS)

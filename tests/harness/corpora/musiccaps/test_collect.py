@@ -247,7 +247,7 @@ def test_a_song_that_hangs_holds_nobody_up(run: Callable[..., Any], song_wav: Pa
 
 def test_an_error_of_ours_is_no_failure_of_a_song(run: Callable[..., Any], song_wav: Path) -> None:
     with pytest.raises(HarnessError, match="my own"):
-        run(Local(song_wav, {ids(1)[0]: [HarnessError("my own")]}))  # type: ignore[list-item]
+        run(Local(song_wav, {ids(1)[0]: [HarnessError("my own")]}))
     with pytest.raises(KeyboardInterrupt):
         run(Local(song_wav, {ids(1)[0]: [KeyboardInterrupt()]}))  # type: ignore[list-item]
 
@@ -258,7 +258,8 @@ def test_an_error_of_ours_is_no_failure_of_a_song(run: Callable[..., Any], song_
 def test_a_full_disk_ends_the_run_and_loses_nothing(
     run: Callable[..., Any], song_wav: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    write_wav, written = collecting.write_wav, []
+    written: list[Any] = []
+    write_wav = vars(collecting)["write_wav"]
 
     def write_until_full(path: Path, pcm: Any) -> str:
         if len(written) == 3:

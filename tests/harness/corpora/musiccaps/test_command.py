@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def parse(tmp_path: Path, *arguments: str) -> argparse.Namespace:
 # --- Options ---
 
 
-def test_options_become_the_corpus(tmp_path: Path, table: Path):
+def test_options_become_the_corpus(tmp_path: Path, table: Path) -> None:
     (tmp_path / "ids.txt").write_text("\n".join(IDS[:6]))
     options = parse(
         tmp_path,
@@ -100,7 +101,7 @@ def test_options_become_the_corpus(tmp_path: Path, table: Path):
     )
 
 
-def test_defaults_are_the_study_s_and_polite(tmp_path: Path, table: Path):
+def test_defaults_are_the_study_s_and_polite(tmp_path: Path, table: Path) -> None:
     corpus = command.corpus_from(parse(tmp_path, "--table", str(table)), show=list)
     assert corpus.selection == Selection(limit=None, ids=None, balanced=False)
     assert isinstance(corpus.source, YouTube)
@@ -108,7 +109,7 @@ def test_defaults_are_the_study_s_and_polite(tmp_path: Path, table: Path):
     assert len(corpus.table.songs) == N_SONGS
 
 
-def test_audio_that_is_there_is_not_fetched(tmp_path: Path, table: Path):
+def test_audio_that_is_there_is_not_fetched(tmp_path: Path, table: Path) -> None:
     (tmp_path / "audio").mkdir()
     arguments = (
         "--table",
@@ -133,7 +134,7 @@ def test_audio_that_is_there_is_not_fetched(tmp_path: Path, table: Path):
         "--player-client x", "--js-runtime x",
     ],
 )  # fmt: skip
-def test_each_option_is_refused_with_another_corpus(tmp_path: Path, given: str):
+def test_each_option_is_refused_with_another_corpus(tmp_path: Path, given: str) -> None:
     options = parse(tmp_path, "--corpus", "demo", *given.split())
     options.music_dir = None
     rule = f"{given.split()[0]} is an option of --corpus musiccaps. Got --corpus demo: leave it out."
@@ -141,7 +142,7 @@ def test_each_option_is_refused_with_another_corpus(tmp_path: Path, given: str):
         command.refuse_foreign(options)
 
 
-def test_another_corpus_without_them_is_let_pass(tmp_path: Path):
+def test_another_corpus_without_them_is_let_pass(tmp_path: Path) -> None:
     options = parse(tmp_path, "--corpus", "demo")
     with pytest.raises(HarnessError, match="--music-dir is an option"):
         command.refuse_foreign(options)
@@ -167,13 +168,15 @@ def test_another_corpus_without_them_is_let_pass(tmp_path: Path):
         ("--per-hour 0", "--per-hour must be from 1"),
     ],
 )
-def test_contradictions_are_refused_before_anything_is_written(tmp_path: Path, table: Path, given: str, rule: str):
+def test_contradictions_are_refused_before_anything_is_written(
+    tmp_path: Path, table: Path, given: str, rule: str
+) -> None:
     with pytest.raises(HarnessError, match=re.escape(rule)):
         command.corpus_from(parse(tmp_path, "--table", str(table), *given.split()), show=list)
     assert not (tmp_path / "music").exists()
 
 
-def test_help_imports_nothing_heavy():
+def test_help_imports_nothing_heavy() -> None:
     code = (
         "import argparse, sys; from sealproof.harness.cli import musiccaps as command; p = argparse.ArgumentParser(); "
         "command.add_options(p); p.format_help(); "
@@ -186,7 +189,7 @@ def test_help_imports_nothing_heavy():
 # --- The licence ---
 
 
-def test_the_licence_is_told_once_for_a_folder(tmp_path: Path, table: Path):
+def test_the_licence_is_told_once_for_a_folder(tmp_path: Path, table: Path) -> None:
     said: list[object] = []
     for _ in range(2):
         command.corpus_from(parse(tmp_path, "--table", str(table)), show=said.append)
@@ -231,7 +234,7 @@ def site(tmp_path: Path) -> Local:
     return Local(tmp_path / "site")
 
 
-def corpus_of(site: Local, table: Path, folder: Path, **options: object) -> MusicCapsCorpus:
+def corpus_of(site: Local, table: Path, folder: Path, **options: Any) -> MusicCapsCorpus:
     source = YouTube(folder=folder, options=CollectOptions(per_hour=2_000, **options), resolver=site)
     return MusicCapsCorpus(table=read_table(table), source=source)
 
@@ -242,7 +245,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sealproof.harness.corpora.musiccaps.collection.pace.Pace.wait_s", lambda self: 0.0)
 
 
-def test_a_build_fetches_once_and_a_second_scheme_nothing(tmp_path: Path, table: Path, site: Local):
+def test_a_build_fetches_once_and_a_second_scheme_nothing(tmp_path: Path, table: Path, site: Local) -> None:
     corpus = corpus_of(site, table, tmp_path / "music", offset_s=0.5)
     request = BuildRequest(scheme="spread_spectrum", n_clips=ALL_CLIPS)
     dataset, report = build_dataset(corpus, request, tmp_path / "one")
@@ -269,7 +272,7 @@ def test_a_build_fetches_once_and_a_second_scheme_nothing(tmp_path: Path, table:
     assert second.unavailable == report.unavailable
 
 
-def test_no_clip_at_all_is_an_error_that_says_why(tmp_path: Path, table: Path):
+def test_no_clip_at_all_is_an_error_that_says_why(tmp_path: Path, table: Path) -> None:
     corpus = corpus_of(Local(tmp_path), table, tmp_path / "music")
     with pytest.raises(HarnessError, match=r"At least one clip must be had\. 0 of 24 clips are there"):
         list(corpus.clips(ALL_CLIPS, clip_s=1.0, seed=0, report=CorpusReport()))
@@ -277,7 +280,7 @@ def test_no_clip_at_all_is_an_error_that_says_why(tmp_path: Path, table: Path):
 
 def test_a_dataset_of_the_few_that_were_tried_before_the_network_went_is_not_built(
     tmp_path: Path, table: Path, site: Local, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     from sealproof.harness.corpora.musiccaps import fetched as youtube
     from sealproof.harness.corpora.musiccaps.collection.report import CollectReport
 
@@ -290,14 +293,14 @@ def test_a_dataset_of_the_few_that_were_tried_before_the_network_went_is_not_bui
         list(corpus.clips(ALL_CLIPS, clip_s=1.0, seed=0, report=CorpusReport()))
 
 
-def test_retrying_into_a_finished_dataset_says_why_nothing_changed(tmp_path: Path):
+def test_retrying_into_a_finished_dataset_says_why_nothing_changed(tmp_path: Path) -> None:
     assert command.note_when_built(parse(tmp_path)) is None
     note = command.note_when_built(parse(tmp_path, "--retry", "blocked"))
     assert note is not None
     assert "A finished dataset is not changed" in note
 
 
-def test_a_song_is_hashable_and_a_table_holds_it():
+def test_a_song_is_hashable_and_a_table_holds_it() -> None:
     song = Song(
         ytid=IDS[0], start_s=0, end_s=10, audioset_labels=(), aspects=(), caption="", author_id=0,
         is_balanced_subset=False, is_audioset_eval=False,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def clips_of(corpus: MusicCapsCorpus, *, seed: int = 0, clip_s: float = 1.0) -> 
 def build(tmp_path: Path) -> Callable[..., Dataset]:
     """build(name, **corpus): a spread_spectrum dataset of the made-up songs."""
 
-    def make(name: str = "data", **options: object) -> Dataset:
+    def make(name: str = "data", **options: Any) -> Dataset:
         corpus = MusicCapsCorpus(**{"table": TABLE, "source": MadeUp(), **options})
         request = BuildRequest(scheme="spread_spectrum", n_clips=ALL_CLIPS)
         return build_dataset(corpus, request, tmp_path / name)[0]
@@ -82,7 +83,7 @@ def build(tmp_path: Path) -> Callable[..., Dataset]:
 # --- Which songs ---
 
 
-def test_a_song_is_a_group_with_what_the_table_says_and_where_it_was_cut():
+def test_a_song_is_a_group_with_what_the_table_says_and_where_it_was_cut() -> None:
     (clip,), _ = clips_of(MusicCapsCorpus(table=Table(SONGS[3:4], ""), source=MadeUp(offset_s=2.5)))
     assert (clip.clip_id, clip.group) == ("yt.-0000000003", "-0000000003")
     assert (clip.source, clip.start_s) == ("https://www.youtube.com/watch?v=-0000000003", 32.5)
@@ -94,7 +95,7 @@ def test_a_song_is_a_group_with_what_the_table_says_and_where_it_was_cut():
     assert clip.held_out is None
 
 
-def test_a_limit_draws_by_the_seed_and_a_larger_one_holds_the_smaller():
+def test_a_limit_draws_by_the_seed_and_a_larger_one_holds_the_smaller() -> None:
     few, more = (Selection(limit=limit).of(SONGS, 5) for limit in (10, 20))
     assert few == more[:10]
     assert Selection(limit=10).of(SONGS[::-1], 5) == few, "the order of the table must not matter"
@@ -102,14 +103,14 @@ def test_a_limit_draws_by_the_seed_and_a_larger_one_holds_the_smaller():
     assert few != sorted(few, key=lambda one: one.ytid)
 
 
-def test_only_the_wanted_songs_are_asked_for():
+def test_only_the_wanted_songs_are_asked_for() -> None:
     source = MadeUp()
     ids = frozenset(one.ytid for one in SONGS[:12])
     clips_of(MusicCapsCorpus(table=TABLE, source=source, selection=Selection(ids=ids, balanced=True)))
     assert sorted(source.asked) == [SONGS[0].ytid, SONGS[4].ytid, SONGS[8].ytid]
 
 
-def test_ids_come_from_a_file(tmp_path: Path):
+def test_ids_come_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "ids.txt"
     path.write_text("# mine\n-0000000001\r\n\n -0000000002 \n")
     assert read_ids(path) == {"-0000000001", "-0000000002"}
@@ -121,7 +122,7 @@ def test_ids_come_from_a_file(tmp_path: Path):
         read_ids(path)
 
 
-def test_a_selection_of_nothing_is_refused():
+def test_a_selection_of_nothing_is_refused() -> None:
     with pytest.raises(HarnessError, match=r"It lacks '-0000000099' and 1 others"):
         Selection(ids=frozenset({"-0000000099", "x"})).of(SONGS, 0)
     with pytest.raises(HarnessError, match="must leave at least one song"):
@@ -131,13 +132,13 @@ def test_a_selection_of_nothing_is_refused():
 
 
 @pytest.mark.parametrize(("offset_s", "clip_s"), [(9.5, 1.0), (-0.5, 1.0), (0.0, 10.5)])
-def test_a_clip_outside_the_segment_is_refused(offset_s: float, clip_s: float):
+def test_a_clip_outside_the_segment_is_refused(offset_s: float, clip_s: float) -> None:
     with pytest.raises(HarnessError, match="must lie within the 10 s of a segment"):
         clips_of(MusicCapsCorpus(table=TABLE, source=MadeUp(offset_s)), clip_s=clip_s)
     assert len(clips_of(MusicCapsCorpus(table=TABLE, source=MadeUp(9.0)))[0]) == 40
 
 
-def test_what_cannot_be_had_is_counted_by_reason():
+def test_what_cannot_be_had_is_counted_by_reason() -> None:
     lacks = frozenset(one.ytid for one in SONGS[:3])
     clips, report = clips_of(MusicCapsCorpus(table=TABLE, source=MadeUp(lacks=lacks)))
     assert {clip.group for clip in clips} == {one.ytid for one in SONGS[3:]}
@@ -147,7 +148,7 @@ def test_what_cannot_be_had_is_counted_by_reason():
 # --- The dataset ---
 
 
-def test_the_manifest_says_what_each_recording_is(build: Callable[..., Dataset]):
+def test_the_manifest_says_what_each_recording_is(build: Callable[..., Dataset]) -> None:
     dataset = build()
     assert check_dataset(dataset.root) == []
     for pair in dataset.pairs:
@@ -159,7 +160,7 @@ def test_the_manifest_says_what_each_recording_is(build: Callable[..., Dataset])
     assert dataset.facts["corpus"]["table_sha256"] == "0" * 64
 
 
-def test_audioset_s_split_is_kept_whole(build: Callable[..., Dataset]):
+def test_audioset_s_split_is_kept_whole(build: Callable[..., Dataset]) -> None:
     dataset = build(keep_split=True)
     held_out = {split: {int(pair.group[1:]) % 2 == 0 for pair in dataset.split(split)} for split in ("test", "train")}
     assert held_out == {"test": {True}, "train": {False}}
@@ -170,7 +171,7 @@ def test_audioset_s_split_is_kept_whole(build: Callable[..., Dataset]):
     assert check_dataset(dataset.root) == []
 
 
-def test_a_split_with_an_empty_half_is_refused(build: Callable[..., Dataset]):
+def test_a_split_with_an_empty_half_is_refused(build: Callable[..., Dataset]) -> None:
     with pytest.raises(
         HarnessError, match=r"at least 2 groups must be held out for evaluation and 2 not\. Got 10 and 0"
     ):
@@ -179,7 +180,7 @@ def test_a_split_with_an_empty_half_is_refused(build: Callable[..., Dataset]):
 
 def test_a_killed_build_goes_on_with_what_can_be_had_by_then(
     build: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(build_module, "_BLOCK", 4)
     whole = build("whole")
     source = MadeUp(lacks=frozenset(one.ytid for one in SONGS[10:]))
@@ -198,7 +199,7 @@ def test_a_killed_build_goes_on_with_what_can_be_had_by_then(
     assert resumed.rows == whole.rows
 
 
-def test_near_silent_clips_are_left_out():
+def test_near_silent_clips_are_left_out() -> None:
     class Silent(MadeUp):
         def clips(self, songs: Sequence[Song], n_samples: int, report: CorpusReport) -> Iterator[tuple[Song, Pcm]]:
             for index, (one, pcm) in enumerate(super().clips(songs, n_samples, report)):
@@ -208,7 +209,7 @@ def test_near_silent_clips_are_left_out():
     assert (len(clips), report.taken, report.near_silent) == (35, 35, 5)
 
 
-def test_clips_are_written_as_they_came(build: Callable[..., Dataset]):
+def test_clips_are_written_as_they_came(build: Callable[..., Dataset]) -> None:
     dataset = build()
     (came,) = (pcm for one, pcm in MadeUp().clips(SONGS[7:8], 16_000, CorpusReport()))
     np.testing.assert_array_equal(read_wav(dataset.root / "clean/yt.-0000000007.wav", 16_000), came)

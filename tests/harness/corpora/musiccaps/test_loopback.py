@@ -47,7 +47,7 @@ def yt_dlp(tmp_path: Path) -> Iterator[YtDlp]:
 @pytest.fixture
 def http(yt_dlp: YtDlp) -> HttpOptions:
     """yt-dlp's connection, impatient."""
-    return HttpOptions(session=yt_dlp()._session(), timeout_s=0.5, total_s=3.0)  # type: ignore[arg-type]
+    return HttpOptions(session=yt_dlp()._session(), timeout_s=0.5, total_s=3.0)
 
 
 class Direct:
@@ -339,7 +339,8 @@ def test_the_address_of_a_video_is_youtubes(tmp_path: Path) -> None:
 def test_an_address_is_not_asked_before_it_is_available(
     in_s: float | None, waits_s: float | None, yt_dlp: YtDlp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    resolver, waited = yt_dlp(), []
+    waited: list[Any] = []
+    resolver = yt_dlp()
     monkeypatch.setattr("sealproof.harness.corpora.musiccaps.youtube.resolve.time.time", lambda: 1000.0)
     monkeypatch.setattr("sealproof.harness.corpora.musiccaps.youtube.resolve.time.sleep", waited.append)
     info = {"url": "http://127.0.0.1/a.webm", "protocol": "http", "available_at": None if in_s is None else 1000 + in_s}

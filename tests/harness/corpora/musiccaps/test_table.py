@@ -46,7 +46,7 @@ def write(path: Path, rows: list[dict[str, str]], columns: tuple[str, ...] = COL
 # --- What is read ---
 
 
-def test_a_row_comes_back_with_its_line_ends_quotes_and_hyphen(tmp_path: Path):
+def test_a_row_comes_back_with_its_line_ends_quotes_and_hyphen(tmp_path: Path) -> None:
     path = write(tmp_path / "table.csv", [ROW, {**ROW, "ytid": "00000000000"}])
     table = read_table(path, n_songs=None)
     assert [song.ytid for song in table.songs] == ["-0Abc_dEf-1", "00000000000"]
@@ -67,7 +67,7 @@ def test_a_row_comes_back_with_its_line_ends_quotes_and_hyphen(tmp_path: Path):
 @pytest.mark.parametrize("change", [lambda b: b.replace(b"\r\n", b"\n"), lambda b: b"\xef\xbb\xbf" + b])
 def test_other_line_ends_and_a_byte_order_mark_change_no_row_but_are_told(
     tmp_path: Path, change: Callable[[bytes], bytes]
-):
+) -> None:
     path = write(tmp_path / "table.csv", rows_of(3))
     original = read_table(path, n_songs=None)
     path.write_bytes(change(path.read_bytes()))
@@ -78,7 +78,7 @@ def test_other_line_ends_and_a_byte_order_mark_change_no_row_but_are_told(
     assert re.search(rf"not the published file \(sha256 {copy.sha256[:12]}.*copies with other line ends", copy.warning)
 
 
-def test_all_rows_are_wanted_by_default(tmp_path: Path):
+def test_all_rows_are_wanted_by_default(tmp_path: Path) -> None:
     path = write(tmp_path / "table.csv", rows_of(N_SONGS))
     assert len(read_table(path).songs) == 5_521
     write(path, rows_of(N_SONGS - 1))
@@ -87,7 +87,7 @@ def test_all_rows_are_wanted_by_default(tmp_path: Path):
 
 
 @pytest.mark.skipif("SEALPROOF_MUSICCAPS_TABLE" not in os.environ, reason="the real table is not part of the project")
-def test_the_published_table():
+def test_the_published_table() -> None:
     table = read_table(Path(os.environ["SEALPROOF_MUSICCAPS_TABLE"]))
     assert (table.sha256, table.warning) == (PUBLISHED_SHA256, None)
     songs = table.songs
@@ -127,13 +127,13 @@ def test_the_published_table():
         ("is_audioset_eval", "yes", "must be True or False. Got 'yes'"),
     ],
 )
-def test_a_value_that_is_not_musiccaps_is_refused(tmp_path: Path, column: str, value: str, rule: str):
+def test_a_value_that_is_not_musiccaps_is_refused(tmp_path: Path, column: str, value: str, rule: str) -> None:
     path = write(tmp_path / "table.csv", [{**ROW, column: value}])
     with pytest.raises(HarnessError, match=re.escape(rule)):
         read_table(path, n_songs=None)
 
 
-def test_an_id_that_comes_twice_is_refused(tmp_path: Path):
+def test_an_id_that_comes_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"must name every video once\. Got -0Abc_dEf-1 more than once"):
         read_table(write(tmp_path / "table.csv", [ROW, ROW]), n_songs=None)
 
@@ -142,21 +142,21 @@ def test_an_id_that_comes_twice_is_refused(tmp_path: Path):
     "content",
     [b"", b"ytid\r\n", ",".join(reversed(COLUMNS)).encode(), b"<!DOCTYPE html>", b"version https://git-lfs.github.com"],
 )
-def test_another_file_is_refused(tmp_path: Path, content: bytes):
+def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "table.csv").write_bytes(content)
     with pytest.raises(HarnessError, match=r"must have MusicCaps' columns, ytid, start_s, .*Got"):
         read_table(tmp_path / "table.csv")
 
 
 @pytest.mark.parametrize("keep", [-2, -20])
-def test_a_table_that_is_cut_off_is_refused(tmp_path: Path, keep: int):
+def test_a_table_that_is_cut_off_is_refused(tmp_path: Path, keep: int) -> None:
     path = write(tmp_path / "table.csv", rows_of(2))
     path.write_bytes(path.read_bytes().rstrip()[:keep])
     with pytest.raises(HarnessError, match=r"fetch the table again|must be True or False|cannot be read as a CSV"):
         read_table(path, n_songs=None)
 
 
-def test_bytes_that_are_no_text_and_a_missing_file_are_refused(tmp_path: Path):
+def test_bytes_that_are_no_text_and_a_missing_file_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "table.csv", [ROW])
     path.write_bytes(path.read_bytes().replace(b"tune", b"t\xffne"))
     with pytest.raises(HarnessError, match="cannot be read as a CSV"):
@@ -187,7 +187,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     return asked
 
 
-def test_the_table_is_fetched_once_from_the_pinned_revision(hub: list[str], tmp_path: Path):
+def test_the_table_is_fetched_once_from_the_pinned_revision(hub: list[str], tmp_path: Path) -> None:
     path = fetch_table(tmp_path / "music")
     assert path == fetch_table(tmp_path / "music")
     assert len(hub) == 1
@@ -196,7 +196,7 @@ def test_the_table_is_fetched_once_from_the_pinned_revision(hub: list[str], tmp_
 
 
 @pytest.mark.usefixtures("hub")
-def test_another_file_than_the_published_one_is_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_another_file_than_the_published_one_is_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(table_module, "PUBLISHED_SHA256", PUBLISHED_SHA256)
     with pytest.raises(HarnessError, match=r"must have sha256 8cc109ac507b.*nothing was kept.*--table PATH"):
         fetch_table(tmp_path / "music")
@@ -204,7 +204,9 @@ def test_another_file_than_the_published_one_is_not_kept(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("error", [URLError("no route"), TimeoutError("timed out"), IncompleteRead(b"")])
-def test_without_a_network_it_says_what_to_do(error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_without_a_network_it_says_what_to_do(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def urlopen(url: str, timeout: float) -> Response:
         raise error
 
