@@ -246,7 +246,7 @@ def test_a_name_that_two_schemes_ship_must_say_which(tmp_path: Path, monkeypatch
     for scheme in ("first", "second"):
         (tmp_path / scheme / "mimics" / "twin").mkdir(parents=True)
         write_json(tmp_path / scheme / "mimics" / "twin" / "card.json", {"scheme": scheme})
-    monkeypatch.setattr(trained.weights, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(vars(trained)["weights"], "__path__", [str(tmp_path)])
     with pytest.raises(HarnessError, match=r"first/twin, second/twin\. Got 'twin', which is more than one"):
         find_mimic("twin")
     assert find_mimic("second/twin").card == {"scheme": "second"}
