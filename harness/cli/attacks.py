@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from sealproof.harness.cli.options import DEFAULT_SCHEME, FAILED, OK, Commands, add_command, add_seed
+from sealproof.harness.cli.options import FAILED, OK, Commands, add_command, add_scheme, add_seed
 
 
 def add(commands: Commands) -> None:
@@ -15,7 +15,7 @@ def add(commands: Commands) -> None:
     verify = about.add_parser("verify", help="measure on real clips whether each attack does what it claims")
     verify.add_argument("--attacks", default="full", metavar="PRESET|TOML|ID", help="default full: all there are")
     verify.add_argument("--corpus", default="demo", metavar="PATH|demo", help="a folder of audio (default: demo music)")
-    verify.add_argument("--scheme", default=DEFAULT_SCHEME, metavar="NAME", help=f"default {DEFAULT_SCHEME}")
+    add_scheme(verify)
     verify.add_argument("--clips", type=int, default=16, metavar="N", help="default 16")
     verify.add_argument("--out", type=Path, metavar="DIR", help="write attacks.csv there")
     verify.add_argument("--plot", action="store_true", help="draw each attack, too: DIR/index.html")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sealproof.harness.cli import musiccaps
 from sealproof.harness.cli.options import FAILED, OK, Commands, add_command, add_seed, fail
+from sealproof.harness.training.demo_request import DemoRequest
 
 if TYPE_CHECKING:
     from sealproof.harness.corpora.base import Corpus, CorpusReport
@@ -20,7 +21,9 @@ def add(commands: Commands) -> None:
         "--corpus", required=True, metavar="PATH|demo|musiccaps", help="a folder of audio, built-in music, or MusicCaps"
     )
     build.add_argument("--scheme", required=True, metavar="NAME", help="see `sealproof list schemes`")
-    build.add_argument("--clips", type=int, metavar="N", help="at most N clips (default: all; demo: 1000)")
+    build.add_argument(
+        "--clips", type=int, metavar="N", help=f"at most N clips (default: all; demo: {DemoRequest.n_clips})"
+    )
     build.add_argument("--out", required=True, type=Path, metavar="DIR", help="the dataset's folder")
     build.add_argument("--clip-s", type=float, default=1.0, metavar="S", help="length of a clip (default 1)")
     build.add_argument("--group-by", default="folder", help="a recording is a `folder` (default) or a `file`")
@@ -37,10 +40,9 @@ def add(commands: Commands) -> None:
 def _build(options: argparse.Namespace) -> int:
     from sealproof.harness.corpora.base import ALL_CLIPS
     from sealproof.harness.datasets.build import BuildRequest, build_dataset
-    from sealproof.harness.training.demo_dataset import DEMO_CLIPS
 
     corpus = _corpus(options)
-    default_clips = DEMO_CLIPS if options.corpus == "demo" else ALL_CLIPS
+    default_clips = DemoRequest.n_clips if options.corpus == "demo" else ALL_CLIPS
     n_clips = default_clips if options.clips is None else options.clips
     request = BuildRequest(scheme=options.scheme, n_clips=n_clips, seed=options.seed, clip_s=options.clip_s)
     dataset, report = build_dataset(corpus, request, options.out)

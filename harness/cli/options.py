@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-DEFAULT_SCHEME = "audioseal_mini"
+from sealproof.harness.matrix.request import RunRequest
+from sealproof.harness.training.demo_request import DemoRequest
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done; done, but cells or checks failed; refused; Ctrl-C."""
@@ -36,15 +37,18 @@ def add_command(
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """Add the option `--seed`."""
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="default 0")
+    parser.add_argument("--seed", type=int, default=RunRequest.seed, metavar="S", help=f"default {RunRequest.seed}")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of whatever attacks test clips."""
     parser.add_argument(
-        "--attacks", default="fast", metavar="PRESET|TOML", help="a preset (default `fast`), a file, or an id"
+        "--attacks",
+        default=RunRequest.attacks,
+        metavar="PRESET|TOML",
+        help=f"a preset (default `{RunRequest.attacks}`), a file, or an id",
     )
-    parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default results")
+    parser.add_argument("--out", type=Path, default=RunRequest.out, metavar="DIR", help=f"default {RunRequest.out}")
     add_seed(parser)
 
 
@@ -52,3 +56,8 @@ def add_quality(parser: argparse.ArgumentParser) -> None:
     """Add the option `--quality`."""
     text = "also measure some of pesq,stoi,zimtohrli on up to 32 pairs a cell (slow)"
     parser.add_argument("--quality", default="", metavar="NAMES", help=text)
+
+
+def add_scheme(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--scheme` of what makes its own dataset."""
+    parser.add_argument("--scheme", default=DemoRequest.scheme, metavar="NAME", help=f"default {DemoRequest.scheme}")

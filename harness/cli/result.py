@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from sealproof.harness.cli.options import FAILED, OK, Commands, add_command
+from sealproof.harness.comparison import ALLOWED_DROP
 
 
 def add(commands: Commands) -> None:
@@ -20,7 +21,9 @@ def add(commands: Commands) -> None:
     compare.add_argument("before", type=Path, metavar="RUN_A", help="folder of the run before the change")
     compare.add_argument("after", type=Path, metavar="RUN_B", help="folder of the run after it")
     compare.add_argument("--out", type=Path, metavar="DIR", help="write compare.csv, compare.md and compare.html there")
-    compare.add_argument("--allowed-drop", type=float, default=0.05, metavar="X", help="default 0.05")
+    compare.add_argument(
+        "--allowed-drop", type=float, default=ALLOWED_DROP, metavar="X", help=f"default {ALLOWED_DROP}"
+    )
 
     breakdown = add_command(commands, "breakdown", _breakdown, "a run's results by tag of the music, as MusicCaps has")
     breakdown.add_argument("run", type=Path, metavar="RUN", help="a folder that `sealproof run` wrote")

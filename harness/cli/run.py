@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from sealproof.harness.cli.attacks import say_left_out
 from sealproof.harness.cli.dataset import describe
 from sealproof.harness.cli.options import (
-    DEFAULT_SCHEME,
     FAILED,
     OK,
     Commands,
     add_command,
     add_quality,
     add_run_options,
+    add_scheme,
     fail,
 )
+from sealproof.harness.matrix.request import RunRequest
+from sealproof.harness.training.demo_request import DemoRequest
 
 if TYPE_CHECKING:
     from sealproof.harness.datasets.dataset import Dataset
@@ -34,8 +36,9 @@ def add(commands: Commands) -> None:
     run.add_argument("--clips", type=int, metavar="N", help="at most N test pairs (default: all)")
 
     demo = add_command(commands, "demo", _demo, "all of it on built-in music: build, train, run")
-    demo.add_argument("--scheme", default=DEFAULT_SCHEME, metavar="NAME", help=f"default {DEFAULT_SCHEME}")
-    demo.add_argument("--clips", type=int, default=1000, metavar="N", help="default 1000")
+    add_scheme(demo)
+    n_clips = DemoRequest.n_clips
+    demo.add_argument("--clips", type=int, default=n_clips, metavar="N", help=f"default {n_clips}")
     demo.add_argument("--dataset", type=Path, metavar="DIR", help="default data/demo-SCHEME")
     add_run_options(demo)
     add_quality(demo)
@@ -57,20 +60,20 @@ def _demo(options: argparse.Namespace) -> int:
 
     root = options.dataset or Path("data") / f"demo-{options.scheme}"
     print(f"Dataset and mimics: {root}", flush=True)
-    dataset = demo_dataset(options.scheme, options.clips, options.seed, root)
+    dataset = demo_dataset(DemoRequest(scheme=options.scheme, n_clips=options.clips, seed=options.seed), root)
     describe(dataset.facts)
     return _run_dataset(dataset, options, None)
 
 
 def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int | None) -> int:
     from sealproof.harness.foundation.progress import progress
-    from sealproof.harness.matrix.request import RunRequest, cells_of, open_bench
+    from sealproof.harness.matrix.assembly import cells_of, open_bench
     from sealproof.harness.tables.rules import FIXED
     from sealproof.harness.tables.text import LEGEND, terminal_table, thin_calibration_note
     from sealproof.harness.tables.write import thresholds_of, write_tables
 
     quality = tuple(filter(None, options.quality.split(",")))
-    request = RunRequest(attacks=options.attacks, seed=options.seed, n_clips=n_clips, quality=quality)
+    request = RunRequest(attacks=options.attacks, seed=options.seed, n_clips=n_clips, quality=quality, out=options.out)
     bench = open_bench(dataset, request)
     cells = cells_of(bench, request)
     if len(bench.subjects) == 1:
@@ -79,7 +82,7 @@ def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int |
     # First, for without thresholds there are no tables.
     thresholds = thresholds_of(bench, request.seed)
     outcomes = [bench.run(cell) for cell in progress(cells, "attacking and scoring")]
-    tables = write_tables(bench, outcomes, request.seed, options.out, processes=os.cpu_count() or 1)
+    tables = write_tables(bench, outcomes, request.seed, request.out, processes=os.cpu_count() or 1)
     print(f"\n{terminal_table(tables.rows)}\nAccuracy and agreement {LEGEND[FIXED]}; agreement is with the reference.")
     print(f"Intervals and the other rules are in the files.\n{thin_calibration_note(thresholds)}")
     print("Wrote " + ", ".join(str(path) for path in tables.files))

@@ -1,23 +1,12 @@
-"""Putting a run together: what the command line and the pytest plugin share."""
+"""What a run is asked for, with the defaults that the command line and the pytest plugin share.
 
-from collections.abc import Sequence
+Both read them when they start, so nothing heavy is imported here.
+"""
+
 from dataclasses import dataclass
+from pathlib import Path
 
-from sealproof.attacks.contract.base import Attack
-from sealproof.attacks.selection import load_attacks
-from sealproof.detectors import get_scheme
-from sealproof.harness.corpora.base import interleave_groups
-from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.foundation.errors import HarnessError
-from sealproof.harness.foundation.seeds import derive_seed
-from sealproof.harness.matrix.bench import Bench
-from sealproof.harness.matrix.cell import Cell, matrix
-from sealproof.harness.matrix.quality.perceptual import check_metrics
-from sealproof.harness.matrix.store import CellStore
-from sealproof.harness.matrix.subject import subjects_of
-from sealproof.harness.training.mimics.trained import shipped_mimics, trained_mimics
-
-DEFAULT_ATTACKS = "fast"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,48 +18,17 @@ class RunRequest:
         seed: Decides what random attacks draw.
         n_clips: At most this many test pairs, spread over the groups; None for all.
         quality: Slow metrics of the attacked audio that are measured too: some of `PERCEPTUAL_METRICS`.
+        out: Folder of the tables.
     """
 
-    attacks: str = DEFAULT_ATTACKS
+    attacks: str = "fast"
     seed: int = 0
     n_clips: int | None = None
     quality: tuple[str, ...] = ()
+    out: Path = Path("results")
 
     def __post_init__(self) -> None:
-        """Refuse an impossible number of clips, and metrics that cannot be measured here."""
+        """Refuse an impossible number of clips."""
         if self.n_clips is not None and self.n_clips < 1:
             msg = f"--clips must be at least 1. Got {self.n_clips}."
             raise HarnessError(msg)
-        check_metrics(self.quality)
-
-
-def open_bench(dataset: Dataset, request: RunRequest) -> Bench:
-    """Put a dataset, its scheme's detector and its mimics together.
-
-    Raises:
-        sealproof.detectors.base.UnavailableError: The scheme cannot run here.
-    """
-    scheme = get_scheme(dataset.scheme)
-    scheme.require_ready()
-    pairs = _selection(dataset.split("test"), request)
-    trained = trained_mimics(dataset)
-    ready = [mimic for mimic in shipped_mimics(dataset) if mimic.name not in {each.name for each in trained}]
-    subjects = subjects_of(scheme, sorted([*trained, *ready], key=lambda mimic: mimic.name))
-    return Bench(dataset, pairs, subjects, CellStore(dataset.root / "cells"), request.quality)
-
-
-def cells_of(bench: Bench, request: RunRequest) -> list[Cell]:
-    """Return the cells of a run, `identity` first.
-
-    Raises:
-        HarnessError: The preset or file of attacks is unusable.
-    """
-    attacks: Sequence[Attack] = load_attacks(request.attacks)
-    return matrix(bench.dataset, attacks, bench.pairs, seed=request.seed)
-
-
-def _selection(pairs: tuple[Pair, ...], request: RunRequest) -> tuple[Pair, ...]:
-    if request.n_clips is None or request.n_clips >= len(pairs):
-        return pairs
-    order = interleave_groups([pair.group for pair in pairs], derive_seed(request.seed, "test clips"))
-    return tuple(pairs[index] for index in sorted(order[: request.n_clips]))

@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sealproof.harness.matrix.request import RunRequest
+from sealproof.harness.pytest_plugin.request import GateRequest
+from sealproof.harness.training.demo_request import DemoRequest
+
 if TYPE_CHECKING:
     from sealproof.harness.pytest_plugin.cell import RobustnessCell
     from sealproof.harness.pytest_plugin.gate_text import Finished
@@ -21,13 +25,13 @@ if TYPE_CHECKING:
 
 _OPTIONS = {
     "dataset": ("", "a dataset that `sealproof build` wrote (default: demo music, built and trained when missing)"),
-    "scheme": ("audioseal_mini", "the scheme of the demo dataset, when no dataset is named"),
-    "attacks": ("fast", "a preset's name or a TOML file"),
+    "scheme": (DemoRequest.scheme, "the scheme of the demo dataset, when no dataset is named"),
+    "attacks": (RunRequest.attacks, "a preset's name or a TOML file"),
     "clips": ("", "at most this many test pairs of a named dataset; of the demo dataset, its number of clips"),
-    "seed": ("0", "decides what random attacks draw"),
-    "out": ("results", "folder of the tables"),
-    "baseline": ("results/baseline.csv", "file of the rates that cells are held against"),
-    "allowed-drop": ("0.05", "by how much a rate may fall, when the fall is significant"),
+    "seed": (str(RunRequest.seed), "decides what random attacks draw"),
+    "out": (str(RunRequest.out), "folder of the tables"),
+    "baseline": (GateRequest.baseline.as_posix(), "file of the rates that cells are held against"),
+    "allowed-drop": (str(GateRequest.allowed_drop), "by how much a rate may fall, when the fall is significant"),
 }
 """Name -> default and help of each option; the first six are the same things that `sealproof run` takes."""
 

@@ -58,7 +58,7 @@ class RobustnessCell:
                 self.properties.append((_property(row.detector, row.metric, row.threshold_rule), float(row.value)))
         for one in judged:
             self._note_difference(one)
-        if not self.session.is_update:
+        if not self.session.asked.is_update:
             self._refuse_worse(judged)
 
     def _note_difference(self, one: "Judged") -> None:
@@ -79,9 +79,9 @@ class RobustnessCell:
         cell_id = self.session.cell_id(self.attack_id)
         worse = [one for one in judged if one.verdict == REGRESSION]
         if worse:
-            pytest.fail(complaint(cell_id, worse, self.session.allowed_drop, self.command()), pytrace=False)
+            pytest.fail(complaint(cell_id, worse, self.session.asked.allowed_drop, self.command()), pytrace=False)
         new = [one for one in judged if one.verdict == NEW]
-        if new and self.session.is_strict:
+        if new and self.session.asked.is_strict:
             names = ", ".join(dict.fromkeys(one.tally.detector for one in new))
             msg = (
                 f"{cell_id}: {len(new)} of {len(judged)} rates ({names}) are not in the baseline "

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sealproof.attacks.contract.base import AttackError
 from sealproof.detectors.base import DetectorError
 from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.pytest_plugin.request import SUITE_CLIPS, GateRequest
 
 if TYPE_CHECKING:
     from sealproof.attacks.contract.base import Attack
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from sealproof.harness.tables.rules import Thresholds
     from sealproof.harness.tables.summary import Summariser
 
-DEMO_CLIPS = 400
-"""Clips of the demo dataset that is built where no dataset is named: enough for a suite, done in a minute or two."""
-
 
 @dataclass(frozen=True)
 class RobustnessSession:
@@ -41,10 +39,7 @@ class RobustnessSession:
         n_clips: Test pairs at most, or clips of the demo dataset; None for all, or the default.
         seed: Decides what random attacks draw.
         out: Folder of the tables.
-        baseline: File of the accepted rates.
-        allowed_drop: By how much a rate may fall, in [0, 1].
-        is_update: The session's rates become the baseline; none of them is a failure.
-        is_strict: Rates that the baseline lacks, and rates that only the baseline has, are failures.
+        asked: What the rates are held against, and how.
         notes: What else is to be told at the end.
     """
 
@@ -55,10 +50,7 @@ class RobustnessSession:
     n_clips: int | None
     seed: int
     out: Path
-    baseline: Path
-    allowed_drop: float
-    is_update: bool
-    is_strict: bool
+    asked: GateRequest
     notes: list[str] = field(default_factory=list)
 
     @classmethod
@@ -73,7 +65,9 @@ class RobustnessSession:
         import pytest
 
         n_clips, seed, allowed_drop = _numbers(options)
-        gate = (root / options["baseline"], allowed_drop, is_update, is_strict)
+        gate = GateRequest(
+            baseline=root / options["baseline"], allowed_drop=allowed_drop, is_update=is_update, is_strict=is_strict
+        )
         out = root / options["out"]
         if not options["dataset"]:
             from sealproof.detectors import get_scheme
@@ -84,15 +78,15 @@ class RobustnessSession:
                 get_scheme(scheme)
             except DetectorError as error:
                 raise pytest.UsageError(str(error)) from error
-            folder = root / "data" / f"{PREFIX}{scheme}-{n_clips or DEMO_CLIPS}"
-            return cls(folder, True, scheme, options["attacks"], n_clips, seed, out, *gate)
+            folder = root / "data" / f"{PREFIX}{scheme}-{n_clips or SUITE_CLIPS}"
+            return cls(folder, True, scheme, options["attacks"], n_clips, seed, out, gate)
         from sealproof.harness.datasets.dataset import Dataset
 
         try:
             scheme = Dataset.open(root / options["dataset"]).scheme
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from error
-        return cls(root / options["dataset"], False, scheme, options["attacks"], n_clips, seed, out, *gate)
+        return cls(root / options["dataset"], False, scheme, options["attacks"], n_clips, seed, out, gate)
 
     @cached_property
     def _attacks(self) -> "list[Attack]":
@@ -121,7 +115,7 @@ class RobustnessSession:
         from sealproof.harness.pytest_plugin.baseline import read_baseline
 
         try:
-            return read_baseline(self.baseline)
+            return read_baseline(self.asked.baseline)
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from error
 
@@ -130,7 +124,7 @@ class RobustnessSession:
         """The baseline's path as messages call it."""
         from sealproof.harness.pytest_plugin.gate_text import shown
 
-        return shown(self.baseline)
+        return shown(self.asked.baseline)
 
     def check(self) -> None:
         """Refuse what makes every cell fail, before any is run.
@@ -146,7 +140,8 @@ class RobustnessSession:
         """Everything cells are run with; the first process to ask builds, trains and calibrates, the others wait."""
         from filelock import FileLock
 
-        from sealproof.harness.matrix.request import RunRequest, open_bench
+        from sealproof.harness.matrix.assembly import open_bench
+        from sealproof.harness.matrix.request import RunRequest
 
         self.dataset_root.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self.dataset_root.with_name(f".{self.dataset_root.name}.lock")):
@@ -159,14 +154,15 @@ class RobustnessSession:
         from sealproof.harness.datasets.build import BuildRequest
         from sealproof.harness.datasets.dataset import Dataset
         from sealproof.harness.training.demo_dataset import demo_dataset, remove_outdated
+        from sealproof.harness.training.demo_request import DemoRequest
 
         if not self.is_demo:
             return Dataset.open(self.dataset_root)
-        n_clips = self.n_clips or DEMO_CLIPS
-        note = remove_outdated(self.dataset_root, BuildRequest(scheme=self.scheme, n_clips=n_clips, seed=self.seed))
+        request = DemoRequest(scheme=self.scheme, n_clips=self.n_clips or SUITE_CLIPS, seed=self.seed)
+        note = remove_outdated(self.dataset_root, BuildRequest(**asdict(request)))
         if note:
             self.notes.append(note)
-        return demo_dataset(self.scheme, n_clips, self.seed, self.dataset_root, with_baseline=False)
+        return demo_dataset(request, self.dataset_root, with_baseline=False)
 
     @cached_property
     def cells(self) -> "dict[str, Cell]":
@@ -196,7 +192,7 @@ class RobustnessSession:
         from sealproof.harness.pytest_plugin.gate import Gate
 
         sample = sample_of(self.bench.dataset, self.bench.pairs, self.seed)
-        return Gate(self.accepted, self.baseline_name, sample, self.allowed_drop)
+        return Gate(self.accepted, self.baseline_name, sample, self.asked.allowed_drop)
 
     def tallies(self, outcome: "Outcome") -> "Iterable[Tally]":
         """Return the gated rates of a cell that did not fail."""
@@ -240,9 +236,9 @@ class RobustnessSession:
         judged = {name: self.gate.judge(found) for name, found in rates.items()}
         stale, missing = self.gate.stale(self._matrix_keys(), self.scheme), self.gate.missing(self.scheme)
         n_updated = None
-        if self.is_update:
+        if self.asked.is_update:
             rows = [row_of(tally, self.gate.sample) for found in rates.values() for tally in found]
-            merge_baseline(self.baseline, rows)
+            merge_baseline(self.asked.baseline, rows)
             n_updated = len(rows)
         report = GateReport(
             path=self.baseline_name,
@@ -252,7 +248,7 @@ class RobustnessSession:
             cells=frozenset(f"{attack.name} {attack.params_text}".strip() for attack in self._attacks),
             missing=missing,
             command=command,
-            is_strict=self.is_strict,
+            is_strict=self.asked.is_strict,
             n_updated=n_updated,
         )
         n_missing = len(self.cells) - len(known)

@@ -1,4 +1,4 @@
-"""Making room for the plugin's own demo dataset where an earlier version of the scheme left one."""
+"""The demo dataset: built-in music with mimics, made where it is missing, and made anew where the scheme is another."""
 
 import shutil
 from pathlib import Path
@@ -10,10 +10,9 @@ from sealproof.harness.datasets.build import BuildRequest, build_dataset
 from sealproof.harness.datasets.dataset import FACTS, MANIFEST, REQUEST, Dataset
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
 from sealproof.harness.foundation.files import read_json
+from sealproof.harness.training.demo_request import DemoRequest
 from sealproof.harness.training.mimics.train import BEST_AND_BASELINE, TrainRequest, train_mimic
 from sealproof.harness.training.mimics.trained import shipped_mimics
-
-DEMO_CLIPS = 1000
 
 PREFIX = "robustness-"
 """How the names of the plugin's own datasets begin."""
@@ -64,20 +63,19 @@ def remove_outdated(root: Path, request: BuildRequest) -> str:
     return f"Built {root} anew: it was demo music marked by {there}, and the scheme is now {version}."
 
 
-def demo_dataset(scheme: str, n_clips: int, seed: int, root: Path, *, with_baseline: bool = True) -> Dataset:
+def demo_dataset(request: DemoRequest, root: Path, *, with_baseline: bool = True) -> Dataset:
     """Build the demo dataset and train its mimics, or return what is already there.
 
     Args:
-        scheme: Name of the watermark scheme.
-        n_clips: Number of clips.
-        seed: Of the dataset and of the training.
+        request: Scheme, number of clips and seed.
         root: The dataset's folder.
         with_baseline: Train the study's network, too, where another mimic ships; what ships is never trained again.
     """
-    dataset, _ = build_dataset(DemoCorpus(), BuildRequest(scheme=scheme, n_clips=n_clips, seed=seed), root)
+    asked = BuildRequest(scheme=request.scheme, n_clips=request.n_clips, seed=request.seed)
+    dataset, _ = build_dataset(DemoCorpus(), asked, root)
     shipped = {mimic.name for mimic in shipped_mimics(dataset)}
     if with_baseline or not shipped:
         for mimic in BEST_AND_BASELINE:
             if mimic not in shipped:
-                train_mimic(dataset, TrainRequest(mimic=mimic, seed=seed))
+                train_mimic(dataset, TrainRequest(mimic=mimic, seed=request.seed))
     return dataset

@@ -17,7 +17,8 @@ from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import read_json, sha256_json, write_json
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.foundation.seeds import derive_seed
-from sealproof.harness.matrix.request import RunRequest, cells_of, open_bench
+from sealproof.harness.matrix.assembly import cells_of, open_bench
+from sealproof.harness.matrix.request import RunRequest
 from sealproof.harness.statistics.agreement import cohens_kappa, estimate_agreement
 from sealproof.harness.statistics.estimation.estimate import estimate_mean, estimate_rate
 from sealproof.harness.tables.resamples import resamples_of
@@ -47,7 +48,7 @@ class ExtractRequest:
 
     access: tuple[str, ...] = ACCESS
     budgets: tuple[int, ...] = BUDGETS
-    attacks: str = "fast"
+    attacks: str = RunRequest.attacks
     n_clips: int = 100
     steps: int = 1500
     seed: int = 0

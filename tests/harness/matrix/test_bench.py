@@ -21,11 +21,12 @@ from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.matrix import bench as run
 from sealproof.harness.matrix import store
+from sealproof.harness.matrix.assembly import open_bench
 from sealproof.harness.matrix.bench import Bench
 from sealproof.harness.matrix.cell import Cell, clips_sha256, matrix
 from sealproof.harness.matrix.outcome import Outcome
 from sealproof.harness.matrix.quality.waveform import WAVEFORM_METRICS
-from sealproof.harness.matrix.request import RunRequest, open_bench
+from sealproof.harness.matrix.request import RunRequest
 from sealproof.harness.matrix.store import CellStore
 from sealproof.harness.matrix.subject import Subject, subjects_of
 

@@ -35,7 +35,7 @@ COMPILED = (
     "sealproof.harness.pytest_plugin.gate_text",
     "sealproof.harness.pytest_plugin.cell",
     "sealproof.harness.training.demo_dataset",
-    "sealproof.harness.matrix.request",
+    "sealproof.harness.matrix.assembly",
     "sealproof.harness.tables.write",
 )
 """What the inner runs need of compiled modules, and what `FAULTS` replaces parts of."""
@@ -76,7 +76,7 @@ import pytest
 
 from sealproof.detectors import Detection
 from sealproof.harness.datasets.dataset import Dataset
-from sealproof.harness.matrix import request
+from sealproof.harness.matrix import assembly
 from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.training import demo_dataset
 
@@ -105,7 +105,7 @@ class Faulty:
         return Detection(turned.astype(np.float32), found.frames, found.bits)
 
 
-def subjects_of(scheme, mimics, _real=request.subjects_of):
+def subjects_of(scheme, mimics, _real=assembly.subjects_of):
     reference = _real(scheme, mimics)[0]
 
     def load(name, wrong, alarms=0.0):
@@ -126,9 +126,9 @@ def take_the_set(root):
 
 def pytest_configure(config):
     config._patches = patches = pytest.MonkeyPatch()
-    patches.setattr(request, "subjects_of", subjects_of)
+    patches.setattr(assembly, "subjects_of", subjects_of)
     # Composing and training would take minutes.
-    patches.setattr(demo_dataset, "demo_dataset", lambda scheme, n_clips, seed, root, with_baseline: take_the_set(root))
+    patches.setattr(demo_dataset, "demo_dataset", lambda request, root, with_baseline: take_the_set(root))
     if FAULT.get("codec"):
         from sealproof.attacks.codec.music import MP3
         # The worst kind: it says what bitrate it had, and hands the clip back.

@@ -21,7 +21,8 @@ from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.datasets.split import shared_groups
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_file
-from sealproof.harness.matrix.request import RunRequest, open_bench
+from sealproof.harness.matrix.assembly import open_bench
+from sealproof.harness.matrix.request import RunRequest
 from sealproof.harness.statistics.detection import accuracy, estimate_accuracy
 from sealproof.harness.statistics.estimation.bootstrap import group_weights
 from sealproof.harness.statistics.estimation.groups import group_codes
