@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from sealproof.harness.statistics import agreement, detection, message, rank_agreement, roc
 from sealproof.harness.statistics.break_point import find_break_point
 from sealproof.harness.statistics.estimation import estimate as estimates
-from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
 
 SHIFT, CORRELATION, PAIRS = 2.0, 0.8, 10
 """Of the watermarked clips' scores; of mimic and reference; clips (with twins) of a recording."""
@@ -136,26 +136,26 @@ def _intervals(
     reference = SHIFT * truth + ours
     mimic = SHIFT * truth + CORRELATION * ours + math.sqrt(1 - CORRELATION**2) * theirs
     a, b, cut = mimic > SHIFT / 2, reference > SHIFT / 2, SHIFT / 2
-    common = (groups, weights)
+    resamples = Resamples(groups, weights)
     bits, sent = _bits(setting, groups[truth], rng), np.ones((groups.size // 2, N_BITS), np.bool_)
     found = {
-        "tpr": detection.estimate_tpr(reference, truth, cut, *common),
-        "accuracy": detection.estimate_accuracy(reference, truth, cut, *common),
-        "balanced accuracy": detection.estimate_balanced_accuracy(reference, truth, cut, *common),
-        "AUC": roc.estimate_auc(reference, truth, *common),
-        "EER": roc.estimate_eer(reference, truth, *common),
-        "TPR at 1 % FPR": roc.estimate_tpr_at_fpr(reference, truth, 0.01, *common),
-        "TPR at 10 % FPR": roc.estimate_tpr_at_fpr(reference, truth, 0.1, *common),
-        "agreement": agreement.estimate_agreement(a, b, *common),
-        "kappa": agreement.estimate_kappa(a, b, *common),
-        "MCC": agreement.estimate_mcc(a, b, *common),
-        "PABAK": agreement.estimate_pabak(a, b, *common),
-        "agreement, reference right": agreement.estimate_conditional_agreement(a, b, truth, *common, given="right"),
-        "agreement, reference wrong": agreement.estimate_conditional_agreement(a, b, truth, *common, given="wrong"),
-        "Spearman": rank_agreement.estimate_spearman(mimic, reference, *common),
-        "bit accuracy": message.estimate_bit_accuracy(bits, sent, groups[truth], weights),
-        "mean": estimates.estimate_mean(ours[truth], groups[truth], weights),
-        "median": estimates.estimate_median(ours[truth], groups[truth], weights),
+        "tpr": detection.estimate_tpr(reference, truth, cut, resamples),
+        "accuracy": detection.estimate_accuracy(reference, truth, cut, resamples),
+        "balanced accuracy": detection.estimate_balanced_accuracy(reference, truth, cut, resamples),
+        "AUC": roc.estimate_auc(reference, truth, resamples),
+        "EER": roc.estimate_eer(reference, truth, resamples),
+        "TPR at 1 % FPR": roc.estimate_tpr_at_fpr(reference, truth, 0.01, resamples),
+        "TPR at 10 % FPR": roc.estimate_tpr_at_fpr(reference, truth, 0.1, resamples),
+        "agreement": agreement.estimate_agreement(a, b, resamples),
+        "kappa": agreement.estimate_kappa(a, b, resamples),
+        "MCC": agreement.estimate_mcc(a, b, resamples),
+        "PABAK": agreement.estimate_pabak(a, b, resamples),
+        "agreement, reference right": agreement.estimate_conditional_agreement(a, b, truth, resamples, given="right"),
+        "agreement, reference wrong": agreement.estimate_conditional_agreement(a, b, truth, resamples, given="wrong"),
+        "Spearman": rank_agreement.estimate_spearman(mimic, reference, resamples),
+        "bit accuracy": message.estimate_bit_accuracy(bits, sent, resamples.of_clips(truth)),
+        "mean": estimates.estimate_mean(ours[truth], resamples.of_clips(truth)),
+        "median": estimates.estimate_median(ours[truth], resamples.of_clips(truth)),
     }
     yield from ((name, (estimate.ci_low, estimate.ci_high)) for name, estimate in found.items())
     hits, trials = _sweep(setting, rng)

@@ -20,7 +20,7 @@ import numpy as np
 
 from sealproof.harness.statistics import agreement, detection, message, rank_agreement, roc, significance, thresholds
 from sealproof.harness.statistics.break_point import find_break_point
-from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
 from sealproof.harness.statistics.estimation.estimate import estimate_median_of_defined
 
 RULES = 4
@@ -61,40 +61,40 @@ def _estimates(n_clips: int, n_groups: int, n_resamples: int) -> Timed:
     a, b, snrs = mimic > 1, reference > 1, rng.normal(20, 3, truth.size)
     sent = rng.integers(0, 2, (n_clips // 2, 16))
     decoded = np.where(rng.random(sent.shape) < 0.1, 1 - sent, sent)
-    bits, common = (decoded, sent, groups[truth], weights), (groups, weights)
+    resamples = Resamples(groups, weights)
+    bits = (decoded, sent, resamples.of_clips(truth))
     strengths = np.arange(12.0)
     trials = np.tile(np.bincount(groups[truth], minlength=n_groups), (12, 1))
     hits = rng.binomial(trials, np.linspace(0.95, 0.05, 12)[:, None])
     return {
-        "accuracy": (lambda: detection.estimate_accuracy(mimic, truth, 1, *common), RULES),
-        "balanced_accuracy": (lambda: detection.estimate_balanced_accuracy(mimic, truth, 1, *common), RULES),
-        "tpr": (lambda: detection.estimate_tpr(mimic, truth, 1, *common), RULES),
-        "fpr": (lambda: detection.estimate_fpr(mimic, truth, 1, *common), RULES),
+        "accuracy": (lambda: detection.estimate_accuracy(mimic, truth, 1, resamples), RULES),
+        "balanced_accuracy": (lambda: detection.estimate_balanced_accuracy(mimic, truth, 1, resamples), RULES),
+        "tpr": (lambda: detection.estimate_tpr(mimic, truth, 1, resamples), RULES),
+        "fpr": (lambda: detection.estimate_fpr(mimic, truth, 1, resamples), RULES),
         "best_threshold": (lambda: thresholds.best_threshold(mimic, truth), 1),
-        "auc": (lambda: roc.estimate_auc(mimic, truth, *common), 1),
-        "eer": (lambda: roc.estimate_eer(mimic, truth, *common), 1),
-        "tpr_at_fpr_1pct": (lambda: roc.estimate_tpr_at_fpr(mimic, truth, 0.01, *common), 1),
+        "auc": (lambda: roc.estimate_auc(mimic, truth, resamples), 1),
+        "eer": (lambda: roc.estimate_eer(mimic, truth, resamples), 1),
+        "tpr_at_fpr_1pct": (lambda: roc.estimate_tpr_at_fpr(mimic, truth, 0.01, resamples), 1),
         "bit_accuracy": (lambda: message.estimate_bit_accuracy(*bits), 1),
         "exact_match": (lambda: message.estimate_exact_match(*bits), 1),
         "message_p_value": (lambda: message.estimate_p_value(*bits), 1),
-        "agreement": (lambda: agreement.estimate_agreement(a, b, *common), 2),
-        "cohens_kappa": (lambda: agreement.estimate_kappa(a, b, *common), 2),
-        "pabak": (lambda: agreement.estimate_pabak(a, b, *common), 2),
-        "mcc": (lambda: agreement.estimate_mcc(a, b, *common), 2),
-        "agreement by truth class": (lambda: agreement.estimate_agreement(a[truth], b[truth], *_of(common, truth)), 4),
+        "agreement": (lambda: agreement.estimate_agreement(a, b, resamples), 2),
+        "cohens_kappa": (lambda: agreement.estimate_kappa(a, b, resamples), 2),
+        "pabak": (lambda: agreement.estimate_pabak(a, b, resamples), 2),
+        "mcc": (lambda: agreement.estimate_mcc(a, b, resamples), 2),
+        "agreement by truth class": (
+            lambda: agreement.estimate_agreement(a[truth], b[truth], resamples.of_clips(truth)),
+            4,
+        ),
         "agreement given right or wrong": (
-            lambda: agreement.estimate_conditional_agreement(a, b, truth, *common, given="right"),
+            lambda: agreement.estimate_conditional_agreement(a, b, truth, resamples, given="right"),
             4,
         ),
         "mcnemar_p": (lambda: significance.mcnemar_exact(a == truth, b == truth), 2),
-        "spearman": (lambda: rank_agreement.estimate_spearman(mimic, reference, *common), 1),
-        "median (3 qualities for 4 mimics)": (lambda: estimate_median_of_defined(snrs, *common), 1),
+        "spearman": (lambda: rank_agreement.estimate_spearman(mimic, reference, resamples), 1),
+        "median (3 qualities for 4 mimics)": (lambda: estimate_median_of_defined(snrs, resamples), 1),
         "break point (12 strengths)": (lambda: find_break_point(strengths, hits, trials, weights), 0),
     }
-
-
-def _of(common: tuple[np.ndarray, np.ndarray], selected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return common[0][selected], common[1]
 
 
 def _fastest(call: Callable[[], object], rounds: int) -> float:

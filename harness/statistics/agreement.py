@@ -5,8 +5,8 @@ watermark), so it is reported with coefficients that correct for it: Cohen's kap
 All take two vectors of decisions and, but for ``conditional_agreement``, treat both detectors alike. A coefficient that
 the data do not define is NaN, never 0 ("no agreement") and never 1 ("perfect").
 
-``estimate_...`` gives the same value with an interval; its ``groups`` are those of ``inputs.group_codes`` and its
-``weights`` those of ``bootstrap.group_weights``. The bootstrap works on the 2 x 2 counts of each group.
+``estimate_...`` gives the same value with an interval, from the ``Resamples`` of the clips' groups. The bootstrap works
+on the 2 x 2 counts of each group.
 
 The correlation of scores comes from ``rank_agreement``, tests from ``significance``.
 """
@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sealproof.harness.statistics.estimation.bootstrap import Resamples
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate, make_estimate
 from sealproof.harness.statistics.estimation.groups import count_groups, sum_by_group
 from sealproof.harness.statistics.estimation.intervals import UNKNOWN, Interval, percentile_interval, wider, wilson
@@ -136,28 +137,22 @@ def conditional_agreement(
     return float(ratio(np.count_nonzero(alike[selected]), np.count_nonzero(selected)))
 
 
-def estimate_agreement(
-    a: ArrayLike, b: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95
-) -> Estimate:
+def estimate_agreement(a: ArrayLike, b: ArrayLike, resamples: Resamples) -> Estimate:
     """Raw agreement with the wider of Wilson's and the cluster bootstrap's interval.
 
     Args:
         a: ``(n,)`` booleans, the decisions of one detector.
         b: ``(n,)`` booleans, the decisions of the other.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     first, second = _decisions(a, b)
-    return estimate_rate(first == second, groups, weights, confidence)
+    return estimate_rate(first == second, resamples)
 
 
-def estimate_kappa(
-    a: ArrayLike, b: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95
-) -> Estimate:
+def estimate_kappa(a: ArrayLike, b: ArrayLike, resamples: Resamples) -> Estimate:
     """Cohen's kappa with the wider of the interval for independent clips and the cluster bootstrap's.
 
     The former is Wilson's interval of the agreement, carried over with the expected agreement held fixed (Cohen 1960);
@@ -166,17 +161,15 @@ def estimate_kappa(
     Args:
         a: ``(n,)`` booleans, the decisions of one detector.
         b: ``(n,)`` booleans, the decisions of the other.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
-    return _estimate_coefficient(_kappa, a, b, groups, weights, confidence)
+    return _estimate_coefficient(_kappa, a, b, resamples)
 
 
-def estimate_mcc(a: ArrayLike, b: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95) -> Estimate:
+def estimate_mcc(a: ArrayLike, b: ArrayLike, resamples: Resamples) -> Estimate:
     """Matthews correlation with the wider of the interval for independent clips and the cluster bootstrap's.
 
     The former is Wilson's interval of the agreement, carried over with the detectors' rates held fixed.
@@ -184,32 +177,26 @@ def estimate_mcc(a: ArrayLike, b: ArrayLike, groups: ArrayLike, weights: Floats,
     Args:
         a: ``(n,)`` booleans, the decisions of one detector.
         b: ``(n,)`` booleans, the decisions of the other.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
-    return _estimate_coefficient(_matthews, a, b, groups, weights, confidence)
+    return _estimate_coefficient(_matthews, a, b, resamples)
 
 
-def estimate_pabak(
-    a: ArrayLike, b: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95
-) -> Estimate:
+def estimate_pabak(a: ArrayLike, b: ArrayLike, resamples: Resamples) -> Estimate:
     """PABAK with the interval of the raw agreement, of which it is a linear function.
 
     Args:
         a: ``(n,)`` booleans, the decisions of one detector.
         b: ``(n,)`` booleans, the decisions of the other.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
-    raw = estimate_agreement(a, b, groups, weights, confidence)
+    raw = estimate_agreement(a, b, resamples)
     return Estimate(2 * raw.value - 1, 2 * raw.ci_low - 1, 2 * raw.ci_high - 1, raw.n_clips, raw.n_groups)
 
 
@@ -217,9 +204,7 @@ def estimate_conditional_agreement(
     mimic: ArrayLike,
     reference: ArrayLike,
     is_watermarked: ArrayLike,
-    groups: ArrayLike,
-    weights: Floats,
-    confidence: float = 0.95,
+    resamples: Resamples,
     *,
     given: Literal["right", "wrong"],
 ) -> Estimate:
@@ -229,9 +214,7 @@ def estimate_conditional_agreement(
         mimic: ``(n,)`` booleans, the decisions of the imitating detector.
         reference: ``(n,)`` booleans, the decisions of the imitated one.
         is_watermarked: ``(n,)`` booleans, the truth.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
         given: Which clips to look at: those on which the reference is ``"right"`` or ``"wrong"``; they are the ones
             that ``n_clips`` counts.
 
@@ -239,8 +222,7 @@ def estimate_conditional_agreement(
         ValueError: If the arguments do not fit each other.
     """
     alike, selected = _alike_where(mimic, reference, is_watermarked, given)
-    codes = as_groups(groups, alike.size, weights)
-    return estimate_rate(alike[selected], codes[selected], weights, confidence)
+    return estimate_rate(alike[selected], resamples.fitting(alike.size).of_clips(selected))
 
 
 def _decisions(a: ArrayLike, b: ArrayLike) -> tuple[Flags, Flags]:
@@ -298,20 +280,20 @@ def _estimate_coefficient(
     coefficient: Callable[[Floats], Floats],
     a: ArrayLike,
     b: ArrayLike,
-    groups: ArrayLike,
-    weights: Floats,
-    confidence: float,
+    resamples: Resamples,
 ) -> Estimate:
     """Estimate a coefficient that is a function of the 2 x 2 counts, linear in the agreement for given margins."""
     first, second = _decisions(a, b)
-    codes = as_groups(groups, first.size, weights)
-    by_group = sum_by_group(_outcomes(first, second), codes, weights.shape[1])
+    codes = as_groups(resamples.codes, first.size, resamples.weights)
+    by_group = sum_by_group(_outcomes(first, second), codes, resamples.weights.shape[1])
     counts = by_group.sum(axis=0)
     value = float(coefficient(counts))
     if math.isnan(value):
         return make_estimate(value, UNKNOWN, codes)
-    clustered = percentile_interval(coefficient(weights @ by_group), count_groups(codes), confidence)
-    independent = _with_margins_held(coefficient, counts, confidence)
+    clustered = percentile_interval(
+        coefficient(resamples.weights @ by_group), count_groups(codes), resamples.confidence
+    )
+    independent = _with_margins_held(coefficient, counts, resamples.confidence)
     return make_estimate(value, wider(independent, clustered), codes)
 
 

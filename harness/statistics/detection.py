@@ -2,8 +2,8 @@
 
 Conventions: a score is higher the surer the detector is that a clip is watermarked, and its decision is ``score >
 threshold``, strictly. Every function is pure. A metric over no clips (a true positive rate without watermarked clips)
-is NaN, "not defined", and never 0. ``estimate_...`` gives the same value with an interval; its ``groups`` are those of
-``inputs.group_codes`` and its ``weights`` those of ``bootstrap.group_weights``.
+is NaN, "not defined", and never 0. ``estimate_...`` gives the same value with an interval, from the ``Resamples`` of
+the clips' groups.
 
 Rates at a threshold are defined here; figures over all thresholds come from ``roc``, thresholds from ``thresholds``.
 """
@@ -15,6 +15,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sealproof.harness.statistics.estimation.bootstrap import Resamples
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate, make_estimate
 from sealproof.harness.statistics.estimation.groups import count_groups, sum_by_group
 from sealproof.harness.statistics.estimation.intervals import mean_of_rates, percentile_interval, wider
@@ -112,9 +113,7 @@ def estimate_accuracy(
     scores: ArrayLike,
     is_watermarked: ArrayLike,
     threshold: float,
-    groups: ArrayLike,
-    weights: Floats,
-    confidence: float = 0.95,
+    resamples: Resamples,
 ) -> Estimate:
     """Accuracy with the wider of Wilson's and the cluster bootstrap's interval.
 
@@ -122,24 +121,20 @@ def estimate_accuracy(
         scores: ``(n,)`` scores.
         is_watermarked: ``(n,)`` booleans, the truth.
         threshold: Decisions are ``score > threshold``.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     decisions, truth = _decisions_and_truth(scores, is_watermarked, threshold)
-    return estimate_rate(decisions == truth, groups, weights, confidence)
+    return estimate_rate(decisions == truth, resamples)
 
 
 def estimate_tpr(
     scores: ArrayLike,
     is_watermarked: ArrayLike,
     threshold: float,
-    groups: ArrayLike,
-    weights: Floats,
-    confidence: float = 0.95,
+    resamples: Resamples,
 ) -> Estimate:
     """True positive rate with the wider of Wilson's and the cluster bootstrap's interval.
 
@@ -147,25 +142,20 @@ def estimate_tpr(
         scores: ``(n,)`` scores.
         is_watermarked: ``(n,)`` booleans, the truth.
         threshold: Decisions are ``score > threshold``; it is taken as given, its own uncertainty is not included.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     decisions, truth = _decisions_and_truth(scores, is_watermarked, threshold)
-    codes = as_groups(groups, truth.size, weights)
-    return estimate_rate(decisions[truth], codes[truth], weights, confidence)
+    return estimate_rate(decisions[truth], resamples.fitting(truth.size).of_clips(truth))
 
 
 def estimate_fpr(
     scores: ArrayLike,
     is_watermarked: ArrayLike,
     threshold: float,
-    groups: ArrayLike,
-    weights: Floats,
-    confidence: float = 0.95,
+    resamples: Resamples,
 ) -> Estimate:
     """False positive rate with the wider of Wilson's and the cluster bootstrap's interval.
 
@@ -173,25 +163,20 @@ def estimate_fpr(
         scores: ``(n,)`` scores.
         is_watermarked: ``(n,)`` booleans, the truth.
         threshold: Decisions are ``score > threshold``; it is taken as given, its own uncertainty is not included.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     decisions, truth = _decisions_and_truth(scores, is_watermarked, threshold)
-    codes = as_groups(groups, truth.size, weights)
-    return estimate_rate(decisions[~truth], codes[~truth], weights, confidence)
+    return estimate_rate(decisions[~truth], resamples.fitting(truth.size).of_clips(~truth))
 
 
 def estimate_balanced_accuracy(
     scores: ArrayLike,
     is_watermarked: ArrayLike,
     threshold: float,
-    groups: ArrayLike,
-    weights: Floats,
-    confidence: float = 0.95,
+    resamples: Resamples,
 ) -> Estimate:
     """Balanced accuracy with the wider of the interval for independent clips and the cluster bootstrap's.
 
@@ -202,24 +187,22 @@ def estimate_balanced_accuracy(
         scores: ``(n,)`` scores.
         is_watermarked: ``(n,)`` booleans, the truth.
         threshold: Decisions are ``score > threshold``.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     decisions, truth = _decisions_and_truth(scores, is_watermarked, threshold)
-    codes = as_groups(groups, truth.size, weights)
+    codes = as_groups(resamples.codes, truth.size, resamples.weights)
     right = decisions == truth
     per_clip = np.stack([right & truth, truth, right & ~truth, ~truth], axis=1)
-    by_group = sum_by_group(per_clip, codes, weights.shape[1])
+    by_group = sum_by_group(per_clip, codes, resamples.weights.shape[1])
     hits, n_marked, rejections, n_clean = by_group.sum(axis=0)
     value = float(ratio(hits, n_marked) + ratio(rejections, n_clean)) / 2
-    totals = weights @ by_group
+    totals = resamples.weights @ by_group
     replicates = (ratio(totals[:, 0], totals[:, 1]) + ratio(totals[:, 2], totals[:, 3])) / 2
-    clustered = percentile_interval(replicates, count_groups(codes), confidence)
-    independent = mean_of_rates(hits, int(n_marked), rejections, int(n_clean), confidence)
+    clustered = percentile_interval(replicates, count_groups(codes), resamples.confidence)
+    independent = mean_of_rates(hits, int(n_marked), rejections, int(n_clean), resamples.confidence)
     return make_estimate(value, wider(independent, clustered), codes)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sealproof.harness.statistics.estimation.bootstrap import Resamples
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_mean
-from sealproof.harness.statistics.estimation.vectors import Floats, as_groups, ratio
+from sealproof.harness.statistics.estimation.vectors import Floats, ratio
 
 __all__ = ["estimate_frame_iou", "frame_iou"]
 
@@ -41,21 +42,18 @@ def frame_iou(predicted: ArrayLike, truth: ArrayLike) -> Floats:
     return ratio(np.count_nonzero(flagged & marked, axis=1), np.count_nonzero(flagged | marked, axis=1))
 
 
-def estimate_frame_iou(ious: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95) -> Estimate:
+def estimate_frame_iou(ious: ArrayLike, resamples: Resamples) -> Estimate:
     """Mean overlap over the clips where it is defined, with the cluster bootstrap's interval.
 
     Clips where it is not (NaN) are left out and not counted in ``n_clips``.
 
     Args:
         ious: ``(n,)`` overlaps from ``frame_iou``; NaN is allowed.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     overlaps = np.asarray(ious, dtype=np.float64)
-    codes = as_groups(groups, overlaps.size, weights)
     defined = ~np.isnan(overlaps)
-    return estimate_mean(overlaps[defined], codes[defined], weights, confidence)
+    return estimate_mean(overlaps[defined], resamples.fitting(overlaps.size).of_clips(defined))

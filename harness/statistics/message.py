@@ -1,7 +1,7 @@
 """How well a watermark's message comes through: bits right, messages right, and how likely that is by luck.
 
 Bits are booleans, or zeros and ones. Without clips every metric is NaN, "not defined". ``estimate_...`` gives the same
-value with an interval; its ``groups`` and ``weights`` are those of ``bootstrap.group_weights``.
+value with an interval, from the ``Resamples`` of the clips' groups.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sealproof.harness.statistics.estimation.bootstrap import bootstrap_mean
+from sealproof.harness.statistics.estimation.bootstrap import Resamples, bootstrap_mean
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_median, estimate_rate, make_estimate
 from sealproof.harness.statistics.estimation.groups import count_groups
 from sealproof.harness.statistics.estimation.intervals import UNKNOWN, percentile_interval, wider, wilson
@@ -118,9 +118,7 @@ def p_value(decoded: ArrayLike, sent: ArrayLike) -> float:
     return float(np.median(found)) if found.size else math.nan
 
 
-def estimate_bit_accuracy(
-    decoded: ArrayLike, sent: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95
-) -> Estimate:
+def estimate_bit_accuracy(decoded: ArrayLike, sent: ArrayLike, resamples: Resamples) -> Estimate:
     """Bit accuracy with the wider of Wilson's interval over bits and the cluster bootstrap's over clips.
 
     Bits of a clip fail together, so the bootstrap's is almost always the one; Wilson's stands in where every bit of
@@ -129,56 +127,48 @@ def estimate_bit_accuracy(
     Args:
         decoded: ``(n, k)`` bits.
         sent: ``(n, k)`` bits.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     right = _right_bits(decoded, sent)
-    codes = as_groups(groups, right.shape[0], weights)
+    codes = as_groups(resamples.codes, right.shape[0], resamples.weights)
     if right.size == 0:
         return make_estimate(math.nan, UNKNOWN, codes)
-    clustered = percentile_interval(bootstrap_mean(right.mean(axis=1), codes, weights), count_groups(codes), confidence)
-    independent = wilson(int(np.count_nonzero(right)), right.size, confidence)
+    clustered = percentile_interval(
+        bootstrap_mean(right.mean(axis=1), codes, resamples.weights), count_groups(codes), resamples.confidence
+    )
+    independent = wilson(int(np.count_nonzero(right)), right.size, resamples.confidence)
     return make_estimate(float(right.mean()), wider(independent, clustered), codes)
 
 
-def estimate_exact_match(
-    decoded: ArrayLike, sent: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95
-) -> Estimate:
+def estimate_exact_match(decoded: ArrayLike, sent: ArrayLike, resamples: Resamples) -> Estimate:
     """Share of messages without a wrong bit, with the wider of Wilson's and the cluster bootstrap's interval.
 
     Args:
         decoded: ``(n, k)`` bits.
         sent: ``(n, k)`` bits.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
-    return estimate_rate(_right_messages(decoded, sent), groups, weights, confidence)
+    return estimate_rate(_right_messages(decoded, sent), resamples)
 
 
-def estimate_p_value(
-    decoded: ArrayLike, sent: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95
-) -> Estimate:
+def estimate_p_value(decoded: ArrayLike, sent: ArrayLike, resamples: Resamples) -> Estimate:
     """Median p value over clips with the cluster bootstrap's interval.
 
     Args:
         decoded: ``(n, k)`` bits.
         sent: ``(n, k)`` bits.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
-    return estimate_median(p_value_per_clip(decoded, sent), groups, weights, confidence)
+    return estimate_median(p_value_per_clip(decoded, sent), resamples)
 
 
 def _right_bits(decoded: ArrayLike, sent: ArrayLike) -> Flags:

@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sealproof.harness.statistics.estimation.bootstrap import midcounts
+from sealproof.harness.statistics.estimation.bootstrap import Resamples, midcounts
 from sealproof.harness.statistics.estimation.estimate import Estimate, make_estimate
 from sealproof.harness.statistics.estimation.groups import count_by_group, count_groups
 from sealproof.harness.statistics.estimation.intervals import UNKNOWN, percentile_interval
@@ -55,9 +55,7 @@ def spearman(scores_a: ArrayLike, scores_b: ArrayLike) -> float:
     return min(1.0, max(-1.0, float(x @ y) / spread)) if spread else math.nan
 
 
-def estimate_spearman(
-    scores_a: ArrayLike, scores_b: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95
-) -> Estimate:
+def estimate_spearman(scores_a: ArrayLike, scores_b: ArrayLike, resamples: Resamples) -> Estimate:
     """Rank correlation of two detectors' scores with the cluster bootstrap's interval.
 
     Resamples are ranked anew: exactly for up to 12 groups, to second order above (see the module). At a correlation of
@@ -67,20 +65,18 @@ def estimate_spearman(
     Args:
         scores_a: ``(n,)`` scores of one detector, without NaN.
         scores_b: ``(n,)`` scores of the other.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     first, second = _scores(scores_a, scores_b)
-    codes = as_groups(groups, first.size, weights)
+    codes = as_groups(resamples.codes, first.size, resamples.weights)
     value = spearman(first, second)
     if math.isnan(value) or 1 - abs(value) < 1e-12:
         return make_estimate(value, UNKNOWN, codes)
-    replicates = _rank_correlations(first, second, codes, weights)
-    return make_estimate(value, percentile_interval(replicates, count_groups(codes), confidence), codes)
+    replicates = _rank_correlations(first, second, codes, resamples.weights)
+    return make_estimate(value, percentile_interval(replicates, count_groups(codes), resamples.confidence), codes)
 
 
 def _scores(scores_a: ArrayLike, scores_b: ArrayLike) -> tuple[Floats, Floats]:

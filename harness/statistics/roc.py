@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sealproof.harness.statistics.estimation.bootstrap import (
+    Resamples,
     bootstrap_auc,
     bootstrap_eer,
     bootstrap_tpr_at_fpr,
@@ -101,9 +102,7 @@ def tpr_at_fpr(scores: ArrayLike, is_watermarked: ArrayLike, target_fpr: float) 
     return float(np.count_nonzero(marked > threshold_at_fpr(clean, target_fpr)) / marked.size)
 
 
-def estimate_auc(
-    scores: ArrayLike, is_watermarked: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95
-) -> Estimate:
+def estimate_auc(scores: ArrayLike, is_watermarked: ArrayLike, resamples: Resamples) -> Estimate:
     """AUC with the wider of the interval for independent clips and the cluster bootstrap's.
 
     The bootstrap is exact: it counts the pairs of every resample. The interval for independent clips is a score
@@ -112,29 +111,25 @@ def estimate_auc(
     Args:
         scores: ``(n,)`` scores.
         is_watermarked: ``(n,)`` booleans, the truth.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     marked, clean = _split_scores(scores, is_watermarked)
     truth = as_flags("is_watermarked", is_watermarked)
-    codes = as_groups(groups, truth.size, weights)
-    n_groups = weights.shape[1]
+    codes = as_groups(resamples.codes, truth.size, resamples.weights)
+    n_groups = resamples.weights.shape[1]
     wins = pairwise_wins(marked, codes[truth], clean, codes[~truth], n_groups)
     n_marked, n_clean = sum_by_group(truth, codes, n_groups), sum_by_group(~truth, codes, n_groups)
     value = float(ratio(wins.sum(), marked.size * clean.size))
-    replicates = bootstrap_auc(wins, n_marked, n_clean, weights)
-    clustered = percentile_interval(replicates, count_groups(codes), confidence)
-    independent = auc_interval(value, marked.size, clean.size, confidence)
+    replicates = bootstrap_auc(wins, n_marked, n_clean, resamples.weights)
+    clustered = percentile_interval(replicates, count_groups(codes), resamples.confidence)
+    independent = auc_interval(value, marked.size, clean.size, resamples.confidence)
     return make_estimate(value, wider(independent, clustered), codes)
 
 
-def estimate_eer(
-    scores: ArrayLike, is_watermarked: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95
-) -> Estimate:
+def estimate_eer(scores: ArrayLike, is_watermarked: ArrayLike, resamples: Resamples) -> Estimate:
     """Equal error rate with the wider of the interval for independent clips and the cluster bootstrap's.
 
     The bootstrap is exact: every resample has a threshold of its own. The interval for independent clips is that of the
@@ -144,22 +139,20 @@ def estimate_eer(
     Args:
         scores: ``(n,)`` scores.
         is_watermarked: ``(n,)`` booleans, the truth.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     marked, clean = _split_scores(scores, is_watermarked)
     truth = as_flags("is_watermarked", is_watermarked)
-    codes = as_groups(groups, truth.size, weights)
+    codes = as_groups(resamples.codes, truth.size, resamples.weights)
     value = eer(scores, is_watermarked)
     if math.isnan(value):
         return make_estimate(value, UNKNOWN, codes)
-    replicates = bootstrap_eer(marked, codes[truth], clean, codes[~truth], weights)
-    clustered = percentile_interval(replicates, count_groups(codes), confidence)
-    independent = mean_of_rates(value * marked.size, marked.size, value * clean.size, clean.size, confidence)
+    replicates = bootstrap_eer(marked, codes[truth], clean, codes[~truth], resamples.weights)
+    clustered = percentile_interval(replicates, count_groups(codes), resamples.confidence)
+    independent = mean_of_rates(value * marked.size, marked.size, value * clean.size, clean.size, resamples.confidence)
     return make_estimate(value, wider(independent, clustered), codes)
 
 
@@ -167,9 +160,7 @@ def estimate_tpr_at_fpr(
     scores: ArrayLike,
     is_watermarked: ArrayLike,
     target_fpr: float,
-    groups: ArrayLike,
-    weights: Floats,
-    confidence: float = 0.95,
+    resamples: Resamples,
 ) -> Estimate:
     """TPR at a false positive rate with the wider of Wilson's and the cluster bootstrap's interval.
 
@@ -180,22 +171,20 @@ def estimate_tpr_at_fpr(
         scores: ``(n,)`` scores.
         is_watermarked: ``(n,)`` booleans, the truth.
         target_fpr: Highest false positive rate allowed, in [0, 1].
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other, or the target is not in [0, 1].
     """
     marked, clean = _split_scores(scores, is_watermarked)
     truth = as_flags("is_watermarked", is_watermarked)
-    codes = as_groups(groups, truth.size, weights)
+    codes = as_groups(resamples.codes, truth.size, resamples.weights)
     value = tpr_at_fpr(scores, is_watermarked, target_fpr)
     if math.isnan(value):
         return make_estimate(value, UNKNOWN, codes)
-    replicates = bootstrap_tpr_at_fpr(marked, codes[truth], clean, codes[~truth], target_fpr, weights)
-    clustered = percentile_interval(replicates, count_groups(codes), confidence)
-    independent = wilson(round(value * marked.size), marked.size, confidence)
+    replicates = bootstrap_tpr_at_fpr(marked, codes[truth], clean, codes[~truth], target_fpr, resamples.weights)
+    clustered = percentile_interval(replicates, count_groups(codes), resamples.confidence)
+    independent = wilson(round(value * marked.size), marked.size, resamples.confidence)
     return make_estimate(value, wider(independent, clustered), codes)
 
 

@@ -98,10 +98,8 @@ class Summariser:
         self._thresholds = thresholds
         self._messages = messages([pair.watermarked for pair in pairs])
         # One draw of resamples for all cells and detectors, so that they can be compared.
-        resamples = resamples_of([pair.group for pair in pairs], dataset.facts["seed"])
-        self._clip_groups = resamples.codes
-        self._groups = np.concatenate([resamples.codes, resamples.codes])
-        self._weights = resamples.weights
+        self._of_pairs = resamples_of([pair.group for pair in pairs], dataset.facts["seed"])
+        self._of_clips = self._of_pairs.twice()
         self._truth = np.repeat([False, True], len(pairs))
 
     def rows(self, outcome: Outcome) -> Iterator[SummaryRow]:
@@ -128,7 +126,7 @@ class Summariser:
         """
         for metric, values in quality.items():
             if np.isfinite(values).any():
-                estimate = estimate_median_of_defined(values.ravel(), self._groups, self._weights)
+                estimate = estimate_median_of_defined(values.ravel(), self._of_clips)
                 yield "", "attack", "", metric, estimate
         decisions = {name: self._decisions(scores[name], name) for name in self._roles}
         for name, role in self._roles.items():
@@ -153,7 +151,7 @@ class Summariser:
         """Yield what is taken over decisions, by every rule."""
         for rule, says in decisions.items():
             # A decision is a score, too: of 0 or 1, with a threshold between them.
-            common = (says, self._truth, 0.5, self._groups, self._weights)
+            common = (says, self._truth, 0.5, self._of_clips)
             yield rule, "accuracy", detection.estimate_accuracy(*common)
             yield rule, "balanced_accuracy", detection.estimate_balanced_accuracy(*common)
             yield rule, "tpr", detection.estimate_tpr(*common)
@@ -161,39 +159,39 @@ class Summariser:
 
     def _measures(self, scores: Scores) -> Iterator[_Found]:
         """Yield what is taken over scores, messages and frames: no rule is involved."""
-        flat, groups, weights = scores.score.ravel(), self._groups, self._weights
-        yield "", "auc", roc.estimate_auc(flat, self._truth, groups, weights)
-        yield "", "eer", roc.estimate_eer(flat, self._truth, groups, weights)
-        yield "", "tpr_at_fpr_1pct", roc.estimate_tpr_at_fpr(flat, self._truth, TARGET_FPR, groups, weights)
+        flat = scores.score.ravel()
+        yield "", "auc", roc.estimate_auc(flat, self._truth, self._of_clips)
+        yield "", "eer", roc.estimate_eer(flat, self._truth, self._of_clips)
+        yield "", "tpr_at_fpr_1pct", roc.estimate_tpr_at_fpr(flat, self._truth, TARGET_FPR, self._of_clips)
         if scores.bits.shape[-1]:
-            common = (scores.bits[1], self._messages, self._clip_groups, weights)
+            common = (scores.bits[1], self._messages, self._of_pairs)
             yield "", "bit_accuracy", message.estimate_bit_accuracy(*common)
             yield "", "exact_match", message.estimate_exact_match(*common)
             yield "", "message_p_value", message.estimate_p_value(*common)
         if not np.isnan(scores.frame_iou[1]).all():
-            located = localisation.estimate_frame_iou(scores.frame_iou[1], self._clip_groups, weights)
+            located = localisation.estimate_frame_iou(scores.frame_iou[1], self._of_pairs)
             yield "", "frame_iou", located
 
     def _agreement(self, mimic: Mapping[str, Flags], reference: Mapping[str, Flags]) -> Iterator[_Found]:
         """Yield how far the decisions of a mimic and of the reference are alike, by the rules that both have."""
         for rule in (FIXED, CALIBRATED):
-            a, b, truth, resampling = mimic[rule], reference[rule], self._truth, (self._groups, self._weights)
-            yield rule, "agreement", agreement.estimate_agreement(a, b, *resampling)
-            yield rule, "cohens_kappa", agreement.estimate_kappa(a, b, *resampling)
-            yield rule, "pabak", agreement.estimate_pabak(a, b, *resampling)
-            yield rule, "mcc", agreement.estimate_mcc(a, b, *resampling)
+            a, b, truth, resamples = mimic[rule], reference[rule], self._truth, self._of_clips
+            yield rule, "agreement", agreement.estimate_agreement(a, b, resamples)
+            yield rule, "cohens_kappa", agreement.estimate_kappa(a, b, resamples)
+            yield rule, "pabak", agreement.estimate_pabak(a, b, resamples)
+            yield rule, "mcc", agreement.estimate_mcc(a, b, resamples)
             for given in ("right", "wrong"):
-                estimate = agreement.estimate_conditional_agreement(a, b, truth, *resampling, given=given)
+                estimate = agreement.estimate_conditional_agreement(a, b, truth, resamples, given=given)
                 yield rule, f"agreement_reference_{given}", estimate
             for label, chosen in ((CLEAN, ~truth), (WATERMARKED, truth)):
-                some = (a[chosen], b[chosen], self._groups[chosen], self._weights)
+                some = (a[chosen], b[chosen], resamples.of_clips(chosen))
                 yield rule, f"agreement_{label}", agreement.estimate_agreement(*some)
             p_value = significance.mcnemar_exact(a == truth, b == truth)
-            yield rule, MCNEMAR, make_estimate(p_value, UNKNOWN, self._groups)
+            yield rule, MCNEMAR, make_estimate(p_value, UNKNOWN, resamples.codes)
 
     def _likeness(self, mimic: Scores, reference: Scores) -> Iterator[_Found]:
         """Yield how far the scores of a mimic and of the reference are alike."""
-        common = (mimic.score.ravel(), reference.score.ravel(), self._groups, self._weights)
+        common = (mimic.score.ravel(), reference.score.ravel(), self._of_clips)
         yield "", "spearman", rank_agreement.estimate_spearman(*common)
 
     def _row(self, outcome: Outcome, number: Number) -> SummaryRow:

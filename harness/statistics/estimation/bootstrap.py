@@ -11,14 +11,14 @@ Every function here is exact: it gives the statistic of each resample as if that
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sealproof.harness.statistics.estimation.bootstrap_ranks import Ranked, first_reaching
 from sealproof.harness.statistics.estimation.groups import count_by_group, group_codes, sum_by_group
-from sealproof.harness.statistics.estimation.vectors import Codes, Floats, Singles, as_groups, as_scores, ratio
+from sealproof.harness.statistics.estimation.vectors import Codes, Flags, Floats, Singles, as_groups, as_scores, ratio
 
 __all__ = [
     "Resamples",
@@ -60,17 +60,19 @@ def group_weights(n_groups: int, n_resamples: int = 2000, seed: int | np.random.
 
 @dataclass(frozen=True, eq=False)
 class Resamples:
-    """The groups of some clips, and the resamples of these groups that all their estimates share.
+    """What an interval is made from: the groups of some clips, and what is drawn of these groups.
 
     Attributes:
         codes: ``(n,)`` code of each clip's group.
-        names: ``G`` groups, sorted; the codes are places among them.
-        weights: ``(B, G)`` how often each group comes up in each resample.
+        weights: ``(B, G)`` how often each group comes up in each resample: see ``group_weights``.
+        names: ``G`` groups, sorted, whose places the codes are; empty where they have none.
+        confidence: Share of intervals that shall cover.
     """
 
     codes: Codes
-    names: tuple[str, ...]
     weights: Floats
+    names: tuple[str, ...] = ()
+    confidence: float = 0.95
 
     @classmethod
     def of(cls, groups: Sequence[str], seed: int, n_resamples: int = 2000) -> Resamples:
@@ -82,12 +84,28 @@ class Resamples:
             n_resamples: Their number.
         """
         codes, names = group_codes(groups)
-        return cls(codes, tuple(names), group_weights(len(names), n_resamples, seed))
+        return cls(codes, group_weights(len(names), n_resamples, seed), tuple(names))
 
     @property
     def n_groups(self) -> int:
-        """Number of groups."""
-        return len(self.names)
+        """Number of groups, those without a clip included."""
+        return int(self.weights.shape[1])
+
+    def fitting(self, n_clips: int) -> Resamples:
+        """Return them, checked to be of so many clips.
+
+        Raises:
+            ValueError: If there is not one code per clip, or a code has no column: see ``as_groups``.
+        """
+        return replace(self, codes=as_groups(self.codes, n_clips, self.weights))
+
+    def of_clips(self, chosen: Flags | Codes) -> Resamples:
+        """Return the same resamples for some of the clips, by flags or places."""
+        return replace(self, codes=np.asarray(self.codes)[chosen])
+
+    def twice(self) -> Resamples:
+        """Return the same resamples for all clips, and then once more for their twins."""
+        return replace(self, codes=np.tile(self.codes, 2))
 
 
 def bootstrap_ratio(numerators: Floats, denominators: Floats, weights: Floats) -> Floats:

@@ -19,7 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sealproof.harness.statistics.estimation.bootstrap import bootstrap_mean, bootstrap_median, bootstrap_ratio
+from sealproof.harness.statistics.estimation.bootstrap import (
+    Resamples,
+    bootstrap_mean,
+    bootstrap_median,
+    bootstrap_ratio,
+)
 from sealproof.harness.statistics.estimation.groups import count_by_group, count_groups, sum_by_group
 from sealproof.harness.statistics.estimation.intervals import UNKNOWN, Interval, percentile_interval, wider, wilson
 from sealproof.harness.statistics.estimation.vectors import Codes, Floats, as_flags, as_groups, as_scores, ratio
@@ -69,7 +74,7 @@ def make_estimate(value: float, interval: Interval, groups: Codes) -> Estimate:
     return _joined(value, interval, groups.size, count_groups(groups))
 
 
-def estimate_rate(successes: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95) -> Estimate:
+def estimate_rate(successes: ArrayLike, resamples: Resamples) -> Estimate:
     """Share of clips that succeed, with the wider of Wilson's interval and the cluster bootstrap's.
 
     Wilson's assumes independent clips and is too narrow for clips of a recording that are alike; the bootstrap is a
@@ -82,18 +87,16 @@ def estimate_rate(successes: ArrayLike, groups: ArrayLike, weights: Floats, conf
 
     Args:
         successes: ``(n,)`` booleans.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     flags = as_flags("successes", successes)
-    codes = as_groups(groups, flags.size, weights)
-    n_groups = weights.shape[1]
+    codes = as_groups(resamples.codes, flags.size, resamples.weights)
+    n_groups = resamples.weights.shape[1]
     return estimate_rate_by_group(
-        sum_by_group(flags, codes, n_groups), count_by_group(codes, n_groups), weights, confidence
+        sum_by_group(flags, codes, n_groups), count_by_group(codes, n_groups), resamples.weights, resamples.confidence
     )
 
 
@@ -125,69 +128,66 @@ def estimate_rate_by_group(
     return _joined(n_successes / n_trials, interval, n_trials, n_groups)
 
 
-def estimate_mean(values: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95) -> Estimate:
+def estimate_mean(values: ArrayLike, resamples: Resamples) -> Estimate:
     """Mean over clips, in the unit of the values, with the cluster bootstrap's interval.
 
     Args:
         values: ``(n,)`` finite numbers.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other, or a value is not finite.
     """
     numbers = as_scores("values", values)
-    codes = as_groups(groups, numbers.size, weights)
+    codes = as_groups(resamples.codes, numbers.size, resamples.weights)
     if numbers.size == 0:
         return make_estimate(math.nan, UNKNOWN, codes)
-    interval = percentile_interval(bootstrap_mean(numbers, codes, weights), count_groups(codes), confidence)
+    interval = percentile_interval(
+        bootstrap_mean(numbers, codes, resamples.weights), count_groups(codes), resamples.confidence
+    )
     return make_estimate(float(numbers.mean()), interval, codes)
 
 
-def estimate_median(values: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95) -> Estimate:
+def estimate_median(values: ArrayLike, resamples: Resamples) -> Estimate:
     """Median over clips, in the unit of the values, with the cluster bootstrap's interval.
 
     Args:
         values: ``(n,)`` numbers; infinite ones are allowed.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other, or a value is NaN.
     """
     numbers = as_scores("values", values)
-    codes = as_groups(groups, numbers.size, weights)
+    codes = as_groups(resamples.codes, numbers.size, resamples.weights)
     if numbers.size == 0:
         return make_estimate(math.nan, UNKNOWN, codes)
-    interval = percentile_interval(bootstrap_median(numbers, codes, weights), count_groups(codes), confidence)
-    return make_estimate(float(bootstrap_median(numbers, codes, np.ones((1, weights.shape[1])))[0]), interval, codes)
+    interval = percentile_interval(
+        bootstrap_median(numbers, codes, resamples.weights), count_groups(codes), resamples.confidence
+    )
+    return make_estimate(
+        float(bootstrap_median(numbers, codes, np.ones((1, resamples.weights.shape[1])))[0]), interval, codes
+    )
 
 
-def estimate_median_of_defined(
-    values: ArrayLike, groups: ArrayLike, weights: Floats, confidence: float = 0.95
-) -> Estimate:
+def estimate_median_of_defined(values: ArrayLike, resamples: Resamples) -> Estimate:
     """Median over the clips that have a value: for measures that are not defined for every clip (silence has no SNR).
 
     Clips without one (NaN) are left out and not counted in ``n_clips``; so are groups in ``n_groups``.
 
     Args:
         values: ``(n,)`` numbers; infinite ones and NaN are allowed.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     numbers = np.asarray(values, dtype=np.float64)
-    codes = as_groups(groups, numbers.size, weights)
     defined = ~np.isnan(numbers)
-    return estimate_median(numbers[defined], codes[defined], weights, confidence)
+    return estimate_median(numbers[defined], resamples.fitting(numbers.size).of_clips(defined))
 
 
-def design_effect(values: ArrayLike, groups: ArrayLike, weights: Floats) -> float:
+def design_effect(values: ArrayLike, resamples: Resamples) -> float:
     """How many times larger the variance of a mean is than for as many independent clips.
 
     1 for independent clips, about the number of clips per group where a group's clips are copies; ``n / design_effect``
@@ -197,16 +197,15 @@ def design_effect(values: ArrayLike, groups: ArrayLike, weights: Floats) -> floa
 
     Args:
         values: ``(n,)`` finite numbers or booleans.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
+        resamples: The clips' groups, and what is drawn of them.
 
     Raises:
         ValueError: If the arguments do not fit each other, or a value is not finite.
     """
     numbers = as_scores("values", values)
-    replicates = bootstrap_mean(numbers, groups, weights)
+    replicates = bootstrap_mean(numbers, resamples.codes, resamples.weights)
     defined = replicates[~np.isnan(replicates)]
-    n_groups = count_groups(as_groups(groups, numbers.size, weights))
+    n_groups = count_groups(as_groups(resamples.codes, numbers.size, resamples.weights))
     if n_groups < 2 or defined.size < 2:
         return math.nan
     clustered = float(defined.var()) * n_groups / (n_groups - 1)

@@ -14,7 +14,7 @@ from sealproof.harness.foundation.audio.files import from_pcm, to_pcm
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.foundation.seeds import derive_seed
-from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate
 from sealproof.harness.statistics.estimation.groups import group_codes
 from sealproof.harness.statistics.estimation.vectors import Codes, Flags, Floats
@@ -139,7 +139,11 @@ class Material:
             flags: One for each clip.
             clips: Which clips these are; default: those that are judged.
         """
-        return estimate_rate(flags, self.codes[: self.n] if clips is None else self.codes[clips], self.weights)
+        return estimate_rate(flags, self.resamples(slice(self.n) if clips is None else clips))
+
+    def resamples(self, clips: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Resamples:
+        """Returns the resamples for some of the clips."""
+        return Resamples(self.codes[clips], self.weights)
 
     def snr_db(self) -> Floats:
         """Signal-to-watermark ratio of the judged clips, in dB; NaN for an unmarked one."""

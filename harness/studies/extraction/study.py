@@ -183,8 +183,7 @@ class _Judge:
         asked = RunRequest(attacks=request.attacks, seed=request.seed, n_clips=request.n_clips)
         bench = open_bench(dataset, asked)
         resamples = resamples_of([pair.group for pair in bench.pairs], dataset.facts["seed"])
-        self._groups = np.concatenate([resamples.codes, resamples.codes])
-        self._weights = resamples.weights
+        self._resamples = resamples.twice()
         self._truth = np.repeat([False, True], len(bench.pairs))
         detector = bench.subjects[0].load()
         self._cells: list[tuple[str, NDArray[np.floating], NDArray[np.bool_]]] = []
@@ -207,12 +206,12 @@ class _Judge:
             if attack_id != "identity":
                 alike.append(says == reference)
                 continue
-            right = estimate_rate(says == self._truth, self._groups, self._weights)
-            agrees = estimate_agreement(says, reference, self._groups, self._weights)
+            right = estimate_rate(says == self._truth, self._resamples)
+            agrees = estimate_agreement(says, reference, self._resamples)
             found |= {"accuracy": right.value, "accuracy_low": right.ci_low, "accuracy_high": right.ci_high}
             found |= {"agreement": agrees.value, "agreement_low": agrees.ci_low, "agreement_high": agrees.ci_high}
             found |= {"kappa": cohens_kappa(says, reference)}
-        attacked = estimate_mean(np.mean(alike, axis=0), self._groups, self._weights) if alike else None
+        attacked = estimate_mean(np.mean(alike, axis=0), self._resamples) if alike else None
         return found | {
             "agreement_attacked": attacked.value if attacked else np.nan,
             "agreement_attacked_low": attacked.ci_low if attacked else np.nan,

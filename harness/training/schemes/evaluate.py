@@ -13,10 +13,8 @@ from sealproof.harness.foundation.audio.files import SAMPLE_RATE, from_pcm, to_p
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.statistics import detection, message, roc, thresholds
-from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_median_of_defined
-from sealproof.harness.statistics.estimation.groups import group_codes
-from sealproof.harness.statistics.estimation.vectors import Floats
 from sealproof.harness.statistics.thresholds import TARGET_FPR
 from sealproof.harness.training.schemes.clips import CorpusClips
 from sealproof.harness.training.schemes.foreign_sounds import FOREIGN_SOUNDS
@@ -93,8 +91,7 @@ def evaluate(watermarker: Watermarker, detector: Detector, clips: CorpusClips, s
         seed: Draws messages and what random attacks do.
     """
     host = from_pcm(clips.pcm["test"])
-    codes, names = group_codes(clips.groups["test"])
-    weights = group_weights(len(names), seed=derive_seed(seed, "evaluation"))
+    resamples = Resamples.of(clips.groups["test"], derive_seed(seed, "evaluation"))
     rng = np.random.default_rng(derive_seed(seed, "messages"))
     messages = rng.integers(0, 2, (len(host), watermarker.message_bits), dtype=np.uint8)
     blocks = [slice(start, start + _BLOCK) for start in range(0, len(host), _BLOCK)]
@@ -104,10 +101,10 @@ def evaluate(watermarker: Watermarker, detector: Detector, clips: CorpusClips, s
     clean_scores = _scores(detector, from_pcm(clips.pcm["calibration"]))
     threshold = thresholds.threshold_at_fpr(clean_scores, TARGET_FPR)
     rows = [
-        _under(attack, detector, host, marked, messages, threshold, codes, weights)
+        _under(attack, detector, host, marked, messages, threshold, resamples)
         for attack in progress(CARD_ATTACKS, "attacking and scoring")
     ]
-    snr = estimate_median_of_defined(snr_db(host, marked), codes, weights)
+    snr = estimate_median_of_defined(snr_db(host, marked), resamples)
     return Evaluation(snr, threshold, rows, dict(_false_alarms(detector, host.shape[1], rng)))
 
 
@@ -118,29 +115,27 @@ def _under(
     marked: NDArray[np.float32],
     messages: NDArray[np.uint8],
     threshold: float,
-    codes: NDArray[np.int64],
-    weights: Floats,
+    resamples: Resamples,
 ) -> AttackRow:
     attack = get_attack(name)
     seeds = list(range(len(host)))
     of_marked, of_clean = (_detect(detector, attack(audio, SAMPLE_RATE, seeds)) for audio in (marked, host))
     scores = np.concatenate([of_marked.score, of_clean.score])
     truth = np.repeat([True, False], len(host))
-    both = np.concatenate([codes, codes])
     rates = {
-        (rate.__name__, rule): rate(scores, truth, value, both, weights)
+        (rate.__name__, rule): rate(scores, truth, value, resamples.twice())
         for rate in (detection.estimate_tpr, detection.estimate_fpr)
         for rule, value in (("fixed", detector.threshold), ("calibrated", threshold))
     }
     assert of_marked.bits is not None  # noqa: S101 - a detector of AudioSeal's kind reads bits
     return AttackRow(
         name,
-        roc.estimate_auc(scores, truth, both, weights),
+        roc.estimate_auc(scores, truth, resamples.twice()),
         rates["estimate_tpr", "fixed"],
         rates["estimate_fpr", "fixed"],
         rates["estimate_tpr", "calibrated"],
         rates["estimate_fpr", "calibrated"],
-        message.estimate_bit_accuracy(of_marked.bits, messages, codes, weights),
+        message.estimate_bit_accuracy(of_marked.bits, messages, resamples),
     )
 
 
@@ -148,9 +143,11 @@ def _false_alarms(detector: Detector, n_samples: int, rng: np.random.Generator) 
     for name, make in FOREIGN_SOUNDS.items():
         scores = _scores(detector, make(N_FOREIGN, n_samples, rng))
         # Every clip is drawn on its own: each is a group.
-        clips = np.arange(len(scores))
-        weights = group_weights(len(scores), n_resamples=200)
-        yield name, detection.estimate_fpr(scores, np.zeros(len(scores), bool), detector.threshold, clips, weights)
+        resamples = Resamples(np.arange(len(scores)), group_weights(len(scores), n_resamples=200))
+        yield (
+            name,
+            detection.estimate_fpr(scores, np.zeros(len(scores), bool), detector.threshold, resamples),
+        )
 
 
 def _scores(detector: Detector, batch: NDArray[np.float32]) -> NDArray[np.float32]:

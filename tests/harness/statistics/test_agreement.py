@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sealproof.harness.statistics import agreement as ag
 from sealproof.harness.statistics import rank_agreement, significance
-from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
 from sealproof.harness.statistics.estimation.intervals import wilson
 
 WEIGHTS = group_weights(12, 400, seed=5)
@@ -87,7 +87,7 @@ def test_constant_detectors_define_no_kappa():
     assert ag.cohens_kappa(yes, mixed) == 0.0
     assert math.isnan(ag.mcc(yes, mixed))
     assert ag.pabak(yes, yes) == 1.0
-    estimate = ag.estimate_kappa(yes, yes, np.arange(30) % 12, WEIGHTS)
+    estimate = ag.estimate_kappa(yes, yes, Resamples(np.arange(30) % 12, WEIGHTS))
     assert np.isnan([estimate.value, estimate.ci_low, estimate.ci_high]).all()
     assert (estimate.n_clips, estimate.n_groups) == (30, 12)
 
@@ -120,7 +120,9 @@ def test_conditional_agreement_splits_by_the_references_errors():
     assert ag.conditional_agreement(reference, reference, truth, given="wrong") == 1.0
     assert ag.conditional_agreement(truth, reference, truth, given="wrong") == 0.0
     assert math.isnan(ag.conditional_agreement(mimic, truth, truth, given="wrong"))
-    estimate = ag.estimate_conditional_agreement(mimic, reference, truth, np.arange(8), WEIGHTS, given="right")
+    estimate = ag.estimate_conditional_agreement(
+        mimic, reference, truth, Resamples(np.arange(8), WEIGHTS), given="right"
+    )
     assert (estimate.value, estimate.n_clips, estimate.n_groups) == (pytest.approx(4 / 6), 6, 6)
     assert estimate.ci_low < 4 / 6 < estimate.ci_high
 
@@ -154,7 +156,7 @@ def test_estimates_carry_the_coefficient_inside_their_interval(data):
         (ag.estimate_pabak, ag.pabak),
         (ag.estimate_mcc, ag.mcc),
     ):
-        estimate = estimator(a, b, groups, WEIGHTS)
+        estimate = estimator(a, b, Resamples(groups, WEIGHTS))
         assert estimate.value == pytest.approx(coefficient(a, b), nan_ok=True)
         assert math.isnan(estimate.ci_low) or -1 <= estimate.ci_low <= estimate.value <= estimate.ci_high <= 1
         assert (estimate.n_clips, estimate.n_groups) == (a.size, 12)
@@ -164,8 +166,8 @@ def test_detectors_that_never_differed_are_not_known_to_be_one():
     a = np.arange(96) % 2 == 0
     groups = np.arange(96) // 8
     worst = wilson(96, 96).low
-    assert ag.estimate_agreement(a, a, groups, WEIGHTS).ci_low == worst
+    assert ag.estimate_agreement(a, a, Resamples(groups, WEIGHTS)).ci_low == worst
     for estimator in (ag.estimate_kappa, ag.estimate_mcc, ag.estimate_pabak):
-        estimate = estimator(a, a, groups, WEIGHTS)
+        estimate = estimator(a, a, Resamples(groups, WEIGHTS))
         # Both classes being equally many, all three are 2 x agreement - 1.
         assert (estimate.ci_low, estimate.ci_high) == pytest.approx((2 * worst - 1, 1.0))

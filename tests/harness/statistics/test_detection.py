@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealproof.harness.statistics import detection, roc, thresholds
-from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
 from sealproof.harness.statistics.estimation.intervals import wilson
 from sealproof.harness.statistics.roc import auc_interval
 
@@ -137,11 +137,11 @@ def test_metrics_of_a_missing_class_are_not_defined():
     assert math.isnan(roc.tpr_at_fpr(scores, clean, 0.01))
     assert math.isnan(detection.accuracy([], [], 0.5))
     for estimate in (
-        detection.estimate_tpr(scores, clean, 0.5, [0, 1], WEIGHTS),
-        detection.estimate_balanced_accuracy(scores, clean, 0.5, [0, 1], WEIGHTS),
-        roc.estimate_auc(scores, clean, [0, 1], WEIGHTS),
-        roc.estimate_eer(scores, clean, [0, 1], WEIGHTS),
-        roc.estimate_tpr_at_fpr(scores, clean, 0.01, [0, 1], WEIGHTS),
+        detection.estimate_tpr(scores, clean, 0.5, Resamples([0, 1], WEIGHTS)),
+        detection.estimate_balanced_accuracy(scores, clean, 0.5, Resamples([0, 1], WEIGHTS)),
+        roc.estimate_auc(scores, clean, Resamples([0, 1], WEIGHTS)),
+        roc.estimate_eer(scores, clean, Resamples([0, 1], WEIGHTS)),
+        roc.estimate_tpr_at_fpr(scores, clean, 0.01, Resamples([0, 1], WEIGHTS)),
     ):
         assert np.isnan([estimate.value, estimate.ci_low, estimate.ci_high]).all()
 
@@ -216,25 +216,25 @@ def every_estimate(scores, truth, threshold, groups, weights):
     """Pair each estimate with the plain metric."""
     return {
         "accuracy": (
-            detection.estimate_accuracy(scores, truth, threshold, groups, weights),
+            detection.estimate_accuracy(scores, truth, threshold, Resamples(groups, weights)),
             detection.accuracy(scores, truth, threshold),
         ),
         "tpr": (
-            detection.estimate_tpr(scores, truth, threshold, groups, weights),
+            detection.estimate_tpr(scores, truth, threshold, Resamples(groups, weights)),
             detection.tpr(scores, truth, threshold),
         ),
         "fpr": (
-            detection.estimate_fpr(scores, truth, threshold, groups, weights),
+            detection.estimate_fpr(scores, truth, threshold, Resamples(groups, weights)),
             detection.fpr(scores, truth, threshold),
         ),
         "balanced_accuracy": (
-            detection.estimate_balanced_accuracy(scores, truth, threshold, groups, weights),
+            detection.estimate_balanced_accuracy(scores, truth, threshold, Resamples(groups, weights)),
             detection.balanced_accuracy(scores, truth, threshold),
         ),
-        "auc": (roc.estimate_auc(scores, truth, groups, weights), roc.auc(scores, truth)),
-        "eer": (roc.estimate_eer(scores, truth, groups, weights), roc.eer(scores, truth)),
+        "auc": (roc.estimate_auc(scores, truth, Resamples(groups, weights)), roc.auc(scores, truth)),
+        "eer": (roc.estimate_eer(scores, truth, Resamples(groups, weights)), roc.eer(scores, truth)),
         "tpr_at_fpr": (
-            roc.estimate_tpr_at_fpr(scores, truth, 0.1, groups, weights),
+            roc.estimate_tpr_at_fpr(scores, truth, 0.1, Resamples(groups, weights)),
             roc.tpr_at_fpr(scores, truth, 0.1),
         ),
     }
@@ -254,8 +254,8 @@ def test_estimates_carry_the_metric_inside_their_interval(data, seed):
 def test_rates_count_the_clips_they_are_about():
     scores, truth = np.array([1.0, 1.0, 0.0, 0.0, 1.0]), np.array([True, True, False, False, False])
     groups = np.array([0, 1, 2, 3, 3])
-    tpr = detection.estimate_tpr(scores, truth, 0.5, groups, WEIGHTS)
-    fpr = detection.estimate_fpr(scores, truth, 0.5, groups, WEIGHTS)
+    tpr = detection.estimate_tpr(scores, truth, 0.5, Resamples(groups, WEIGHTS))
+    fpr = detection.estimate_fpr(scores, truth, 0.5, Resamples(groups, WEIGHTS))
     assert (tpr.value, tpr.n_clips, tpr.n_groups) == (1.0, 2, 2)
     assert (fpr.value, fpr.n_clips, fpr.n_groups) == (pytest.approx(1 / 3), 3, 2)
 
@@ -269,7 +269,7 @@ def test_a_perfect_detector_is_not_certain():
 
 def test_balanced_accuracy_joins_the_wilson_intervals_of_both_rates():
     truth = np.arange(96) % 2 == 0
-    estimate = detection.estimate_balanced_accuracy(truth * 1.0, truth, 0.5, np.arange(96) // 8, WEIGHTS)
+    estimate = detection.estimate_balanced_accuracy(truth * 1.0, truth, 0.5, Resamples(np.arange(96) // 8, WEIGHTS))
     missed = 1 - wilson(48, 48).low
     assert estimate.ci_low == pytest.approx(1 - missed / math.sqrt(2))
     assert estimate.ci_high == 1.0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealproof.harness.statistics import message
-from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
 from sealproof.harness.statistics.estimation.intervals import wilson
 
 WEIGHTS = group_weights(12, 400, seed=5)
@@ -45,11 +45,11 @@ def test_bits_of_a_clip_are_no_independent_trials():
     sent = rng.random((240, 16)) < 0.5
     failed = rng.random(240) < 0.3
     decoded = np.where(failed[:, None], rng.random((240, 16)) < 0.5, sent)
-    estimate = message.estimate_bit_accuracy(decoded, sent, np.arange(240) % 12, WEIGHTS)
+    estimate = message.estimate_bit_accuracy(decoded, sent, Resamples(np.arange(240) % 12, WEIGHTS))
     n_right = int((decoded == sent).sum())
     assert estimate.ci_high - estimate.ci_low > 1.5 * wilson(n_right, sent.size).width
     assert (estimate.n_clips, estimate.n_groups) == (240, 12)
-    perfect = message.estimate_bit_accuracy(sent, sent, np.arange(240) % 12, WEIGHTS)
+    perfect = message.estimate_bit_accuracy(sent, sent, Resamples(np.arange(240) % 12, WEIGHTS))
     assert (perfect.value, perfect.ci_low) == (1.0, wilson(sent.size, sent.size).low)
 
 
@@ -87,7 +87,7 @@ def test_exact_match_counts_the_clips_without_a_wrong_bit(n, k, seed):
     matches = [row == other for row, other in zip(decoded.tolist(), sent.tolist(), strict=True)]
     assert message.exact_match(decoded, sent) == pytest.approx(np.mean(matches))
     assert message.exact_match(decoded, sent) <= message.bit_accuracy(decoded, sent)
-    estimate = message.estimate_exact_match(decoded, sent, np.arange(n) % 12, WEIGHTS)
+    estimate = message.estimate_exact_match(decoded, sent, Resamples(np.arange(n) % 12, WEIGHTS))
     assert estimate.value == pytest.approx(np.mean(matches))
 
 
@@ -95,7 +95,7 @@ def test_estimate_of_the_p_value_is_about_the_median_clip():
     rng = np.random.default_rng(1)
     sent = rng.integers(0, 2, (240, 16))
     decoded = np.where(rng.random(sent.shape) < 0.1, 1 - sent, sent)
-    estimate = message.estimate_p_value(decoded, sent, np.arange(240) % 12, WEIGHTS)
+    estimate = message.estimate_p_value(decoded, sent, Resamples(np.arange(240) % 12, WEIGHTS))
     assert estimate.value == message.p_value(decoded, sent)
     assert estimate.ci_low <= estimate.value <= estimate.ci_high
     assert (estimate.n_clips, estimate.n_groups) == (240, 12)

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sealproof.harness.statistics import rank_agreement
-from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
 from sealproof.harness.statistics.estimation.intervals import percentile_interval
 
 WEIGHTS = group_weights(12, 400, seed=5)
@@ -34,7 +34,7 @@ def test_spearman_equals_scipys(n, seed, with_ties):
 def test_spearman_of_a_constant_is_not_defined_and_of_a_copy_has_no_known_interval():
     scores = np.arange(24.0)
     assert math.isnan(rank_agreement.spearman(scores, np.ones(24)))
-    estimate = rank_agreement.estimate_spearman(scores, scores**2, np.arange(24) % 12, WEIGHTS)
+    estimate = rank_agreement.estimate_spearman(scores, scores**2, Resamples(np.arange(24) % 12, WEIGHTS))
     assert estimate.value == pytest.approx(1.0)
     assert math.isnan(estimate.ci_low)
 
@@ -72,7 +72,7 @@ def test_resamples_of_few_groups_are_ranked_anew(seed, kind):
     groups = rng.integers(0, 12, 50)
     a, b = two_scores(rng, groups, kind)
     interval = percentile_interval(ranked_anew(a, b, groups, WEIGHTS[:30]), np.unique(groups).size)
-    estimate = rank_agreement.estimate_spearman(a, b, groups, WEIGHTS[:30])
+    estimate = rank_agreement.estimate_spearman(a, b, Resamples(groups, WEIGHTS[:30]))
     assert (estimate.n_clips, estimate.n_groups) == (50, np.unique(groups).size)
     assert estimate.ci_low == pytest.approx(min(interval.low, estimate.value), abs=1e-5)
     assert estimate.ci_high == pytest.approx(max(interval.high, estimate.value), abs=1e-5)
@@ -86,7 +86,7 @@ def test_intervals_of_many_groups_are_those_of_resamples_ranked_anew(kind, n_gro
     a, b = two_scores(rng, groups, kind)
     weights = group_weights(n_groups, 400, rng)
     exact = percentile_interval(ranked_anew(a, b, groups, weights), n_groups)
-    estimate = rank_agreement.estimate_spearman(a, b, groups, weights)
+    estimate = rank_agreement.estimate_spearman(a, b, Resamples(groups, weights))
     assert estimate.ci_low == pytest.approx(exact.low, abs=tolerance * exact.width)
     assert estimate.ci_high == pytest.approx(exact.high, abs=tolerance * exact.width)
 
@@ -96,8 +96,8 @@ def test_groups_without_clips_change_nothing():
     groups = rng.integers(0, 12, 80)
     a, b = two_scores(rng, groups, "ties")
     elsewhere = np.zeros((400, 2))
-    apart = rank_agreement.estimate_spearman(a, b, groups + 2, np.hstack([elsewhere, WEIGHTS]))
-    alone = rank_agreement.estimate_spearman(a, b, groups, WEIGHTS)
+    apart = rank_agreement.estimate_spearman(a, b, Resamples(groups + 2, np.hstack([elsewhere, WEIGHTS])))
+    alone = rank_agreement.estimate_spearman(a, b, Resamples(groups, WEIGHTS))
     assert dataclasses.astuple(apart) == pytest.approx(dataclasses.astuple(alone), abs=1e-6)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sealproof.harness.statistics.estimation import groups, vectors
-from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
 from sealproof.harness.statistics.estimation.estimate import estimate_mean, estimate_median, estimate_rate
 
 
@@ -34,24 +34,24 @@ def test_sum_by_group_adds_columns_and_keeps_empty_groups():
 )
 def test_groups_must_fit_the_clips_and_the_weights(groups, message):
     with pytest.raises(ValueError, match=message):
-        estimate_rate([True, False, True], np.array(groups), group_weights(2, 10))
+        estimate_rate([True, False, True], Resamples(np.array(groups), group_weights(2, 10)))
 
 
 def test_weights_must_be_a_matrix():
     with pytest.raises(ValueError, match="'weights' must be a"):
-        estimate_mean([1.0], [0], np.ones(1))
+        estimate_mean([1.0], Resamples([0], np.ones(1)))
 
 
 def test_scores_are_no_decisions_and_nan_is_no_number():
     weights = group_weights(2, 10)
     with pytest.raises(ValueError, match="'successes' must be a vector of booleans"):
-        estimate_rate([0.1, 0.9], [0, 1], weights)
+        estimate_rate([0.1, 0.9], Resamples([0, 1], weights))
     with pytest.raises(ValueError, match=r"must not hold NaN\. Got 1 of 2"):
-        estimate_median([0.1, math.nan], [0, 1], weights)
+        estimate_median([0.1, math.nan], Resamples([0, 1], weights))
     with pytest.raises(ValueError, match="'values' must be finite"):
-        estimate_mean([0.1, math.inf], [0, 1], weights)
+        estimate_mean([0.1, math.inf], Resamples([0, 1], weights))
     with pytest.raises(ValueError, match="must be a vector, one number per clip"):
-        estimate_mean([[0.1, 0.2]], [0, 1], weights)
+        estimate_mean([[0.1, 0.2]], Resamples([0, 1], weights))
 
 
 def test_a_ratio_with_nothing_below_is_not_defined():

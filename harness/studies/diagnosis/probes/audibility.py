@@ -13,17 +13,17 @@ from sealproof.harness.studies.diagnosis.material import Material
 
 def hearing(material: Material) -> Iterator[Finding | Curve]:
     """Noise-to-mask ratio of the mark, as a whole and by band, and frames in which it stands above the mask."""
-    codes, weights = material.codes[: material.n], material.weights
+    resamples = material.resamples(slice(material.n))
     host = material.judged_host
     found = audibility(host, host + material.judged_mark, SAMPLE_RATE)
-    ratio = estimate_median_of_defined(found.nmr_db, codes, weights)
+    ratio = estimate_median_of_defined(found.nmr_db, resamples)
     yield Finding.of("audibility.nmr_db", "noise-to-mask ratio of the mark (median clip)", "db", ratio)
-    disturbed = estimate_mean(found.disturbed_frames, codes, weights)
+    disturbed = estimate_mean(found.disturbed_frames, resamples)
     meaning = "frames in which some band of the mark stands 1.5 dB above what its host masks"
     yield Finding.of("audibility.disturbed_frames", meaning, "share", disturbed)
     bands = np.median(found.band_nmr_db, axis=0)
     at = int(bands.argmax())
-    worst = estimate_median_of_defined(found.band_nmr_db[:, at], codes, weights)
+    worst = estimate_median_of_defined(found.band_nmr_db[:, at], resamples)
     meaning = "noise-to-mask ratio of the band where the mark is heard best (median clip)"
     yield Finding.of("audibility.worst_band_db", meaning, "db", worst, f"{found.centres_hz[at]:,.0f} Hz")
     yield Curve("noise to mask", "hz", found.centres_hz, bands, material.n)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sealproof.harness.foundation.audio.files import SAMPLE_RATE
 from sealproof.harness.foundation.progress import progress
+from sealproof.harness.statistics.estimation.bootstrap import Resamples
 from sealproof.harness.statistics.estimation.vectors import Floats
 from sealproof.harness.statistics.roc import estimate_auc
 from sealproof.harness.studies.diagnosis import carriers
@@ -57,7 +58,7 @@ def linear(material: Material) -> Iterator[Finding | Curve]:
             clean = values[~test & ~truth]
             scores[name][test] = ((values - clean.mean()) / max(float(clean.std()), 1e-12))[test]
     for name, meaning in _MEANING.items():
-        estimate = estimate_auc(scores[name], truth, codes, material.weights)
+        estimate = estimate_auc(scores[name], truth, Resamples(codes, material.weights))
         detail = f"periods {', '.join(map(str, sorted(set(periods))))} and {_STEP}" if name == "folded" else ""
         yield Finding.of(f"linear.{name}", f"linear detector: {meaning}", "auc", estimate, detail)
 
