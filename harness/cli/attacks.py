@@ -39,11 +39,9 @@ def _verify_attacks(options: argparse.Namespace) -> int:
     from sealproof.harness.studies.attack_audit import gallery as attack_check
 
     if options.clips < 1:
-        msg = f"--clips must be at least 1. Got {options.clips}."
-        raise HarnessError(msg)
+        raise HarnessError(f"--clips must be at least 1. Got {options.clips}.")
     if options.plot and options.out is None:
-        msg = "--plot needs a folder to draw into: give --out DIR."
-        raise HarnessError(msg)
+        raise HarnessError("--plot needs a folder to draw into: give --out DIR.")
     attacks = load_attacks(options.attacks)
     say_left_out(options.attacks)
     corpus = DemoCorpus() if options.corpus == "demo" else FolderCorpus(root=Path(options.corpus))

@@ -91,8 +91,7 @@ def _refuse_out_within(corpus: str, out: Path) -> None:
     from sealproof.harness.foundation.errors import HarnessError
 
     if corpus != "demo" and out.resolve().is_relative_to(Path(corpus).resolve()):
-        msg = f"--out must not lie in the corpus {corpus}. Got {out}: choose a folder beside it."
-        raise HarnessError(msg)
+        raise HarnessError(f"--out must not lie in the corpus {corpus}. Got {out}: choose a folder beside it.")
 
 
 def describe(facts: dict[str, object]) -> None:

@@ -71,8 +71,7 @@ def _extract(options: argparse.Namespace) -> int:
     try:
         budgets = BUDGETS if options.budget is None else tuple(int(each) for each in options.budget.split(","))
     except ValueError as error:
-        msg = f"--budget must be whole numbers joined by commas. Got {options.budget!r}."
-        raise HarnessError(msg) from error
+        raise HarnessError(f"--budget must be whole numbers joined by commas. Got {options.budget!r}.") from error
     access = ACCESS if options.access is None else tuple(options.access.split(","))
     request = ExtractRequest(
         access=access,

@@ -59,8 +59,7 @@ def refuse_foreign(options: argparse.Namespace) -> None:
 
     given = _given(options, (*_OWN, *_FETCHING))
     if given:
-        msg = f"{given[0]} is an option of --corpus {NAME}. Got --corpus {options.corpus}: leave it out."
-        raise HarnessError(msg)
+        raise HarnessError(f"{given[0]} is an option of --corpus {NAME}. Got --corpus {options.corpus}: leave it out.")
 
 
 def corpus_from(options: argparse.Namespace, show: Callable[[str], object] = print) -> "MusicCapsCorpus":
@@ -149,24 +148,23 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
     for name, default in _OF_FOLDERS.items():
         if getattr(options, name) != default:
             instead = "say --limit N" if name == "clips" else "its groups are its videos"
-            msg = f"{_flag(name)} is no option of --corpus {NAME}: {instead}."
-            raise HarnessError(msg)
+            raise HarnessError(f"{_flag(name)} is no option of --corpus {NAME}: {instead}.")
     if options.split not in (None, GROUP, AUDIOSET):
-        msg = f"--split must be {GROUP} or {AUDIOSET}. Got {options.split!r}."
-        raise HarnessError(msg)
+        raise HarnessError(f"--split must be {GROUP} or {AUDIOSET}. Got {options.split!r}.")
     if options.balanced and options.split == AUDIOSET:
-        msg = (
+        raise HarnessError(
             f"--balanced cannot go with --split {AUDIOSET}: all balanced songs are of AudioSet's evaluation half, so "
             "none would be left to learn from."
         )
-        raise HarnessError(msg)
     fetching = _given(options, _FETCHING)
     if options.audio_dir is not None and fetching:
-        msg = f"{fetching[0]} is for fetching, and with --audio-dir nothing is fetched: leave one of them out."
-        raise HarnessError(msg)
+        raise HarnessError(
+            f"{fetching[0]} is for fetching, and with --audio-dir nothing is fetched: leave one of them out."
+        )
     if options.audio_dir is not None and options.out.resolve().is_relative_to(options.audio_dir.resolve()):
-        msg = f"--out must not lie in --audio-dir {options.audio_dir}. Got {options.out}: choose a folder beside it."
-        raise HarnessError(msg)
+        raise HarnessError(
+            f"--out must not lie in --audio-dir {options.audio_dir}. Got {options.out}: choose a folder beside it."
+        )
 
 
 def _given(options: argparse.Namespace, names: tuple[str, ...]) -> list[str]:

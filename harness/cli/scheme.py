@@ -131,15 +131,13 @@ def _train_scheme(options: argparse.Namespace) -> int:
         import torch
 
         if options.threads < 1:
-            msg = f"--threads must be at least 1. Got {options.threads}."
-            raise HarnessError(msg)
+            raise HarnessError(f"--threads must be at least 1. Got {options.threads}.")
         torch.set_num_threads(options.threads)
     # Built-in music is always added, as much of it as the recipe says.
     folders = [Path(path) for path in options.corpus if path != "demo"]
     corpora = {folder.name: FolderCorpus(root=folder) for folder in folders}
     if len(corpora) < len(folders):
-        msg = f"Each --corpus must have a folder name of its own. Got {', '.join(map(str, folders))}."
-        raise HarnessError(msg)
+        raise HarnessError(f"Each --corpus must have a folder name of its own. Got {', '.join(map(str, folders))}.")
     card = train_pair(TrainingRequest(recipe, dict(corpora), options.split_seed, options.data_licence), options.out)
     print(f"Wrote {card}")
     print(

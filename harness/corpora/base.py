@@ -104,8 +104,7 @@ def clip_samples(clip_s: float) -> int:
         HarnessError: The length is not from 0.1 to 60 s.
     """
     if not 0.1 <= clip_s <= 60:
-        msg = f"The clip length must be from 0.1 to 60 s. Got {clip_s:g}."
-        raise HarnessError(msg)
+        raise HarnessError(f"The clip length must be from 0.1 to 60 s. Got {clip_s:g}.")
     return round(clip_s * SAMPLE_RATE)
 
 

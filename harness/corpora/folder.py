@@ -46,11 +46,9 @@ class FolderCorpus:
     def __post_init__(self) -> None:
         """Refuse a root that is no folder and an unknown `group_by`."""
         if not self.root.is_dir():
-            msg = f"The corpus must be 'demo' or a folder of audio. Got {self.root}, which is no folder."
-            raise HarnessError(msg)
+            raise HarnessError(f"The corpus must be 'demo' or a folder of audio. Got {self.root}, which is no folder.")
         if self.group_by not in ("folder", "file"):
-            msg = f"--group-by must be 'folder' or 'file'. Got {self.group_by!r}."
-            raise HarnessError(msg)
+            raise HarnessError(f"--group-by must be 'folder' or 'file'. Got {self.group_by!r}.")
 
     @property
     def name(self) -> str:
@@ -67,8 +65,7 @@ class FolderCorpus:
         n_samples = clip_samples(clip_s)
         candidates = self._candidates(n_samples / SAMPLE_RATE, seed, report)
         if not candidates:
-            msg = f"{self.root} must hold at least one audio file of {clip_s:g} s or more. Found none."
-            raise HarnessError(msg)
+            raise HarnessError(f"{self.root} must hold at least one audio file of {clip_s:g} s or more. Found none.")
         order = interleave_groups([candidate.group for candidate in candidates], derive_seed(seed, "selection"))
         taken = 0
         for index in order:
@@ -114,8 +111,9 @@ class FolderCorpus:
         if group_of is None:
             return relative if self.group_by == "file" else Path(relative).parent.as_posix()
         if relative not in group_of:
-            msg = f"{self.groups_csv} must name every file of the corpus in its column 'path'. Missing: {relative}."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"{self.groups_csv} must name every file of the corpus in its column 'path'. Missing: {relative}."
+            )
         return group_of[relative]
 
     def _groups_from_csv(self) -> dict[str, str]:
@@ -125,21 +123,21 @@ class FolderCorpus:
                 reader = csv.DictReader(file)
                 rows, columns = list(reader), list(reader.fieldnames or ())
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            msg = f"{self.groups_csv} cannot be read as a CSV ({error})."
-            raise HarnessError(msg) from error
+            raise HarnessError(f"{self.groups_csv} cannot be read as a CSV ({error}).") from error
         if not {"path", self.group_column} <= set(columns):
-            msg = f"{self.groups_csv} must have the columns 'path' and {self.group_column!r}. Got {columns}."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"{self.groups_csv} must have the columns 'path' and {self.group_column!r}. Got {columns}."
+            )
         nameless = [row["path"] for row in rows if not row[self.group_column]]
         if nameless:
-            msg = f"{self.groups_csv} must give every file a {self.group_column}. It is empty for {nameless[0]}."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"{self.groups_csv} must give every file a {self.group_column}. It is empty for {nameless[0]}."
+            )
         return {row["path"]: row[self.group_column] for row in rows}
 
     def _skip_or_raise(self, relative: str, error: HarnessError, report: CorpusReport) -> None:
         if not self.skip_bad:
-            msg = f"{error} (--skip-bad leaves such files out and counts them.)"
-            raise HarnessError(msg) from error
+            raise HarnessError(f"{error} (--skip-bad leaves such files out and counts them.)") from error
         report.bad_files[_printable(relative)] = str(error)
 
 
@@ -150,8 +148,7 @@ def _printable(name: str) -> str:
 
 def _refuse_foreign_name(relative: str) -> None:
     if _printable(relative) != relative:
-        msg = f"The name of {_printable(relative)} must be UTF-8, for the manifest is. Rename the file."
-        raise HarnessError(msg)
+        raise HarnessError(f"The name of {_printable(relative)} must be UTF-8, for the manifest is. Rename the file.")
 
 
 def _clip_id(candidate: _Candidate) -> str:

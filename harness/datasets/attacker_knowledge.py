@@ -34,7 +34,7 @@ class KnowledgeBase:
         self._lock = threading.Lock()
 
     def about(self, twins: Audio) -> Knowledge:
-        """Returns what is known when clips with these twins, shape (n, samples), are attacked.
+        """Return what is known when clips with these twins, shape (n, samples), are attacked.
 
         Raises:
             sealproof.attacks.contract.errors.AttackError: The dataset has no training clips to draw from.
@@ -48,8 +48,9 @@ class KnowledgeBase:
     def _others(self) -> tuple[Audio, Audio]:
         chosen = other_recordings(self._dataset)
         if not chosen:
-            msg = f"A watermark-aware attack needs training clips to draw from. {self._dataset.root} has none."
-            raise AttackError(msg)
+            raise AttackError(
+                f"A watermark-aware attack needs training clips to draw from. {self._dataset.root} has none."
+            )
         return self._dataset.audio([pair.clean for pair in chosen]), self._dataset.audio(
             [pair.watermarked for pair in chosen]
         )
@@ -60,19 +61,19 @@ class KnowledgeBase:
 
 
 def other_recordings(dataset: Dataset) -> list[Pair]:
-    """Returns the pairs that attacks draw from; none where the dataset has no training clips."""
+    """Return the pairs that attacks draw from; none where the dataset has no training clips."""
     pairs = dataset.split("train")
     order = interleave_groups([pair.group for pair in pairs], derive_seed(dataset.sha256, "others"))
     return [pairs[index] for index in sorted(order[:N_OTHERS])]
 
 
 def known_schemes(scheme: str) -> list[Scheme]:
-    """Returns the schemes that an attacker of a scheme can mark with, that scheme first."""
+    """Return the schemes that an attacker of a scheme can mark with, that scheme first."""
     return [get_scheme(name) for name in (scheme, *_SCHEMES)]
 
 
 def watermarkers(scheme: str) -> dict[str, Watermarker]:
-    """Returns what an attacker of a scheme can mark with: the scheme itself as `same`, and others by name."""
+    """Return what an attacker of a scheme can mark with: the scheme itself as `same`, and others by name."""
     return {"same": _watermarker(scheme), **{name: _watermarker(name) for name in _SCHEMES}}
 
 

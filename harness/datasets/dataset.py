@@ -63,26 +63,22 @@ class Dataset:
         if not facts_path.is_file():
             unfinished = (root / REQUEST).is_file()
             what = "an unfinished build: give the same `sealproof build` command again" if unfinished else "no dataset"
-            msg = f"{root} must be a dataset that `sealproof build` wrote. Found {what}."
-            raise HarnessError(msg)
+            raise HarnessError(f"{root} must be a dataset that `sealproof build` wrote. Found {what}.")
         try:
             facts = read_json(facts_path)
             expected = facts["manifest_sha256"]
         except (ValueError, TypeError, KeyError) as error:
-            msg = f"{facts_path} is damaged ({error!r}): build the dataset again."
-            raise HarnessError(msg) from error
+            raise HarnessError(f"{facts_path} is damaged ({error!r}): build the dataset again.") from error
         try:
             rows = tuple(read_manifest(root / MANIFEST))
             found = sha256_file(root / MANIFEST)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            msg = f"{root / MANIFEST} cannot be read ({error}): build the dataset again."
-            raise HarnessError(msg) from error
+            raise HarnessError(f"{root / MANIFEST} cannot be read ({error}): build the dataset again.") from error
         if found != expected:
-            msg = (
+            raise HarnessError(
                 f"{root / MANIFEST} must have the sha256 that {FACTS} gives, {expected[:12]}... Got {found[:12]}...: "
                 "it was changed after the build. Build the dataset again."
             )
-            raise HarnessError(msg)
         return cls(root, facts, rows)
 
     @property
@@ -117,8 +113,9 @@ class Dataset:
             by_label[row.label][row.clip_id] = row
         alone = sorted(set(by_label[CLEAN]) ^ set(by_label[WATERMARKED]))
         if alone or len(self.rows) != 2 * len(by_label[CLEAN]):
-            msg = f"{self.root / MANIFEST} must name one clean and one watermarked WAV per clip. Not so: {alone[:3]}."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"{self.root / MANIFEST} must name one clean and one watermarked WAV per clip. Not so: {alone[:3]}."
+            )
         return tuple(Pair(by_label[CLEAN][name], by_label[WATERMARKED][name]) for name in sorted(by_label[CLEAN]))
 
     def split(self, name: str) -> tuple[Pair, ...]:

@@ -97,31 +97,30 @@ def read_manifest(path: Path) -> list[Row]:
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) not in (COLUMNS, DESCRIBED_COLUMNS):
-            msg = f"{path} must have the columns {', '.join(COLUMNS)}. Got {', '.join(reader.fieldnames or ())}."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"{path} must have the columns {', '.join(COLUMNS)}. Got {', '.join(reader.fieldnames or ())}."
+            )
         return [_row(record, f"{path}, line {reader.line_num}") for record in reader]
 
 
 def _row(record: dict[str, str | None], where: str) -> Row:
     if None in record or None in record.values():
         n_fields = len(record.keys() - {None})
-        msg = f"{where} must have {n_fields} fields. It is cut off or has too many: build the dataset again."
-        raise HarnessError(msg)
+        raise HarnessError(
+            f"{where} must have {n_fields} fields. It is cut off or has too many: build the dataset again."
+        )
     text = {name: str(value) for name, value in record.items()}
     if text["label"] not in (CLEAN, WATERMARKED):
-        msg = f"{where}: the label must be {CLEAN} or {WATERMARKED}. Got {text['label']!r}."
-        raise HarnessError(msg)
+        raise HarnessError(f"{where}: the label must be {CLEAN} or {WATERMARKED}. Got {text['label']!r}.")
     if text["split"] not in SPLIT_FRACTIONS:
-        msg = f"{where}: the split must be one of {', '.join(SPLIT_FRACTIONS)}. Got {text['split']!r}."
-        raise HarnessError(msg)
+        raise HarnessError(f"{where}: the split must be one of {', '.join(SPLIT_FRACTIONS)}. Got {text['split']!r}.")
     _refuse_outside(text["path"], where)
     try:
         start_s = float(text.pop("start_s"))
         snr = text.pop("snr_db")
         snr_db = float(snr) if snr else None
     except ValueError as error:
-        msg = f"{where}: start_s and snr_db must be numbers ({error})."
-        raise HarnessError(msg) from error
+        raise HarnessError(f"{where}: start_s and snr_db must be numbers ({error}).") from error
     values: dict[str, Any] = {**text, **{name: _tags(name, text.get(name, ""), where) for name in TAGS}}
     return Row(start_s=start_s, snr_db=snr_db, **values)
 
@@ -132,13 +131,13 @@ def _tags(name: str, text: str, where: str) -> tuple[str, ...]:
     except ValueError:
         tags = None
     if not isinstance(tags, list) or not all(isinstance(tag, str) and tag.isprintable() for tag in tags):
-        msg = f"{where}: {name} must be a JSON list of printable texts, or empty. Got {text[:40]!r}."
-        raise HarnessError(msg)
+        raise HarnessError(f"{where}: {name} must be a JSON list of printable texts, or empty. Got {text[:40]!r}.")
     return tuple(tags)
 
 
 def _refuse_outside(path: str, where: str) -> None:
     parts = PurePosixPath(path)
     if not path or parts.is_absolute() or ".." in parts.parts or "\\" in path or ":" in path:
-        msg = f"{where}: the path must stay inside the dataset's folder. Got {path!r}: do not use this manifest."
-        raise HarnessError(msg)
+        raise HarnessError(
+            f"{where}: the path must stay inside the dataset's folder. Got {path!r}: do not use this manifest."
+        )

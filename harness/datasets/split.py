@@ -34,12 +34,11 @@ def split_by_group(groups: Sequence[str], seed: int, splits: Sequence[str] = tup
     """
     sizes = Counter(groups)
     if len(sizes) < len(splits):
-        msg = (
+        raise HarnessError(
             f"The corpus must have at least {len(splits)} groups, one for each split "
             f"({', '.join(splits)}). Got {len(sizes)}: put recordings into folders of their own, "
             "or use --group-by file, or --groups FILE.csv."
         )
-        raise HarnessError(msg)
     whole = sum(SPLIT_FRACTIONS[name] for name in splits)
     order = [sorted(sizes)[index] for index in np.random.default_rng(seed).permutation(len(sizes))]
     filled = dict.fromkeys(splits, 0)
@@ -71,11 +70,10 @@ def split_by_corpus(groups: Sequence[str], held_out: Collection[str], seed: int)
     n_held_out = len(set(groups) & set(held_out))
     n_others = len(set(groups)) - n_held_out
     if min(n_held_out, n_others) < 2:
-        msg = (
+        raise HarnessError(
             "To keep the corpus' own split, at least 2 groups must be held out for evaluation and 2 not. "
             f"Got {n_held_out} and {n_others}: take more clips, or let the groups be dealt out by chance."
         )
-        raise HarnessError(msg)
     learnt_from = [name for name in SPLIT_FRACTIONS if name not in HELD_OUT_SPLITS]
     return {
         **split_by_group([group for group in groups if group not in held_out], seed, learnt_from),

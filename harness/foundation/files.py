@@ -47,8 +47,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     value = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(value, dict):
-        msg = f"{path} must hold a JSON object. Got {type(value).__name__}."
-        raise TypeError(msg)
+        raise TypeError(f"{path} must hold a JSON object. Got {type(value).__name__}.")
     return value
 
 

@@ -30,5 +30,4 @@ class RunRequest:
     def __post_init__(self) -> None:
         """Refuse an impossible number of clips."""
         if self.n_clips is not None and self.n_clips < 1:
-            msg = f"--clips must be at least 1. Got {self.n_clips}."
-            raise HarnessError(msg)
+            raise HarnessError(f"--clips must be at least 1. Got {self.n_clips}.")

@@ -103,24 +103,23 @@ def read_baseline(path: Path) -> Baseline:
             reader = csv.reader(file, strict=True)
             header = tuple(next(reader, ()))
             if header != COLUMNS:
-                msg = (
+                raise HarnessError(
                     f"The baseline {path} must have the columns {', '.join(COLUMNS)}. Got {', '.join(header)}. {_HINT}"
                 )
-                raise HarnessError(msg)
             found: Baseline = {}
             for record in reader:
                 where = f"The baseline {path}, line {reader.line_num},"
                 row = _row(record, where)
                 if row.key in found:
-                    msg = f"{where} must be of another rate than the lines above it. Got {_name(row)} again. {_HINT}"
-                    raise HarnessError(msg)
+                    raise HarnessError(
+                        f"{where} must be of another rate than the lines above it. Got {_name(row)} again. {_HINT}"
+                    )
                 found[row.key] = row
             return found
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        msg = f"The baseline {path} cannot be read ({error}). {_HINT}"
-        raise HarnessError(msg) from error
+        raise HarnessError(f"The baseline {path} cannot be read ({error}). {_HINT}") from error
 
 
 _HINT = "Take it from version control again, or delete it and make a new one with --robustness-update-baseline."
@@ -157,8 +156,7 @@ def _fields(row: BaselineRow) -> list[object]:
 
 def _row(record: list[str], where: str) -> BaselineRow:
     if len(record) != len(COLUMNS):
-        msg = f"{where} must have {len(COLUMNS)} fields. Got {len(record)}. {_HINT}"
-        raise HarnessError(msg)
+        raise HarnessError(f"{where} must have {len(COLUMNS)} fields. Got {len(record)}. {_HINT}")
     dataset, clips, *rate = record[:_N_KEY]
     role, value, n_clips, n_groups, successes, trials = record[_N_KEY:]
     try:
@@ -169,8 +167,9 @@ def _row(record: list[str], where: str) -> BaselineRow:
     except ValueError:
         fits = False
     if not fits:
-        msg = f"{where} must have counts by group that fit its value, n_clips and n_groups. Got {record}. {_HINT}"
-        raise HarnessError(msg)
+        raise HarnessError(
+            f"{where} must have counts by group that fit its value, n_clips and n_groups. Got {record}. {_HINT}"
+        )
     return row
 
 

@@ -68,12 +68,11 @@ class Gate:
         known = [(row, tally) for row, tally in zip(found, rates, strict=True) if row is not None]
         for row, tally in known:
             if row.trials != tuple(tally.trials.tolist()):
-                msg = (
+                raise HarnessError(
                     f"The baseline {self.path} must count the same clips in every group as this run. Not so for "
                     f"{tally.detector} {tally.metric} under {tally.attack} {tally.params}: the line was changed. Take "
                     "it from version control again, or delete it."
                 )
-                raise HarnessError(msg)
         differences = iter(
             paired_differences([row.tally(self.sample.groups) for row, _ in known], [t for _, t in known])
         )

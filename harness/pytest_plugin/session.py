@@ -273,16 +273,15 @@ def _numbers(options: Mapping[str, str]) -> tuple[int | None, int, float]:
         n_clips = int(options["clips"]) if options["clips"] else None
         seed = int(options["seed"])
     except ValueError as error:
-        msg = f"--robustness-clips and --robustness-seed must be whole numbers ({error})."
-        raise pytest.UsageError(msg) from error
+        raise pytest.UsageError(f"--robustness-clips and --robustness-seed must be whole numbers ({error}).") from error
     if n_clips is not None and n_clips < 1:
-        msg = f"--robustness-clips must be at least 1. Got {n_clips}."
-        raise pytest.UsageError(msg)
+        raise pytest.UsageError(f"--robustness-clips must be at least 1. Got {n_clips}.")
     try:
         allowed_drop = float(options["allowed_drop"])
     except ValueError:
         allowed_drop = math.nan
     if not 0 <= allowed_drop <= 1:
-        msg = f"--robustness-allowed-drop must lie in 0 .. 1, as 0.05. Got {options['allowed_drop']}."
-        raise pytest.UsageError(msg)
+        raise pytest.UsageError(
+            f"--robustness-allowed-drop must lie in 0 .. 1, as 0.05. Got {options['allowed_drop']}."
+        )
     return n_clips, seed, allowed_drop

@@ -82,11 +82,10 @@ def open_dataset(folder: RunFolder, given: Path | None) -> Dataset | str:
         return dataset
     if given is None:
         return f"The dataset was built anew since the run. {advice}"
-    msg = (
+    raise HarnessError(
         f"--dataset must be the dataset of the run, manifest sha256 {folder.facts['dataset_sha256'][:12]}.... "
         f"Got {path} with {dataset.sha256[:12]}...: pass the one the run was made with."
     )
-    raise HarnessError(msg)
 
 
 def make_examples(
@@ -100,8 +99,9 @@ def make_examples(
     names = set(scores.clip_ids)
     pairs = tuple(pair for pair in dataset.split("test") if pair.clip_id in names)
     if len(pairs) != len(names):
-        msg = f"{dataset.root} must hold all {len(names)} clips of the run's clips.csv. It holds {len(pairs)} of them."
-        raise HarnessError(msg)
+        raise HarnessError(
+            f"{dataset.root} must hold all {len(names)} clips of the run's clips.csv. It holds {len(pairs)} of them."
+        )
     bench = Bench(dataset, pairs, (), CellStore(dataset.root / "cells"))
     by_id = {pair.clip_id: pair for pair in pairs}
     return [_example(folder, bench, by_id[scores.clip_ids[one.clip]], one) for one in found]

@@ -57,8 +57,7 @@ def write_report(
         OSError: The folder cannot be written or the disk is full.
     """
     if n_examples < 0:
-        msg = f"--examples must be at least 0. Got {n_examples}."
-        raise HarnessError(msg)
+        raise HarnessError(f"--examples must be at least 0. Got {n_examples}.")
     folder = RunFolder.open(run)
     contents, note = _read(folder, dataset, n_examples)
     target = run if out is None else out

@@ -46,7 +46,7 @@ class Checked:
 
 
 def duplicates(checked: Iterable[Checked]) -> dict[str, str]:
-    """Returns, for each attack that did to the clips what an earlier one did, bit for bit, the id of that one."""
+    """Return, for each attack that did to the clips what an earlier one did, bit for bit, the id of that one."""
     first: dict[str, str] = {}
     found: dict[str, str] = {}
     for one in checked:
@@ -59,7 +59,7 @@ def duplicates(checked: Iterable[Checked]) -> dict[str, str]:
 
 
 def rows(checked: Sequence[Checked]) -> Iterator[dict[str, str]]:
-    """Yields the rows of `attacks.csv`: one for each attack and quantity, claimed ones first."""
+    """Yield the rows of `attacks.csv`: one for each attack and quantity, claimed ones first."""
     same_as = duplicates(checked)
     for one in checked:
         about = {
@@ -78,7 +78,7 @@ def rows(checked: Sequence[Checked]) -> Iterator[dict[str, str]]:
 
 
 def as_csv(checked: Sequence[Checked]) -> str:
-    """Returns `attacks.csv`."""
+    """Return `attacks.csv`."""
     return csv_text(COLUMNS, rows(checked))
 
 

@@ -40,8 +40,9 @@ class AudioDir:
     def __post_init__(self) -> None:
         """Refuse what is no folder."""
         if not self.folder.is_dir():
-            msg = f"--audio-dir must be a folder of audio files named after their ytids. Got {self.folder}."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"--audio-dir must be a folder of audio files named after their ytids. Got {self.folder}."
+            )
 
     def description(self) -> dict[str, object]:
         """Say where the audio came from."""
@@ -58,8 +59,9 @@ class AudioDir:
         if len(there) < len(songs):
             report.unavailable[NO_FILE] += len(songs) - len(there)
         if not there:
-            msg = f"{self.folder} must hold audio files named after ytids, as {songs[0].ytid}.wav. Found none."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"{self.folder} must hold audio files named after ytids, as {songs[0].ytid}.wav. Found none."
+            )
 
         def read(song: Song) -> Pcm | HarnessError:
             try:
@@ -82,8 +84,7 @@ class AudioDir:
                 continue
             if path.stem in files:
                 both = f"{files[path.stem].name} and {path.name}"
-                msg = f"{self.folder} must hold one file for each ytid. Got {both}: remove one."
-                raise HarnessError(msg)
+                raise HarnessError(f"{self.folder} must hold one file for each ytid. Got {both}: remove one.")
             files[path.stem] = path
         return files
 
@@ -105,12 +106,10 @@ def read_segment(path: Path, offset_s: float, n_samples: int) -> Pcm:
     try:
         piece = cut(path, offset_s, n_samples)
     except OSError as error:
-        msg = f"{path} cannot be read ({error.strerror}). Make it readable or remove it."
-        raise HarnessError(msg) from error
+        raise HarnessError(f"{path} cannot be read ({error.strerror}). Make it readable or remove it.") from error
     if piece.duration_s is not None and piece.duration_s > SEGMENT_S + _SEGMENT_TOLERANCE_S:
-        msg = (
+        raise HarnessError(
             f"{path.name} must be a segment of {SEGMENT_S} s or less. It has {piece.duration_s:.1f} s: it is a "
             "whole video, or was cut at a key frame before the segment, so where the song's second lies is not known."
         )
-        raise HarnessError(msg)
     return piece.pcm

@@ -64,8 +64,7 @@ class Selection:
     def __post_init__(self) -> None:
         """Refuse a limit of no songs."""
         if self.limit is not None and self.limit < 1:
-            msg = f"--limit must be at least 1. Got {self.limit}."
-            raise HarnessError(msg)
+            raise HarnessError(f"--limit must be at least 1. Got {self.limit}.")
 
     def of(self, songs: Sequence[Song], seed: int) -> list[Song]:
         """Return the wanted songs, in an order drawn by the seed.
@@ -75,16 +74,16 @@ class Selection:
         """
         strange = (self.ids or frozenset()) - {song.ytid for song in songs}
         if strange:
-            msg = f"--ids must name songs of the table. It lacks {min(strange)!r} and {len(strange) - 1} others."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"--ids must name songs of the table. It lacks {min(strange)!r} and {len(strange) - 1} others."
+            )
         wanted = [
             song
             for song in sorted(songs, key=lambda song: song.ytid)
             if (self.ids is None or song.ytid in self.ids) and (song.is_balanced_subset or not self.balanced)
         ]
         if not wanted:
-            msg = "--ids and --balanced must leave at least one song. They leave none."
-            raise HarnessError(msg)
+            raise HarnessError("--ids and --balanced must leave at least one song. They leave none.")
         order = np.random.default_rng(derive_seed(seed, "selection")).permutation(len(wanted))
         return [wanted[index] for index in order[: self.limit]]
 
@@ -132,11 +131,10 @@ class MusicCapsCorpus:
         n_samples = clip_samples(clip_s)
         offset_s = self.source.offset_s
         if not 0 <= offset_s <= SEGMENT_S - clip_s:
-            msg = (
+            raise HarnessError(
                 f"--offset-s and --clip-s must lie within the {SEGMENT_S} s of a segment. "
                 f"Got {offset_s:g} s + {clip_s:g} s."
             )
-            raise HarnessError(msg)
         songs = self.selection.of(self.table.songs, seed)
         for song, pcm in self.source.clips(songs, n_samples, report):
             if report.taken == n_clips:
@@ -168,10 +166,10 @@ def read_ids(path: Path) -> frozenset[str]:
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"--ids {path} must be a text file of ytids, one a line. It cannot be read ({error})."
-        raise HarnessError(msg) from error
+        raise HarnessError(
+            f"--ids {path} must be a text file of ytids, one a line. It cannot be read ({error})."
+        ) from error
     ids = frozenset(line for line in lines if line and not line.startswith("#"))
     if not ids:
-        msg = f"--ids {path} must name at least one ytid. It names none."
-        raise HarnessError(msg)
+        raise HarnessError(f"--ids {path} must name at least one ytid. It names none.")
     return ids

@@ -73,8 +73,7 @@ class Song:
     def __post_init__(self) -> None:
         """Refuse an id that could be anything but a name: it becomes part of paths and of addresses."""
         if not _ID.fullmatch(self.ytid):
-            msg = f"A ytid must be 11 letters, digits, '_' or '-'. Got {self.ytid[:40]!r}."
-            raise HarnessError(msg)
+            raise HarnessError(f"A ytid must be 11 letters, digits, '_' or '-'. Got {self.ytid[:40]!r}.")
 
 
 @dataclass(frozen=True)
@@ -108,23 +107,21 @@ def read_table(path: Path, n_songs: int | None = N_SONGS) -> Table:
     """
     try:
         if path.stat().st_size > _LARGEST_TABLE:
-            msg = f"{path} must be MusicCaps' table, which has 3 MB. Got {path.stat().st_size / 1e6:.0f} MB."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"{path} must be MusicCaps' table, which has 3 MB. Got {path.stat().st_size / 1e6:.0f} MB."
+            )
         content = path.read_bytes()
     except OSError as error:
-        msg = f"The table {path} cannot be read ({error.strerror})."
-        raise HarnessError(msg) from error
+        raise HarnessError(f"The table {path} cannot be read ({error.strerror}).") from error
     songs = _parse(content, path)
     if n_songs is not None and len(songs) != n_songs:
-        msg = (
+        raise HarnessError(
             f"{path} must have MusicCaps' {n_songs:,} rows. Got {len(songs):,}: fetch it again. "
             "(To take fewer songs use --limit or --ids.)"
         )
-        raise HarnessError(msg)
     twice = [ytid for ytid, count in Counter(song.ytid for song in songs).items() if count > 1]
     if twice:
-        msg = f"{path} must name every video once. Got {twice[0]} more than once: fetch it again."
-        raise HarnessError(msg)
+        raise HarnessError(f"{path} must name every video once. Got {twice[0]} more than once: fetch it again.")
     return Table(songs, hashlib.sha256(content).hexdigest())
 
 
@@ -140,11 +137,10 @@ def fetch_table(folder: Path) -> Path:
     content = _download(URL)
     found = hashlib.sha256(content).hexdigest()
     if found != PUBLISHED_SHA256:
-        msg = (
+        raise HarnessError(
             f"{URL} must have sha256 {PUBLISHED_SHA256[:12]}... Got {found[:12]}..., {len(content):,} bytes: nothing "
             f"was kept. {_BY_HAND}"
         )
-        raise HarnessError(msg)
     write_atomically(path, lambda file: file.write(content))
     return path
 
@@ -163,8 +159,7 @@ def _download(url: str, timeout_s: float = 30.0) -> bytes:
         with urlopen(url, timeout=timeout_s) as response:  # noqa: S310 - a constant, https
             content: bytes = response.read(_LARGEST_TABLE)
     except (OSError, HTTPException) as error:
-        msg = f"MusicCaps' table could not be fetched from {url} ({error}). {_BY_HAND}"
-        raise HarnessError(msg) from error
+        raise HarnessError(f"MusicCaps' table could not be fetched from {url} ({error}). {_BY_HAND}") from error
     return content
 
 
@@ -174,18 +169,17 @@ def _parse(content: bytes, path: Path) -> tuple[Song, ...]:
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         if tuple(reader.fieldnames or ()) != COLUMNS:
             found = ", ".join(reader.fieldnames or ())[:200]
-            msg = f"{path} must have MusicCaps' columns, {', '.join(COLUMNS)}. Got {found!r}."
-            raise HarnessError(msg)
+            raise HarnessError(f"{path} must have MusicCaps' columns, {', '.join(COLUMNS)}. Got {found!r}.")
         return tuple(_song(record, f"{path}, line {reader.line_num}") for record in reader)
     except (UnicodeDecodeError, csv.Error) as error:
-        msg = f"{path} cannot be read as a CSV ({error}): fetch it again."
-        raise HarnessError(msg) from error
+        raise HarnessError(f"{path} cannot be read as a CSV ({error}): fetch it again.") from error
 
 
 def _song(record: Mapping[str, str | None], where: str) -> Song:
     if None in record or None in record.values():
-        msg = f"{where}: a row must have {len(COLUMNS)} fields. It is cut off or has too many: fetch the table again."
-        raise HarnessError(msg)
+        raise HarnessError(
+            f"{where}: a row must have {len(COLUMNS)} fields. It is cut off or has too many: fetch the table again."
+        )
     text = {name: str(value) for name, value in record.items()}
     try:
         song = Song(
@@ -200,11 +194,11 @@ def _song(record: Mapping[str, str | None], where: str) -> Song:
             is_audioset_eval=_yes_no(text["is_audioset_eval"]),
         )
     except (HarnessError, ValueError) as error:
-        msg = f"{where}: {error}"
-        raise HarnessError(msg) from error
+        raise HarnessError(f"{where}: {error}") from error
     if song.start_s < 0 or song.end_s - song.start_s != SEGMENT_S:
-        msg = f"{where}: a segment must be {SEGMENT_S} s of a video. Got {song.start_s} s to {song.end_s} s."
-        raise HarnessError(msg)
+        raise HarnessError(
+            f"{where}: a segment must be {SEGMENT_S} s of a video. Got {song.start_s} s to {song.end_s} s."
+        )
     return song
 
 
@@ -212,8 +206,9 @@ def _labels(text: str) -> tuple[str, ...]:
     labels = tuple(dict.fromkeys(text.split(",")))
     strange = [label for label in labels if not _LABEL.fullmatch(label)]
     if strange:
-        msg = f"audioset_positive_labels must be ids as /m/04rlf, joined by commas. Got {strange[0][:40]!r}."
-        raise ValueError(msg)
+        raise ValueError(
+            f"audioset_positive_labels must be ids as /m/04rlf, joined by commas. Got {strange[0][:40]!r}."
+        )
     return labels
 
 
@@ -222,17 +217,14 @@ def _aspects(text: str) -> tuple[str, ...]:
     try:
         aspects = ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
-        msg = f"aspect_list must be a list in Python's notation. Got {text[:40]!r}."
-        raise ValueError(msg) from error
+        raise ValueError(f"aspect_list must be a list in Python's notation. Got {text[:40]!r}.") from error
     # Printable, for aspects are shown in tables and on terminals.
     if not isinstance(aspects, list) or not all(isinstance(one, str) and one.isprintable() for one in aspects):
-        msg = f"aspect_list must be a list of printable texts. Got {text[:40]!r}."
-        raise ValueError(msg)
+        raise ValueError(f"aspect_list must be a list of printable texts. Got {text[:40]!r}.")
     return tuple(dict.fromkeys(aspect.strip() for aspect in aspects))
 
 
 def _yes_no(text: str) -> bool:
     if text not in ("True", "False"):
-        msg = f"is_balanced_subset and is_audioset_eval must be True or False. Got {text[:40]!r}."
-        raise ValueError(msg)
+        raise ValueError(f"is_balanced_subset and is_audioset_eval must be True or False. Got {text[:40]!r}.")
     return text == "True"

@@ -70,17 +70,15 @@ def read_info(path: Path) -> AudioInfo:
                 broken = promise_cut(file.extra_info) or _lost_end(file)
                 info = AudioInfo(file.samplerate, file.frames)
     except OSError as error:
-        msg = f"{path} cannot be read ({error.strerror}). Make it readable or remove it."
-        raise HarnessError(msg) from error
+        raise HarnessError(f"{path} cannot be read ({error.strerror}). Make it readable or remove it.") from error
     except (soundfile.SoundFileError, TypeError) as error:
-        msg = f"{path} is no audio that libsndfile reads ({_reason(error)}). Remove it or convert it to WAV or FLAC."
-        raise HarnessError(msg) from error
+        raise HarnessError(
+            f"{path} is no audio that libsndfile reads ({_reason(error)}). Remove it or convert it to WAV or FLAC."
+        ) from error
     if broken is not None:
-        msg = f"{path} must be whole. It is truncated: {broken}. Remove it or fetch it again."
-        raise HarnessError(msg)
+        raise HarnessError(f"{path} must be whole. It is truncated: {broken}. Remove it or fetch it again.")
     if info.n_frames <= 0:
-        msg = f"{path} must hold audio. Its header says 0 frames: remove the file or fetch it again."
-        raise HarnessError(msg)
+        raise HarnessError(f"{path} must hold audio. Its header says 0 frames: remove the file or fetch it again.")
     return info
 
 
@@ -125,17 +123,18 @@ def read_clip(path: Path, start_s: float, n_samples: int) -> Audio:
             file.seek(first - margin)
             frames = file.read(margin + wanted + round(_RESAMPLING_MARGIN_S * rate), dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
-        msg = f"{path} cannot be decoded at {start_s:g} s ({_reason(error)}). Remove it or fetch it again."
-        raise HarnessError(msg) from error
+        raise HarnessError(
+            f"{path} cannot be decoded at {start_s:g} s ({_reason(error)}). Remove it or fetch it again."
+        ) from error
     if len(frames) < margin + wanted:
-        msg = (
+        raise HarnessError(
             f"{path} ends before the {n_samples / SAMPLE_RATE:g} s from {start_s:g} s on that its header promises: "
             "it is truncated. Remove it or fetch it again."
         )
-        raise HarnessError(msg)
     if not np.isfinite(frames).all():
-        msg = f"{path} must hold finite samples. Got NaN or infinity near {start_s:g} s: remove or repair the file."
-        raise HarnessError(msg)
+        raise HarnessError(
+            f"{path} must hold finite samples. Got NaN or infinity near {start_s:g} s: remove or repair the file."
+        )
     return _to_sample_rate(frames.mean(axis=1, dtype=np.float32), rate, margin)[:n_samples]
 
 
@@ -195,12 +194,12 @@ def read_wav(path: Path, n_samples: int) -> Pcm:
             found = (file.format, file.subtype, file.samplerate, file.channels, file.frames)
             pcm: Pcm = file.read(dtype="int16")
     except soundfile.SoundFileError as error:
-        msg = f"{path} cannot be read ({_reason(error)}). Run `sealproof check` on the dataset, then build it again."
-        raise HarnessError(msg) from error
+        raise HarnessError(
+            f"{path} cannot be read ({_reason(error)}). Run `sealproof check` on the dataset, then build it again."
+        ) from error
     if found != ("WAV", "PCM_16", SAMPLE_RATE, 1, n_samples) or len(pcm) != n_samples:
-        msg = (
+        raise HarnessError(
             f"{path} must be WAV PCM_16, 16000 Hz, 1 channel, {n_samples} samples. Got {found}, {len(pcm)} read. "
             "Run `sealproof check` on the dataset, then build it again."
         )
-        raise HarnessError(msg)
     return pcm

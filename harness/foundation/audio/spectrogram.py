@@ -7,7 +7,7 @@ _WINDOW, _HOP = 512, 64
 
 
 def level_db(audio: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Returns the level of each cell in dB, from -120 up; a full-scale sine is at 0.
+    """Return the level of each cell in dB, from -120 up; a full-scale sine is at 0.
 
     Args:
         audio: Shape (samples,).

@@ -142,8 +142,9 @@ def perceptual_quality(metric: str, before: Audio, after: Audio, sample_rate: in
     try:
         return np.array([measure(x, y, sample_rate) for x, y in zip(before, after, strict=True)], dtype=np.float64)
     except Exception as error:
-        msg = f"{metric} failed: {type(error).__name__}: {error}. Run without --quality {metric}."
-        raise QualityError(msg) from error
+        raise QualityError(
+            f"{metric} failed: {type(error).__name__}: {error}. Run without --quality {metric}."
+        ) from error
 
 
 def metric_version(metric: str) -> str:
@@ -160,21 +161,18 @@ def check_metrics(metrics: Sequence[str]) -> None:
     """
     for name in metrics:
         if name not in _MEASURES:
-            msg = f"--quality must name some of {', '.join(_MEASURES)}, joined by commas. Got {name!r}."
-            raise HarnessError(msg)
+            raise HarnessError(f"--quality must name some of {', '.join(_MEASURES)}, joined by commas. Got {name!r}.")
         reason = missing(name)
         if reason is not None:
-            msg = f"--quality {name} needs {reason}"
-            raise HarnessError(msg)
+            raise HarnessError(f"--quality {name} needs {reason}")
         package = _MEASURES[name].package
         try:
             import_module(package)
         except Exception as error:  # a broken package raises what it likes while it is imported
-            msg = (
+            raise HarnessError(
                 f"--quality {name} needs the package {package}, which cannot be imported "
                 f"({type(error).__name__}: {error}): pip install --force-reinstall 'sealproof[quality]'."
-            )
-            raise HarnessError(msg) from error
+            ) from error
 
 
 def missing(metric: str) -> str | None:

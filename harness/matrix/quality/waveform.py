@@ -133,5 +133,6 @@ def _dot(first: Floats, second: Floats) -> Floats:
 
 def _require_alike(before: Audio, after: Audio) -> None:
     if before.ndim != 2 or before.shape != after.shape:
-        msg = f"'before' and 'after' must both be (n, samples) and equally long. Got {before.shape} and {after.shape}."
-        raise ValueError(msg)
+        raise ValueError(
+            f"'before' and 'after' must both be (n, samples) and equally long. Got {before.shape} and {after.shape}."
+        )

@@ -18,7 +18,7 @@ joined by `+` are a chain. Each can be used in a TOML file (`--attacks FILE`) by
 
 
 def families() -> dict[str, list[type[Attack]]]:
-    """Returns the attacks that can be loaded by family, both in alphabetical order; `identity` comes first."""
+    """Return the attacks that can be loaded by family, both in alphabetical order; `identity` comes first."""
     classes = [cls for name in list_attacks() if not isinstance(cls := _loaded(name), str)]
     names = sorted({cls.family for cls in classes}, key=lambda name: (name != "identity", name))
     return {name: [cls for cls in classes if cls.family == name] for name in names}
@@ -33,7 +33,7 @@ def _loaded(name: str) -> type[Attack] | str:
 
 
 def lines() -> Iterator[str]:
-    """Yields the catalogue for the terminal."""
+    """Yield the catalogue for the terminal."""
     n_types = n_configurations = 0
     for family, classes in families().items():
         yield f"\n{family}"
@@ -54,7 +54,7 @@ def lines() -> Iterator[str]:
 
 
 def markdown() -> str:
-    """Returns the page docs/attacks.md."""
+    """Return the page docs/attacks.md."""
     parts = [_HEAD]
     brought = [cls for classes in families().values() for cls in classes if not cls.is_optional]
     total = sum(len(cls.standard()) for cls in brought)
@@ -70,7 +70,7 @@ def markdown() -> str:
 
 
 def sentence(cls: type[Attack]) -> str:
-    """Returns the first line of an attack's docstring."""
+    """Return the first line of an attack's docstring."""
     return (cls.__doc__ or "").strip().splitlines()[0]
 
 

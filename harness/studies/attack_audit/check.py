@@ -30,7 +30,7 @@ class Clips:
 
 
 def check(attack: Attack, clips: Clips, seed: int) -> Checked:
-    """Attacks clips as a run would and holds the attack's claims against them."""
+    """Attack clips as a run would and hold the attack's claims against them."""
     n = len(clips.audio)
     seeds = [clip_seed(attack, seed, index) for index in range(n)]
     started = time.perf_counter()
@@ -48,5 +48,5 @@ def check(attack: Attack, clips: Clips, seed: int) -> Checked:
 
 
 def clip_seed(attack: Attack, seed: int, index: int) -> int:
-    """Returns what an attack draws from for one of the clips."""
+    """Return what an attack draws from for one of the clips."""
     return derive_seed(seed, index, attack.id)

@@ -30,7 +30,7 @@ _N_THREADS = 2
 
 
 def read_clips(corpus: Corpus, n_clips: int, scheme: str, seed: int) -> Clips:
-    """Reads clips to verify attacks on, and marks them.
+    """Read clips to verify attacks on, and mark them.
 
     Args:
         corpus: Where they come from.
@@ -45,11 +45,10 @@ def read_clips(corpus: Corpus, n_clips: int, scheme: str, seed: int) -> Clips:
     report = CorpusReport()
     found = [clip.pcm for clip in corpus.clips(n_clips + N_OTHERS, clip_s=1.0, seed=seed, report=report)]
     if len(found) < n_clips + N_OTHERS:
-        msg = (
+        raise HarnessError(
             f"Verifying on {n_clips} clips needs {n_clips + N_OTHERS} of one second, {N_OTHERS} of them for "
             f"watermark-aware attacks to draw from. The corpus {corpus.name} has {report.sentence()}."
         )
-        raise HarnessError(msg)
     clean = from_pcm(np.stack(found))
     known = watermarkers(scheme)
     marked = known["same"](clean, [seed + index for index in range(len(clean))])
@@ -58,14 +57,14 @@ def read_clips(corpus: Corpus, n_clips: int, scheme: str, seed: int) -> Clips:
 
 
 def check_all(attacks: Sequence[Attack], clips: Clips, seed: int) -> list[Checked]:
-    """Verifies attacks, several at a time, with a progress bar."""
+    """Verify attacks, several at a time, with a progress bar."""
     with ThreadPoolExecutor(_N_THREADS) as workers:
         done = workers.map(lambda attack: check(attack, clips, seed), attacks)
         return list(progress(done, "verifying", total=len(attacks)))
 
 
 def problems(checked: Sequence[Checked]) -> list[str]:
-    """Returns what is wrong, one line each: failures, broken claims, claims that nothing measured, duplicates."""
+    """Return what is wrong, one line each: failures, broken claims, claims that nothing measured, duplicates."""
     same_as = duplicates(checked)
     found: list[str] = []
     for one in checked:
@@ -81,7 +80,7 @@ def problems(checked: Sequence[Checked]) -> list[str]:
 
 
 def table(checked: Sequence[Checked]) -> Iterator[str]:
-    """Yields the table for the terminal: each attack with what it claims and what was measured."""
+    """Yield the table for the terminal: each attack with what it claims and what was measured."""
     same_as = duplicates(checked)
     width = max(len(one.attack.id) for one in checked)
     yield f"{'attack':{width}}  {'':6}  {'ms':>7}  claimed quantities: median measured (claimed)"
@@ -97,12 +96,12 @@ def table(checked: Sequence[Checked]) -> Iterator[str]:
 
 
 def write_csv(checked: Sequence[Checked], path: Path) -> None:
-    """Writes what was claimed and measured, one row for each attack and quantity."""
+    """Write what was claimed and measured, one row for each attack and quantity."""
     write_text(path, as_csv(checked))
 
 
 def write_gallery(checked: Sequence[Checked], clips: Clips, seed: int, folder: Path) -> Path:
-    """Draws each attack on one clip, before, after and the difference, and writes a page that shows them all.
+    """Draw each attack on one clip, before, after and the difference, and write a page that shows them all.
 
     The clip is the one whose level lies in the middle. Returns the path of the page.
     """

@@ -38,12 +38,10 @@ class DiagnosisRequest:
     def __post_init__(self) -> None:
         """Refuse what cannot be asked."""
         if self.n_clips < MIN_CLIPS:
-            msg = f"--clips of a diagnosis must be at least {MIN_CLIPS}. Got {self.n_clips}."
-            raise HarnessError(msg)
+            raise HarnessError(f"--clips of a diagnosis must be at least {MIN_CLIPS}. Got {self.n_clips}.")
         unknown = sorted(set(self.probes) - set(PROBES))
         if unknown or not self.probes:
-            msg = f"--probes must be some of {', '.join(PROBES)}. Got {', '.join(unknown) or 'none'}."
-            raise HarnessError(msg)
+            raise HarnessError(f"--probes must be some of {', '.join(PROBES)}. Got {', '.join(unknown) or 'none'}.")
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,9 @@ def _requirement(name: str) -> tuple[State, str]:
     wanted = next(each for each in requirements() if each.name == name)
     found = installed(name)
     if found is None:
-        msg = f"sealproof needs {name}{wanted.specifier}, which is not installed. Run: {install_command(name)}"
-        raise HarnessError(msg)
+        raise HarnessError(
+            f"sealproof needs {name}{wanted.specifier}, which is not installed. Run: {install_command(name)}"
+        )
     for module in modules_of(name):
         if module in ("keras", "tensorflow"):
             import_keras()
@@ -68,8 +69,9 @@ def _scheme(name: str) -> tuple[State, str]:
     marked = watermarker.embed(clean, np.zeros((1, watermarker.message_bits), np.uint8))
     before, after = detector.detect(np.concatenate([clean, marked])).score
     if not after > before:
-        msg = f"{name} must give a marked clip a higher score than the same clip unmarked. Got {after:g} and {before:g}"
-        raise DetectorError(msg)
+        raise DetectorError(
+            f"{name} must give a marked clip a higher score than the same clip unmarked. Got {after:g} and {before:g}"
+        )
     return State.READY, f"scores {after:.2f} marked, {before:.2f} unmarked; version {scheme.version}"
 
 

@@ -83,20 +83,22 @@ class RunFolder:
         needed = (RUN, SUMMARY, ATTACKS, CLIPS)
         missing = [name for name in needed if not (root / name).is_file()]
         if missing:
-            msg = f"{root} must be a folder that `sealproof run` wrote. It has no {', '.join(missing)}."
-            raise HarnessError(msg)
+            raise HarnessError(f"{root} must be a folder that `sealproof run` wrote. It has no {', '.join(missing)}.")
         try:
             facts = read_json(root / RUN)
             hashes = dict(facts["files"])
             required = [facts[name] for name in ("scheme", "dataset", "dataset_sha256", "seed", "cells", "detectors")]
         except (ValueError, TypeError, KeyError) as error:
-            msg = f"{root / RUN} is damaged ({error!r}): write the run's tables again with `sealproof run`."
-            raise HarnessError(msg) from error
+            raise HarnessError(
+                f"{root / RUN} is damaged ({error!r}): write the run's tables again with `sealproof run`."
+            ) from error
         del required
         for name, expected in hashes.items():
             if not (root / name).is_file() or sha256_file(root / name) != expected:
-                msg = f"{root / name} must be as {RUN} says, sha256 {expected[:12]}.... It is gone or was changed: "
-                raise HarnessError(msg + "write the run's tables again with `sealproof run`.")
+                raise HarnessError(
+                    f"{root / name} must be as {RUN} says, sha256 {expected[:12]}.... It is gone or was changed: "
+                    "write the run's tables again with `sealproof run`."
+                )
         return cls(root, facts)
 
     @property
@@ -149,8 +151,9 @@ class RunFolder:
         rows = self.summary.drop_duplicates(["attack", "params"])
         ran = self.facts["cells"]
         if len(rows) != len(ran):
-            msg = f"{RUN} and {SUMMARY} of {self.root} must name the same cells. Got {len(ran)} and {len(rows)}."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"{RUN} and {SUMMARY} of {self.root} must name the same cells. Got {len(ran)} and {len(rows)}."
+            )
         named = self.attacks.drop_duplicates(["attack", "params"])
         families = dict(zip(zip(named["attack"], named["params"], strict=True), named["family"], strict=True))
         return tuple(
@@ -173,11 +176,13 @@ class RunFolder:
             table = pd.read_csv(path, dtype=str, keep_default_na=False)
             missing = sorted(_NEEDED[name] - set(table.columns))
             if missing:
-                msg = f"{path} must have the columns {', '.join(missing)}: write it again with `sealproof run`."
-                raise HarnessError(msg)
+                raise HarnessError(
+                    f"{path} must have the columns {', '.join(missing)}: write it again with `sealproof run`."
+                )
             for column in _NUMBERS[name]:
                 table[column] = pd.to_numeric(table[column])
         except (pd.errors.ParserError, ValueError) as error:
-            msg = f"{path} must be a table that `sealproof run` wrote ({error}): write it again."
-            raise HarnessError(msg) from error
+            raise HarnessError(
+                f"{path} must be a table that `sealproof run` wrote ({error}): write it again."
+            ) from error
         return table

@@ -43,8 +43,9 @@ def trained_mimics(dataset: Dataset) -> list[TrainedMimic]:
     mimics = [TrainedMimic(folder, read_card(folder)) for folder in folders]
     for mimic in mimics:
         if mimic.card.get("dataset_sha256") != dataset.sha256:
-            msg = f"The mimic {mimic.folder} must have been trained on this dataset. It was not: delete its folder."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"The mimic {mimic.folder} must have been trained on this dataset. It was not: delete its folder."
+            )
     return mimics
 
 
@@ -58,8 +59,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     try:
         return read_json(folder / "card.json")
     except (ValueError, TypeError) as error:
-        msg = f"{folder / 'card.json'} is damaged ({error}): run `sealproof train` again."
-        raise HarnessError(msg) from error
+        raise HarnessError(f"{folder / 'card.json'} is damaged ({error}): run `sealproof train` again.") from error
 
 
 def all_shipped() -> dict[str, TrainedMimic]:

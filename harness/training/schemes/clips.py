@@ -30,7 +30,7 @@ class CorpusClips:
 
 
 def read_clips(corpus: Corpus, n_clips: int, seed: int) -> CorpusClips:
-    """Reads a corpus and splits it by group.
+    """Read a corpus and split it by group.
 
     Args:
         corpus: Where the clips come from.
@@ -44,8 +44,7 @@ def read_clips(corpus: Corpus, n_clips: int, seed: int) -> CorpusClips:
     report = CorpusReport()
     clips = list(corpus.clips(n_clips, clip_s=CLIP_S, seed=seed, report=report))
     if not clips:
-        msg = f"The corpus must hold at least one usable clip. Got {report.sentence()}."
-        raise HarnessError(msg)
+        raise HarnessError(f"The corpus must hold at least one usable clip. Got {report.sentence()}.")
     split_of = split_by_group([clip.group for clip in clips], derive_seed(seed, "split"))
     pcm: dict[str, NDArray[np.int16]] = {}
     groups: dict[str, list[str]] = {}
@@ -57,7 +56,7 @@ def read_clips(corpus: Corpus, n_clips: int, seed: int) -> CorpusClips:
 
 
 def draw_batch(pcm: NDArray[np.int16], n: int, n_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Draws windows of random clips at random levels: one in ten down to -35 dB, the others -12 to +6 dB.
+    """Draw windows of random clips at random levels: one in ten down to -35 dB, the others -12 to +6 dB.
 
     Args:
         pcm: Shape (clips, samples).
@@ -79,7 +78,7 @@ def draw_batch(pcm: NDArray[np.int16], n: int, n_samples: int, rng: np.random.Ge
 def draw_varied(
     pcm: NDArray[np.int16], n: int, n_samples: int, fastest: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Draws windows as `draw_batch`, played faster or slower, half of them mixed with another one.
+    """Draw windows as `draw_batch`, played faster or slower, half of them mixed with another one.
 
     Args:
         pcm: Shape (clips, samples).
@@ -106,7 +105,7 @@ def draw_varied(
 
 
 def draw_without_music(n_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Draws what is neither music nor marked: silence, white noise or a steady tone, shape (1, n_samples)."""
+    """Draw what is neither music nor marked: silence, white noise or a steady tone, shape (1, n_samples)."""
     kind = rng.integers(3)
     if kind == 0:
         return np.zeros((1, n_samples), np.float32)

@@ -26,7 +26,7 @@ _PANELS = (
 
 
 def plot_training(log: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Draws loss, watermark level and what the detector got right over the steps, one panel below the other."""
+    """Draw loss, watermark level and what the detector got right over the steps, one panel below the other."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 8), layout="constrained")
@@ -45,7 +45,7 @@ def plot_training(log: Sequence[Mapping[str, float]], path: Path) -> None:
 
 
 def plot_watermark(host: NDArray[np.float32], marked: NDArray[np.float32], path: Path) -> None:
-    """Draws spectrograms of clips, clean, marked and what was added, on one scale in dB.
+    """Draw spectrograms of clips, clean, marked and what was added, on one scale in dB.
 
     Args:
         host: Clean clips, shape (n, samples), at 16 kHz.

@@ -44,7 +44,7 @@ class TrainingRequest:
 
 
 def train_pair(request: TrainingRequest, out: Path) -> Path:
-    """Trains a pair, measures it and writes it down; a training that was interrupted in `out` goes on.
+    """Train a pair, measure it and write it down; a training that was interrupted in `out` goes on.
 
     Returns:
         The card.
@@ -60,15 +60,17 @@ def train_pair(request: TrainingRequest, out: Path) -> Path:
         with lock.acquire(timeout=0):
             return _train(request, out)
     except Timeout as error:
-        msg = f"{out} is being trained in by another process. Wait for it, or choose another --out."
-        raise HarnessError(msg) from error
+        raise HarnessError(
+            f"{out} is being trained in by another process. Wait for it, or choose another --out."
+        ) from error
 
 
 def _train(request: TrainingRequest, out: Path) -> Path:
     recipe = request.recipe
     if not request.corpora and not recipe.demo_clips:
-        msg = "A pair must have something to be trained on: name a --corpus, or set demo_clips in the recipe."
-        raise HarnessError(msg)
+        raise HarnessError(
+            "A pair must have something to be trained on: name a --corpus, or set demo_clips in the recipe."
+        )
     read = {name: read_clips(corpus, ALL_CLIPS, request.split_seed) for name, corpus in request.corpora.items()}
     if recipe.demo_clips:
         # Music of its own: `sealproof demo` with its usual seed plays other pieces.

@@ -80,8 +80,9 @@ def collect(
         with FileLock(folder / _LOCK, timeout=0):
             return _Collection(songs, folder, options, resolver, pace or Pace(options.per_hour)).run()
     except Timeout:
-        msg = f"{folder} must be used by one sealproof at a time. Another one fetches into it: wait for it or stop it."
-        raise HarnessError(msg) from None
+        raise HarnessError(
+            f"{folder} must be used by one sealproof at a time. Another one fetches into it: wait for it or stop it."
+        ) from None
 
 
 @dataclass(order=True)

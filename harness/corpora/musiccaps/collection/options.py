@@ -39,23 +39,20 @@ class CollectOptions:
         clip_samples(self.clip_s)
         # Written so that NaN is refused, too.
         if not 0 <= self.offset_s <= 10 - self.clip_s + 1e-9 or abs(self.offset_s - self.offset_ms / 1000) > 1e-9:
-            msg = (
+            raise HarnessError(
                 "--offset-s must be a whole number of milliseconds, at least 0, and leave the clip within the 10 s of "
                 f"its segment. Got {self.offset_s:g} s and clips of {self.clip_s:g} s."
             )
-            raise HarnessError(msg)
         if self.workers not in (1, 2):
-            msg = f"--workers must be 1 or 2: more get everybody behind this address blocked. Got {self.workers}."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"--workers must be 1 or 2: more get everybody behind this address blocked. Got {self.workers}."
+            )
         if not 1 <= self.per_hour <= 2000:
-            msg = f"--per-hour must be from 1 to 2000. Got {self.per_hour}."
-            raise HarnessError(msg)
+            raise HarnessError(f"--per-hour must be from 1 to 2000. Got {self.per_hour}.")
         if not set(self.retry) <= set(RETRIES):
-            msg = f"--retry must be {' or '.join(RETRIES)}. Got {', '.join(self.retry)}."
-            raise HarnessError(msg)
+            raise HarnessError(f"--retry must be {' or '.join(RETRIES)}. Got {', '.join(self.retry)}.")
         if self.attempts < 1:
-            msg = f"A song must be tried at least once. Got {self.attempts} attempts."
-            raise HarnessError(msg)
+            raise HarnessError(f"A song must be tried at least once. Got {self.attempts} attempts.")
 
     @property
     def offset_ms(self) -> int:

@@ -77,12 +77,12 @@ def cut(source: str | Path, start_s: float, n_samples: int, *, http: HttpOptions
         yt_dlp.utils.YoutubeDLError: The server refuses, is not there, or is silent.
     """
     if not (math.isfinite(start_s) and start_s >= 0 and n_samples >= 1):
-        msg = f"A cut must start at 0 s or later and have a sample. Got {start_s:g} s and {n_samples} samples."
-        raise ValueError(msg)
+        raise ValueError(
+            f"A cut must start at 0 s or later and have a sample. Got {start_s:g} s and {n_samples} samples."
+        )
     is_address = isinstance(source, str) and source.startswith(("http://", "https://"))
     if is_address and http is None:
-        msg = "An address is cut with `http`. Got None."
-        raise ValueError(msg)
+        raise ValueError("An address is cut with `http`. Got None.")
     name = "The video" if is_address else str(source)
     try:
         with open_url(str(source), http) if is_address and http else Path(source).open("rb") as file:
@@ -92,8 +92,7 @@ def cut(source: str | Path, start_s: float, n_samples: int, *, http: HttpOptions
                     return _decode(file, start_s, n_samples, seek=True)
             return _decode(file, start_s, n_samples, seek=False)
     except CutError as error:
-        msg = f"{name} {error}. Remove it or fetch it again."
-        raise CutError(error.reason, msg) from error
+        raise CutError(error.reason, f"{name} {error}. Remove it or fetch it again.") from error
 
 
 def _decode(file: BinaryIO, start_s: float, n_samples: int, *, seek: bool) -> Cut:

@@ -127,8 +127,9 @@ class _Ranges(io.RawIOBase):
         try:
             sent = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range") or "")
             if response.status != 206 or sent is None or int(sent[1]) != start:
-                msg = f"The server must send the range it is asked for. Got status {response.status} for {wanted}."
-                raise FetchError(msg)
+                raise FetchError(
+                    f"The server must send the range it is asked for. Got status {response.status} for {wanted}."
+                )
             self._size = int(sent[3])
             return self._read(response, min(n_bytes, int(sent[2]) + 1 - start))
         finally:
@@ -138,11 +139,9 @@ class _Ranges(io.RawIOBase):
         content = bytearray()
         while len(content) < n_bytes:
             if time.monotonic() > self._until:
-                msg = f"The server must send a clip within {self._http.total_s:g} s. It timed out."
-                raise FetchError(msg)
+                raise FetchError(f"The server must send a clip within {self._http.total_s:g} s. It timed out.")
             piece = response.read(min(_PIECE, n_bytes - len(content)))
             if not piece:
-                msg = f"The connection was cut: {len(content)} of {n_bytes} bytes came."
-                raise FetchError(msg)
+                raise FetchError(f"The connection was cut: {len(content)} of {n_bytes} bytes came.")
             content += piece
         return bytes(content)

@@ -63,10 +63,10 @@ class Window:
         """
         if not self.rate or self.end < self._needed:
             end_s = self.end / self.rate if self.rate else 0.0
-            msg = f"ends at {end_s:.3f} s, before the {self.n_samples / SAMPLE_RATE:g} s from {self.start_s:g} s on do"
+            end = f"ends at {end_s:.3f} s, before the {self.n_samples / SAMPLE_RATE:g} s from {self.start_s:g} s on do"
             if duration_s is not None and duration_s > end_s + _PADDING_S:
-                raise CutError("truncated", f"{msg}, but its header says {duration_s:.3f} s: it is truncated")
-            raise CutError("too_short", msg)
+                raise CutError("truncated", f"{end}, but its header says {duration_s:.3f} s: it is truncated")
+            raise CutError("too_short", end)
         audio = np.concatenate(self._parts)[: self._last - self._first]
         if not np.isfinite(audio).all():
             raise CutError("undecodable", f"must hold finite samples. Got NaN or infinity near {self.start_s:g} s")

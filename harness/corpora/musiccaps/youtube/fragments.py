@@ -95,16 +95,15 @@ class Fragments:
         kind = get_suitable_downloader(info, params)
         playlist = info.get("hls_media_playlist_data", "")
         if kind not in (HlsFD, DashSegmentsFD) or not HlsFD.can_download(playlist, info):
-            msg = "The video must be one that yt-dlp fetches by itself. It is live, or encrypted with DRM."
-            raise CutError("undecodable", msg)
+            raise CutError(
+                "undecodable", "The video must be one that yt-dlp fetches by itself. It is live, or encrypted with DRM."
+            )
 
         def keep_within_bounds(status: Mapping[str, Any]) -> None:
             if time.monotonic() > until:
-                msg = "The server must send a video's fragments in the time of an attempt. It timed out."
-                raise FetchError(msg)
+                raise FetchError("The server must send a video's fragments in the time of an attempt. It timed out.")
             if (status.get("downloaded_bytes") or 0) > _MOST_BYTES:
-                msg = f"The video must be of {_MOST_BYTES >> 20} MB at most. It is larger."
-                raise CutError("undecodable", msg)
+                raise CutError("undecodable", f"The video must be of {_MOST_BYTES >> 20} MB at most. It is larger.")
 
         downloader = kind(self.session, params)
         downloader.add_progress_hook(keep_within_bounds)
@@ -117,8 +116,7 @@ class Fragments:
                 raise cause from error
             raise
         if not is_fetched:
-            msg = "yt-dlp must fetch the fragments or say why not. It did neither."
-            raise FetchError(msg)
+            raise FetchError("yt-dlp must fetch the fragments or say why not. It did neither.")
 
     def _as_far_as(self, end_s: float) -> tuple[dict[str, Any], bool]:
         """Return what to fetch in order to have the video as far as `end_s`, and whether that is a part of it."""

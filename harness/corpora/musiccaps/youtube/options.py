@@ -38,6 +38,7 @@ def js_runtimes(name: str | None) -> dict[str, dict[str, str]]:
     if name == "none":
         return {}
     if name not in JS_RUNTIMES:
-        msg = f"--js-runtime must be one of {', '.join(JS_RUNTIMES)}, with :PATH where needed, or none. Got {name!r}."
-        raise HarnessError(msg)
+        raise HarnessError(
+            f"--js-runtime must be one of {', '.join(JS_RUNTIMES)}, with :PATH where needed, or none. Got {name!r}."
+        )
     return {name: {"path": path} if path else {}}

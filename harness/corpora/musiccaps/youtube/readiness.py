@@ -110,8 +110,9 @@ def _runtimes(wanted: dict[str, dict[str, str]] | None = None) -> dict[str, str]
         from yt_dlp import YoutubeDL
         from yt_dlp.globals import supported_js_runtimes
     except Exception as error:  # a broken package raises what it likes while it is imported
-        msg = f"yt-dlp cannot be imported ({type(error).__name__}: {error}): pip install --force-reinstall yt-dlp"
-        raise HarnessError(msg) from error
+        raise HarnessError(
+            f"yt-dlp cannot be imported ({type(error).__name__}: {error}): pip install --force-reinstall yt-dlp"
+        ) from error
 
     # Importing YoutubeDL is what fills the table of runtimes.
     assert YoutubeDL  # noqa: S101

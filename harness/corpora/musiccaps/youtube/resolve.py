@@ -96,8 +96,9 @@ class YtDlpResolver:
             # Reads the cookies of a browser, too.
             _ = self._session().cookiejar
         except Exception as error:
-            msg = f"yt-dlp refuses --cookies, --cookies-from-browser, --proxy or --js-runtime: {clean(str(error))}."
-            raise HarnessError(msg) from error
+            raise HarnessError(
+                f"yt-dlp refuses --cookies, --cookies-from-browser, --proxy or --js-runtime: {clean(str(error))}."
+            ) from error
 
     @property
     def name(self) -> str:
@@ -172,8 +173,7 @@ def _browser(text: str) -> tuple[str, str | None, str | None, str | None]:
     """Read NAME[+KEYRING][:PROFILE][::CONTAINER] as yt-dlp's command line does."""
     found = re.fullmatch(r"([^+:]+)(?:\+([^:]+))?(?::(?!:)(.+?))?(?:::(.+))?", text)
     if found is None:
-        msg = f"--cookies-from-browser must be NAME[+KEYRING][:PROFILE][::CONTAINER]. Got {text!r}."
-        raise HarnessError(msg)
+        raise HarnessError(f"--cookies-from-browser must be NAME[+KEYRING][:PROFILE][::CONTAINER]. Got {text!r}.")
     browser, keyring, profile, container = found.groups()
     return browser.lower(), profile, keyring and keyring.upper(), container
 
@@ -182,8 +182,7 @@ def _read_cookies(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"--cookies must be a readable file in Netscape's format. {path} cannot be read."
-        raise HarnessError(msg) from error
+        raise HarnessError(f"--cookies must be a readable file in Netscape's format. {path} cannot be read.") from error
 
 
 class _Silent:

@@ -44,8 +44,9 @@ def _read(folder: Path) -> dict[str, Any]:
         record = read_json(folder / JSON)
         _ = record["findings"], record["verdict"]["sentences"]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        msg = f"{folder} must hold a {JSON} of `sealproof scheme diagnose --out`. It cannot be read ({error!r})."
-        raise HarnessError(msg) from error
+        raise HarnessError(
+            f"{folder} must hold a {JSON} of `sealproof scheme diagnose --out`. It cannot be read ({error!r})."
+        ) from error
     return record
 
 
