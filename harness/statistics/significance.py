@@ -20,8 +20,8 @@ def mcnemar_exact(correct_a: ArrayLike, correct_b: ArrayLike) -> float:
     attacks (Holm). (McNemar 1947, Psychometrika 12; the exact form is the sign test.)
 
     Args:
-        correct_a: ``(n,)`` booleans, where one detector is right.
-        correct_b: ``(n,)`` booleans, where the other is, on the same clips.
+        correct_a: `(n,)` booleans, where one detector is right.
+        correct_b: `(n,)` booleans, where the other is, on the same clips.
 
     Raises:
         ValueError: If these are not booleans of one length.
@@ -47,10 +47,10 @@ def holm(p_values: ArrayLike) -> Floats:
     Journal of Statistics 6.)
 
     Args:
-        p_values: ``(m,)`` p values in [0, 1]; NaN where there was no test, which stays NaN and does not count.
+        p_values: `(m,)` p values in [0, 1]; NaN where there was no test, which stays NaN and does not count.
 
     Returns:
-        ``(m,)`` adjusted p values, in the order they came.
+        `(m,)` adjusted p values, in the order they came.
 
     Raises:
         ValueError: If these are no vector of p values.

@@ -1,8 +1,8 @@
 """What an attack did to the audio as a listener might hear it: one number a clip, from the waveforms before and after.
 
-Every function takes two batches ``(n, samples)`` that are aligned sample by sample, the clips before and after an
-attack, and returns ``(n,)`` float64. NaN means that the number is not defined for that clip. The measures of this
-module are computed in every run; those that take a model of hearing are in ``perceptual``.
+Every function takes two batches `(n, samples)` that are aligned sample by sample, the clips before and after an
+attack, and returns `(n,)` float64. NaN means that the number is not defined for that clip. The measures of this
+module are computed in every run; those that take a model of hearing are in `perceptual`.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,8 +44,8 @@ def waveform_quality(before: Audio, after: Audio, sample_rate: int) -> dict[str,
 def si_sdr_db(before: Audio, after: Audio) -> Floats:
     """Scale-invariant signal-to-distortion ratio of each clip, in dB: the SNR once the best gain was given back.
 
-    ``10 log10(|a x|^2 / |y - a x|^2)`` with ``a = <x, y> / |x|^2``, so a change of level or polarity alone costs
-    nothing; it is ``10 log10(r^2 / (1 - r^2))`` of the correlation r. No mean is removed, as in the definition: a DC
+    `10 log10(|a x|^2 / |y - a x|^2)` with `a = <x, y> / |x|^2`, so a change of level or polarity alone costs
+    nothing; it is `10 log10(r^2 / (1 - r^2))` of the correlation r. No mean is removed, as in the definition: a DC
     offset is distortion. Higher is closer. (Le Roux, Wisdom, Erdogan and Hershey 2019, SDR - half-baked or well done?,
     ICASSP.)
 
@@ -75,7 +75,7 @@ def log_spectral_distance_db(before: Audio, after: Audio, sample_rate: int) -> F
     """Log-spectral distance of each clip in dB: how far the spectra are apart, whatever the phases do.
 
     The root mean square over frequency of the difference between the two log power spectra, then the mean over frames:
-    ``mean_t sqrt(mean_f (10 log10 P_x(t, f) - 10 log10 P_y(t, f))^2)``. Frames of 32 ms with a Hann window, every 16
+    `mean_t sqrt(mean_f (10 log10 P_x(t, f) - 10 log10 P_y(t, f))^2)`. Frames of 32 ms with a Hann window, every 16
     ms; powers are floored at -100 dB of a full-scale sine, without which a band that a filter empties would count
     without bound. 0 for equal spectra, at most about 100; lower is closer. It means something for aligned clips only.
     (Gray and Markel 1976, Distance measures for speech processing, IEEE TASSP 24, the rms log spectral measure.)

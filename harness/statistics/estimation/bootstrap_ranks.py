@@ -17,9 +17,9 @@ class Ranked:
     """Clips of one kind by the rank of their score.
 
     Attributes:
-        ranks: ``(n,)`` ranks from 0, ties sharing one.
-        groups: ``(n,)`` group codes.
-        gain: What one of them adds to the sum that is searched: a number, or ``(B,)`` for each resample.
+        ranks: `(n,)` ranks from 0, ties sharing one.
+        groups: `(n,)` group codes.
+        gain: What one of them adds to the sum that is searched: a number, or `(B,)` for each resample.
     """
 
     ranks: Codes
@@ -27,7 +27,7 @@ class Ranked:
     gain: Floats | float
 
     def counts(self, first_rank: int, last_rank: int, step: int, n_groups: int) -> Singles:
-        """Count the clips up to every ``step``-th rank from ``first_rank`` on, by group: ``(G, steps)``."""
+        """Count the clips up to every `step`-th rank from `first_rank` on, by group: `(G, steps)`."""
         selected = (self.ranks >= first_rank) & (self.ranks < last_rank)
         steps = (self.ranks[selected] - first_rank) // step
         n_steps = -((first_rank - last_rank) // step)
@@ -40,9 +40,9 @@ class Reached:
     """Where a sum was reached, in every resample.
 
     Attributes:
-        position: ``(B,)`` the rank.
-        before: ``(kinds, B)`` clips of each kind below that rank, as often as they were drawn.
-        upto: ``(kinds, B)`` the same up to and with that rank.
+        position: `(B,)` the rank.
+        before: `(kinds, B)` clips of each kind below that rank, as often as they were drawn.
+        upto: `(kinds, B)` the same up to and with that rank.
     """
 
     position: Codes
@@ -51,16 +51,16 @@ class Reached:
 
 
 def first_reaching(kinds: Sequence[Ranked], floor: Floats, n_ranks: int, weights: Floats) -> Reached:
-    """Find, in every resample, the first rank up to which the clips' gains add up to ``floor``.
+    """Find, in every resample, the first rank up to which the clips' gains add up to `floor`.
 
-    In two steps, blocks of ranks and then the ranks of the block, so that a resample costs ``2 G sqrt(n)`` and no
+    In two steps, blocks of ranks and then the ranks of the block, so that a resample costs `2 G sqrt(n)` and no
     clip is looked at once per resample.
 
     Args:
         kinds: The clips, of one kind or several, on one scale of ranks.
-        floor: ``(B,)`` what the gains shall add up to; where they never do, the last rank is found.
+        floor: `(B,)` what the gains shall add up to; where they never do, the last rank is found.
         n_ranks: Number of ranks.
-        weights: ``(B, G)`` resamples.
+        weights: `(B, G)` resamples.
     """
     n_resamples, n_groups = weights.shape
     step = max(1, round(n_ranks**0.5))
@@ -87,7 +87,7 @@ def first_reaching(kinds: Sequence[Ranked], floor: Floats, n_ranks: int, weights
 
 
 def _n_below(kinds: Sequence[Ranked], sums: Sequence[Singles], floor: Floats, rows: Codes | slice) -> Codes:
-    """Count, in every resample, the places at which the gains do not yet add up to ``floor``."""
+    """Count, in every resample, the places at which the gains do not yet add up to `floor`."""
     gained = [
         # Not multiplied by 1: half the time of a median.
         counted if isinstance(kind.gain, float) and kind.gain == 1 else counted * _column(kind.gain, rows)

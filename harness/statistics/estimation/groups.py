@@ -19,7 +19,7 @@ def group_codes(names: Sequence[str]) -> tuple[Codes, list[str]]:
         names: The group of every clip, as in the manifest.
 
     Returns:
-        ``(n,)`` codes and the ``G`` distinct names; ``names[i] == distinct[codes[i]]``.
+        `(n,)` codes and the `G` distinct names; `names[i] == distinct[codes[i]]`.
     """
     distinct, codes = np.unique(np.asarray(names, dtype=np.str_), return_inverse=True)
     return codes.astype(np.intp, copy=False), [str(name) for name in distinct]
@@ -29,12 +29,12 @@ def sum_by_group(values: ArrayLike, groups: Codes, n_groups: int) -> Floats:
     """Add up the values of each group.
 
     Args:
-        values: ``(n,)`` or ``(n, k)`` numbers or booleans.
-        groups: ``(n,)`` codes below ``n_groups``.
+        values: `(n,)` or `(n, k)` numbers or booleans.
+        groups: `(n,)` codes below `n_groups`.
         n_groups: Number of groups; one without clips sums to 0.
 
     Returns:
-        ``(G,)`` or ``(G, k)`` float64.
+        `(G,)` or `(G, k)` float64.
     """
     table = np.asarray(values, dtype=np.float64)
     if table.ndim == 1:
@@ -49,11 +49,11 @@ def count_by_group(groups: Codes, n_groups: int) -> Floats:
     """Count the clips of every group.
 
     Args:
-        groups: ``(n,)`` codes below ``n_groups``.
+        groups: `(n,)` codes below `n_groups`.
         n_groups: Number of groups.
 
     Returns:
-        ``(G,)`` float64.
+        `(G,)` float64.
     """
     return np.bincount(groups, minlength=n_groups).astype(np.float64)
 
@@ -62,7 +62,7 @@ def count_groups(groups: Codes) -> int:
     """Count the distinct groups among the clips.
 
     Args:
-        groups: ``(n,)`` non-negative codes.
+        groups: `(n,)` non-negative codes.
     """
     return int(np.count_nonzero(np.bincount(groups)))
 

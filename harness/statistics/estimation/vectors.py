@@ -25,14 +25,14 @@ __all__ = [
 
 
 def as_flags(name: str, values: ArrayLike) -> Flags:
-    """Return ``values`` as a vector of booleans.
+    """Return `values` as a vector of booleans.
 
     Args:
         name: What the caller calls the argument; errors quote it.
-        values: ``(n,)`` booleans. Numbers are refused: a score passed for a decision would count as "yes".
+        values: `(n,)` booleans. Numbers are refused: a score passed for a decision would count as "yes".
 
     Raises:
-        ValueError: If ``values`` is not a vector of booleans.
+        ValueError: If `values` is not a vector of booleans.
     """
     flags = np.asarray(values)
     if flags.size == 0 and flags.ndim == 1:
@@ -46,14 +46,14 @@ def as_flags(name: str, values: ArrayLike) -> Flags:
 
 
 def as_scores(name: str, values: ArrayLike) -> Floats:
-    """Return ``values`` as a vector of float64 without NaN; infinite scores are allowed, they compare like any other.
+    """Return `values` as a vector of float64 without NaN; infinite scores are allowed, they compare like any other.
 
     Args:
         name: What the caller calls the argument; errors quote it.
-        values: ``(n,)`` numbers.
+        values: `(n,)` numbers.
 
     Raises:
-        ValueError: If ``values`` is not a vector, or holds a NaN: a clip that could not be scored has no place in a
+        ValueError: If `values` is not a vector, or holds a NaN: a clip that could not be scored has no place in a
             metric.
     """
     scores = np.asarray(values, dtype=np.float64)
@@ -68,15 +68,15 @@ def as_scores(name: str, values: ArrayLike) -> Floats:
 
 
 def as_groups(groups: ArrayLike, n_clips: int, weights: Floats) -> Codes:
-    """Return ``groups`` as group codes that fit both the clips and the columns of ``weights``.
+    """Return `groups` as group codes that fit both the clips and the columns of `weights`.
 
     Args:
-        groups: ``(n,)`` integers; ``groups[i]`` is the column of ``weights`` that clip ``i`` belongs to.
+        groups: `(n,)` integers; `groups[i]` is the column of `weights` that clip `i` belongs to.
         n_clips: How many clips the metric has.
-        weights: ``(B, G)`` resamples from ``group_weights``.
+        weights: `(B, G)` resamples from `group_weights`.
 
     Raises:
-        ValueError: If there is not one code per clip, a code is no integer or has no column, or ``weights`` is no
+        ValueError: If there is not one code per clip, a code is no integer or has no column, or `weights` is no
             matrix.
     """
     codes = np.asarray(groups)
