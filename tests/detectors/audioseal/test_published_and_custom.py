@@ -432,13 +432,13 @@ def test_no_thread_compiles_while_another_leaves() -> None:
 
     def first() -> None:
         with uncompiled():
-            inside.wait(10)
+            inside.wait(600)
         first_left.set()
 
     def second() -> None:
         with uncompiled():
-            inside.wait(10)
-            assert first_left.wait(10)
+            inside.wait(600)
+            assert first_left.wait(600)
             seen.append(switch._compile_disabled)
 
     threads = [Thread(target=target) for target in (first, second)]

@@ -304,6 +304,6 @@ def test_the_page_filters_in_a_browser(write_run: WriteRun, tmp_path: Path) -> N
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
     profile = f"--user-data-dir={tmp_path / 'profile'}"
     command = ["chromium", *options, "--disable-component-update", profile, "--dump-dom", page.as_uri()]
-    dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=1800).stdout
     assert f"<title>2 of {len(found.changed)} shown</title>" in dom
     assert 'aria-sort="ascending"' in dom

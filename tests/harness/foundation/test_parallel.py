@@ -22,7 +22,7 @@ def test_results_come_in_the_order_of_the_items(threads: int, ahead: int) -> Non
 
 
 def test_two_are_worked_on_at_a_time() -> None:
-    both = threading.Barrier(2, timeout=30)
+    both = threading.Barrier(2, timeout=600)
     # Either would wait for the other forever if they came one by one.
     assert list(map_ahead(lambda n: both.wait() * 0 + n, range(10), threads=2)) == list(range(10))
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 pytest.importorskip("selenium", reason="the tests of the page need selenium (extra `test`)")
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -31,6 +33,9 @@ SWITCHES = (
     "disable-sync", "disable-dev-shm-usage", "mute-audio",
 )  # fmt: skip
 
+LIMIT_S = 180
+"""A busy machine is slow, not wrong: what the page does is waited for, and read once it is there."""
+
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
 
@@ -42,7 +47,7 @@ def chromium() -> Iterator[Browser]:
         options.add_argument(f"--{switch}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
-    driver.set_script_timeout(60)
+    driver.set_script_timeout(LIMIT_S)
     yield driver
     driver.quit()
 
@@ -74,7 +79,19 @@ def opened(chromium: Browser, report: Path) -> Iterator[Callable[..., Browser]]:
 
 
 def until(browser: Browser, script: str) -> Any:
-    return WebDriverWait(browser, 60, poll_frequency=0.05).until(lambda driver: driver.execute_script(script))
+    return WebDriverWait(browser, LIMIT_S, poll_frequency=0.05).until(lambda driver: driver.execute_script(script))
+
+
+def eventually(holds: Callable[[], None]) -> None:
+    """Wait until a function's assertions hold: a page answers a key, a click or a choice when it comes to it."""
+    until_s = time.monotonic() + LIMIT_S
+    while True:
+        try:
+            return holds()
+        except (AssertionError, StaleElementReferenceException):
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(0.05)
 
 
 def scroll_to(browser: Browser, section: str) -> None:
@@ -152,16 +169,25 @@ def test_heat_map_follows_detector_metric_and_rule(opened: Callable[..., Browser
         for index, detector in enumerate(("spread_spectrum", "loudness")):
             browser.execute_script(f"document.querySelector('#subject input[value=\"{index}\"]').click()")
             expected = summary_of(finished_run, detector, value, rule)
-            shown = heat_numbers(browser)
-            assert float(shown["white_noise 0 dB"]) == pytest.approx(expected["white_noise", "snr_db=0"], abs=0.0051)
-            assert float(shown["highpass 2 kHz"]) == pytest.approx(expected["highpass", "cutoff_hz=2000"], abs=0.0051)
+            noise, high = expected["white_noise", "snr_db=0"], expected["highpass", "cutoff_hz=2000"]
+
+            @eventually
+            def _(noise: float = noise, high: float = high) -> None:
+                shown = heat_numbers(browser)
+                assert float(shown["white_noise 0 dB"]) == pytest.approx(noise, abs=0.0051)
+                assert float(shown["highpass 2 kHz"]) == pytest.approx(high, abs=0.0051)
+
     Select(browser.find_element(By.ID, "metric")).select_by_value("agreement")
-    radios = browser.find_elements(By.CSS_SELECTOR, "#subject input")
-    assert [radio.is_enabled() for radio in radios] == [False, True]
     expected = summary_of(finished_run, "loudness", "agreement", "fpr_1pct")
-    assert float(heat_numbers(browser)["identity"]) == pytest.approx(expected["identity", ""], abs=0.0051)
+
+    @eventually
+    def _() -> None:
+        radios = browser.find_elements(By.CSS_SELECTOR, "#subject input")
+        assert [radio.is_enabled() for radio in radios] == [False, True]
+        assert float(heat_numbers(browser)["identity"]) == pytest.approx(expected["identity", ""], abs=0.0051)
+
     Select(browser.find_element(By.ID, "metric")).select_by_value("auc")
-    assert not browser.find_element(By.ID, "rule").is_enabled()
+    until(browser, "return document.getElementById('rule').disabled")
 
 
 def test_filters_hold_in_every_figure(opened: Callable[..., Browser]) -> None:
@@ -169,18 +195,25 @@ def test_filters_hold_in_every_figure(opened: Callable[..., Browser]) -> None:
     drawn(browser, "heat-map", "td[data-cell]")
     query = browser.find_element(By.ID, "query")
     query.send_keys("WHITE 10")
-    assert set(heat_numbers(browser)) >= {"white_noise 10 dB"}
-    assert len(drawn(browser, "cells", "tbody tr")) == 1
-    assert [panel.text.split("\n")[0] for panel in drawn(browser, "curves", ".panel h3")] == ["white_noise"]
+
+    @eventually
+    def _() -> None:
+        assert set(heat_numbers(browser)) >= {"white_noise 10 dB"}
+        assert len(drawn(browser, "cells", "tbody tr")) == 1
+        assert [panel.text.split("\n")[0] for panel in drawn(browser, "curves", ".panel h3")] == ["white_noise"]
+
     query.clear()
     query.send_keys("no such attack")
     until(browser, "return document.querySelector('#heat-body .empty')")
     query.clear()
     query.send_keys(Keys.SPACE)
     Select(browser.find_element(By.ID, "family")).select_by_value("filtering")
-    rows = drawn(browser, "cells", "tbody tr")
-    assert len(rows) == 3
-    assert all("highpass" in row.text for row in rows)
+
+    @eventually
+    def _() -> None:
+        rows = drawn(browser, "cells", "tbody tr")
+        assert len(rows) == 3
+        assert all("highpass" in row.text for row in rows)
 
 
 def test_columns_sort_both_ways_and_say_so(opened: Callable[..., Browser], finished_run: Any) -> None:
@@ -194,9 +227,13 @@ def test_columns_sort_both_ways_and_say_so(opened: Callable[..., Browser], finis
     values: dict[str, list[float]] = {}
     for direction in ("ascending", "descending"):
         browser.execute_script(f"document.querySelectorAll('#cells thead button')[{column}].click()")
-        head = browser.find_elements(By.CSS_SELECTOR, "#cells thead th")[column]
-        assert head.get_attribute("aria-sort") == direction
-        assert browser.execute_script("return document.activeElement.textContent") == "spread_spectrum"
+
+        @eventually
+        def _(direction: str = direction) -> None:
+            head = browser.find_elements(By.CSS_SELECTOR, "#cells thead th")[column]
+            assert head.get_attribute("aria-sort") == direction
+            assert browser.execute_script("return document.activeElement.textContent") == "spread_spectrum"
+
         texts = browser.execute_script(script)
         values[direction] = [float(text.split("[")[0]) for text in texts if "[" in text]
         assert texts[-1] == ""  # the failed cell stays at the end
@@ -211,29 +248,41 @@ def test_a_chosen_cell_is_shown_everywhere(opened: Callable[..., Browser]) -> No
     cells = drawn(browser, "heat-map", "td[data-cell]")
     first = next(cell for cell in cells if cell.get_attribute("aria-label").startswith("offset 100 samples"))
     first.click()
-    assert browser.find_element(By.ID, "heat-chosen").text == "Scores of offset 100 samples"
     drawn(browser, "scores", "svg .marked")
-    assert Select(browser.find_element(By.ID, "cell")).first_selected_option.text == "offset 100 samples"
-    assert "offset 100 samples" in browser.execute_script(
-        "return document.querySelector('#scores-body svg').textContent"
-    )
+
+    @eventually
+    def _() -> None:
+        assert browser.find_element(By.ID, "heat-chosen").text == "Scores of offset 100 samples"
+        assert Select(browser.find_element(By.ID, "cell")).first_selected_option.text == "offset 100 samples"
+        assert "offset 100 samples" in browser.execute_script(
+            "return document.querySelector('#scores-body svg').textContent"
+        )
 
 
 def test_the_heat_map_works_from_the_keyboard(opened: Callable[..., Browser]) -> None:
     browser = opened()
     drawn(browser, "heat-map", "td[data-cell]")
-    browser.execute_script("document.querySelector('#heat-body td[tabindex=\"0\"]').focus()")
-    active = "return document.activeElement.getAttribute('aria-label')"
-    start = browser.execute_script(active)
-    keys = webdriver.ActionChains(browser)
-    keys.send_keys(Keys.ARROW_DOWN).perform()
-    below = browser.execute_script(active)
-    assert below != start
-    assert not browser.find_element(By.ID, "tooltip").get_attribute("hidden")
-    assert below.split(":")[0] in browser.find_element(By.ID, "tooltip").text
+    # The window may not have the focus when other windows are open, and then no key arrives.
+    browser.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
+    start = browser.execute_script("""const cell = document.querySelector('#heat-body td[tabindex="0"]');
+        cell.focus(); return cell.getAttribute('aria-label')""")
+    until(browser, "return document.activeElement.closest('#heat-body') !== null")
+    webdriver.ActionChains(browser).send_keys(Keys.ARROW_DOWN).perform()
+    active = "const label = document.activeElement.getAttribute('aria-label');"
+    moved = f"{active} return label !== {json.dumps(start)} && label"
+    below = str(until(browser, moved)).split(":")[0]
+
+    @eventually
+    def _() -> None:
+        assert not browser.find_element(By.ID, "tooltip").get_attribute("hidden")
+        assert below in browser.find_element(By.ID, "tooltip").text
+
     webdriver.ActionChains(browser).send_keys(Keys.ENTER).perform()
-    assert browser.find_element(By.ID, "heat-chosen").text == f"Scores of {below.split(':')[0]}"
-    assert len(browser.find_elements(By.CSS_SELECTOR, "#heat-body td[tabindex='0']")) == 1
+
+    @eventually
+    def _() -> None:
+        assert browser.find_element(By.ID, "heat-chosen").text == f"Scores of {below}"
+        assert len(browser.find_elements(By.CSS_SELECTOR, "#heat-body td[tabindex='0']")) == 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -247,12 +296,19 @@ def test_colours_follow_the_system_and_the_switch(opened: Callable[..., Browser]
     assert is_dark() == (scheme == "dark")
     for value, expected in (("dark", True), ("light", False), ("auto", scheme == "dark")):
         browser.execute_script(f"document.querySelector('#theme input[value={value}]').click()")
-        assert is_dark() == expected
+
+        @eventually
+        def _(expected: bool = expected) -> None:
+            assert is_dark() == expected
+
     for value in ("dark", "auto"):
         browser.execute_script(f"document.querySelector('#theme input[value={value}]').click()")
         browser.refresh()
         until(browser, "return document.querySelectorAll('#metric option').length > 0")
-        assert is_dark() == (value == "dark" or scheme == "dark")
+
+        @eventually
+        def _(value: str = value) -> None:
+            assert is_dark() == (value == "dark" or scheme == "dark")
 
 
 def test_every_player_decodes_a_second_of_audio(opened: Callable[..., Browser]) -> None:
@@ -283,7 +339,8 @@ def test_a_click_on_a_spectrogram_plays_from_there(opened: Callable[..., Browser
         const audio = document.querySelector('audio');
         audio.addEventListener('ended', () => done([played, audio.currentTime]), {once: true});
         let played = null;
-        audio.addEventListener('playing', () => { played = audio.currentTime; }, {once: true});
+        // Read where it is told to play, for by the time of an event a busy machine may be past that.
+        audio.play = () => { played = audio.currentTime; return HTMLMediaElement.prototype.play.call(audio); };
         const picture = document.querySelector('.spectrogram');
         picture.scrollIntoView();
         const box = picture.getBoundingClientRect();
@@ -292,7 +349,7 @@ def test_a_click_on_a_spectrogram_plays_from_there(opened: Callable[..., Browser
     browser.execute_script("document.body.click()")
     browser.find_element(By.TAG_NAME, "h1").click()  # browsers play only after the reader has done something
     started, ended = browser.execute_async_script(script)
-    assert started == pytest.approx(0.5, abs=0.2)
+    assert started == pytest.approx(0.5, abs=0.01)
     assert ended == pytest.approx(1.0, abs=0.05)
 
 

@@ -112,7 +112,7 @@ def test_it_loads_without_sealproof(mini_dataset: Dataset, tmp_path: Path) -> No
         cwd=tmp_path,
         check=True,
         capture_output=True,
-        timeout=300,
+        timeout=1800,
     )
     expected = mimic.detector().detect(clips).score
     np.testing.assert_allclose(np.load(tmp_path / "score.npy")[:, 0], expected, atol=1e-5)

@@ -267,7 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
         faults = loopback.faults.get(path)
         fault = faults.pop(0) if faults else None
         if fault == "hang":
-            loopback.hang.wait(20)
+            loopback.hang.wait()
             self.close_connection = True
             return
         content = loopback.files.get(path)

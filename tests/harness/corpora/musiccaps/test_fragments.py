@@ -60,6 +60,10 @@ collect([song], folder, CollectOptions(), YtDlpResolver(AccessOptions(), folder 
 """
 
 
+PATIENT_S, IMPATIENT_S = 600.0, 4.0
+"""For how long a server may be silent: a busy machine is slow; a server that hangs is waited for so long each time."""
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[np.ndarray[Any, Any], dict[str, bytes]]]:
     """made(kind): 50 s of noise, and the files of its playlist and fragments."""
@@ -100,10 +104,10 @@ def serve(loopback: Any, made: Callable[..., Any]) -> Callable[..., str]:
 def run(
     tmp_path: Path, fake_clock: Any, make_song: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., CollectReport]]:
-    """run(address, start_s, **options): one song, and nothing stays that was fetched."""
-    monkeypatch.setattr(resolve, "_TIMEOUT_S", 0.3)
+    """run(address, start_s, patience_s, **options): one song, and nothing stays that was fetched."""
 
-    def run_one(address: str, start_s: int = 2, **options: Any) -> CollectReport:
+    def run_one(address: str, start_s: int = 2, patience_s: float = PATIENT_S, **options: Any) -> CollectReport:
+        monkeypatch.setattr(resolve, "_TIMEOUT_S", patience_s)
         wanted = CollectOptions(**options)
         pace = Pace(per_hour=250, clock=fake_clock)
         with closing(YtDlpResolver(wanted.access, tmp_path / "cache", lambda _: address)) as resolver:
@@ -278,7 +282,7 @@ def test_a_fault_in_a_fragment_that_passes_costs_an_attempt(
 ) -> None:  # fmt: skip
     address = serve()
     loopback.faults["list2.ts"] = list(faults)
-    run(address)
+    run(address, patience_s=IMPATIENT_S if "hang" in faults else PATIENT_S)
     assert said(tmp_path) == states
     assert lag(read_wav(tmp_path / CLIP, 16_000), made("ts")[0], 2) == pytest.approx(LATE["ts"], abs=1)
     assert "SECRET" not in (tmp_path / "journal.jsonl").read_text()
@@ -308,7 +312,7 @@ def test_what_is_live_is_refused(kind: str, serve: Callable[..., str], tmp_path:
     with resolved(serve(kind), tmp_path) as source:
         live = Fragments(session=source.session, info={**source.info, "is_live": True})
         with pytest.raises(CutError, match="live"):
-            live.cut(2.0, 16_000, tmp_path, time.monotonic() + 60)
+            live.cut(2.0, 16_000, tmp_path, time.monotonic() + 600)
     assert not leftovers(tmp_path)
     assert all(path.startswith("list.") for path, _ in loopback.asked)
 
@@ -319,7 +323,7 @@ def test_time_and_size_are_bounded(serve: Callable[..., str], tmp_path: Path, mo
             source.cut(2.0, 16_000, tmp_path, time.monotonic())
         monkeypatch.setattr(fragments, "_MOST_BYTES", 100_000)
         with pytest.raises(CutError, match="larger"):
-            source.cut(2.0, 16_000, tmp_path, time.monotonic() + 60)
+            source.cut(2.0, 16_000, tmp_path, time.monotonic() + 600)
     assert not leftovers(tmp_path)
     gc.collect()
 
@@ -367,7 +371,7 @@ def test_ctrl_c_leaves_nothing(
     loopback.hang.set()
     for thread in threading.enumerate():
         if thread.name == "musiccaps":
-            thread.join(10)
+            thread.join()
     assert not leftovers(tmp_path)
     assert run(address).n_done == 1
 
@@ -378,8 +382,7 @@ def test_what_a_killed_process_left_is_removed_at_the_next_start(
     address = serve()
     loopback.faults["list2.ts"] = ["hang"]
     with subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), address, YTID]) as process:
-        until = time.monotonic() + 60
-        while not loopback.times_asked("list2.ts") and process.poll() is None and time.monotonic() < until:
+        while not loopback.times_asked("list2.ts") and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
     (left,) = leftovers(tmp_path)

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ def yt_dlp(tmp_path: Path) -> Iterator[YtDlp]:
 
 @pytest.fixture
 def http(yt_dlp: YtDlp) -> HttpOptions:
-    """yt-dlp's connection, impatient."""
-    return HttpOptions(session=yt_dlp()._session(), timeout_s=0.5, total_s=3.0)
+    """yt-dlp's connection, with patience for a busy machine."""
+    return HttpOptions(session=yt_dlp()._session(), timeout_s=600.0, total_s=600.0)
 
 
 class Direct:
@@ -210,9 +211,12 @@ def served(loopback: Any, recording: Callable[..., Any], http: HttpOptions) -> D
 )
 def test_a_fault_that_passes_costs_an_attempt(
     faults: list[Any], states: list[tuple[str, str]], served: Direct, loopback: Any, run: Callable[..., Any],
-    attempts: Callable[[], list[Attempt]], recording: Callable[..., Any], tmp_path: Path,
+    attempts: Callable[[], list[Attempt]], recording: Callable[..., Any], tmp_path: Path, http: HttpOptions,
 ) -> None:  # fmt: skip
     loopback.faults["a.webm"] = faults
+    if "hang" in faults:
+        # So long it is waited for.
+        served.audio = replace(served.audio, http=replace(http, timeout_s=4.0))
     report = run(served)
     assert [(attempt.state, attempt.reason) for attempt in attempts()] == states
     assert (report.n_done, report.failed) == (1, {})

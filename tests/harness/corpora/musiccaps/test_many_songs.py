@@ -18,7 +18,7 @@ N_SONGS = 5_521
 
 def run(folder: Path) -> dict[str, Any]:
     command = [sys.executable, str(CHILD), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=1800)
     said: dict[str, Any] = json.loads(done.stdout)
     return said
 
