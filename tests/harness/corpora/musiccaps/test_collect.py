@@ -234,21 +234,22 @@ def test_attempts_go_on_counting_after_a_kill(run: Callable[..., Any], song_wav:
 def test_a_song_that_hangs_holds_nobody_up(
     run: Callable[..., Any], song_wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    never = threading.Event()
+    hanging, never = threading.Event(), threading.Event()
 
     def now() -> float:
-        # Its time is up when all the others are through, however long that takes.
-        return 1000.0 if len(states(tmp_path)) == 5 else 0.0
+        # Its time is up once it hangs, and nobody else's, for the only thread is with it.
+        return 1000.0 if hanging.is_set() else 0.0
 
     monkeypatch.setattr(workers, "time", SimpleNamespace(monotonic=now))
 
     class Hanging(Local):
         def resolve(self, ytid: str) -> Audio:
             if ytid == ids(2)[0]:
+                hanging.set()
                 never.wait()
             return super().resolve(ytid)
 
-    report = run(Hanging(song_wav), attempts=1)
+    report = run(Hanging(song_wav), attempts=1, workers=1)
     never.set()
     assert report.failed == {("transient", "hung"): 1}
     assert report.n_done == 5
