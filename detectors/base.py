@@ -255,7 +255,11 @@ class Scheme(ABC):
 
 def broken(who: str, error: Exception) -> str:
     """Say that something which is installed does not work, and where to learn what mends it."""
-    return f"{who} is broken on this machine ({type(error).__name__}: {error}). Run: sealproof doctor"
+    first: BaseException = error
+    while first.__cause__ is not None:
+        # What torch says of a library that it cannot load names the file; why, the error before says.
+        first = first.__cause__
+    return f"{who} is broken on this machine ({type(first).__name__}: {first}). Run: sealproof doctor"
 
 
 def check_batch(batch: Audio, who: str, min_samples: int = 1) -> None:

@@ -30,14 +30,16 @@ def explain(error: Exception) -> tuple[str, str]:
     Returns:
         The reason, and a command; empty where none is known.
     """
-    root = _root(error)
+    chain = _chain(error)
+    root = chain[-1]
     # Errors of this project are sentences; of others the kind says as much as the text.
     reason = str(root) if isinstance(root, _OURS) else f"{type(root).__name__}: {root}"
     told, _, advice = str(error).rpartition(_RUN)
     if told and advice.strip() != _HERE:
         return told.strip(), advice.strip()
     reason = reason.removesuffix(_HERE).removesuffix(_RUN).strip()
-    package = to_blame(root)
+    # The inner errors of a package that raises one from another know nothing of what was being imported.
+    package = next(filter(None, map(to_blame, reversed(chain))), None)
     return " ".join(reason.split()), install_command(package) if package else ""
 
 
@@ -106,7 +108,6 @@ def _is_about(requirement: Requirement, distribution: str) -> bool:
     return canonicalize_name(requirement.name) == canonicalize_name(distribution)
 
 
-def _root(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return an error and those that caused it, the first cause last."""
+    return [error] if error.__cause__ is None else [error, *_chain(error.__cause__)]

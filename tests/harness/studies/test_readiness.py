@@ -52,6 +52,17 @@ def test_the_innermost_package_that_was_being_imported_is_to_blame(package: Call
     assert "acme_outer.py" in found.trace
 
 
+def test_an_error_with_a_cause_is_traced_to_the_import_and_told_by_its_cause(
+    package: Callable[[str, str], str],
+) -> None:
+    code = (
+        "def load():\n    try:\n        raise OSError('acme.so: undefined symbol: x')\n"
+        "    except OSError as error:\n        raise OSError('cannot load acme.so') from error\nload()\n"
+    )
+    found = broken(package("acme_chained", code)).find()
+    assert (found.text, found.command) == ("OSError: acme.so: undefined symbol: x", "pip install acme_chained")
+
+
 def test_a_missing_package_is_what_is_to_be_installed(package: Callable[[str, str], str]) -> None:
     found = broken(package("acme_needy", "import acme_missing.part\n")).find()
     assert found.text == "ModuleNotFoundError: No module named 'acme_missing'"
