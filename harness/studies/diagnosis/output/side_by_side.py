@@ -10,7 +10,7 @@ from sealproof.harness.studies.diagnosis.output.tables import JSON, number
 
 
 def side_by_side(folders: Sequence[Path]) -> Iterator[str]:
-    """Write what was found of several schemes: one row a probe, one column a scheme, and the verdicts.
+    """Write what was found of several schemes: the verdicts, then one row a probe and one column a scheme.
 
     Numbers that miss their limit are bold; the limit stands in the second column.
 
@@ -25,18 +25,18 @@ def side_by_side(folders: Sequence[Path]) -> Iterator[str]:
     for record in records:
         for name, finding in record["findings"].items():
             names.setdefault(name, finding)
+    for record in records:
+        clips = f"{record['clips']} clips of {record['recordings']} recordings, {record['split']}"
+        yield f"**{record['scheme']}** ({clips}):"
+        yield ""
+        yield from (f"- {sentence}" for sentence in record["verdict"]["sentences"])
+        yield ""
     yield "| probe | limit | " + " | ".join(str(record["scheme"]) for record in records) + " |"
     yield "|---|---|" + "---:|" * len(records)
     for name, first in names.items():
         limit = "" if first["limit"] is None else f"{first['limit']}{' (goal)' if first['kind'] == 'goal' else ''}"
         cells = (_cell(record["findings"].get(name)) for record in records)
         yield f"| `{name}` | {limit} | " + " | ".join(cells) + " |"
-    for record in records:
-        yield ""
-        clips = f"{record['clips']} clips of {record['recordings']} recordings, {record['split']}"
-        yield f"**{record['scheme']}** ({clips}):"
-        yield ""
-        yield from (f"- {sentence}" for sentence in record["verdict"]["sentences"])
 
 
 def _read(folder: Path) -> dict[str, Any]:
