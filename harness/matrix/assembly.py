@@ -38,7 +38,7 @@ def cells_of(bench: Bench, request: RunRequest) -> list[Cell]:
     """Return the cells of a run, `identity` first.
 
     Raises:
-        sealproof.attacks.base.AttackError: The preset or file of attacks is unusable.
+        sealproof.attacks.AttackError: The preset or file of attacks is unusable.
     """
     attacks: Sequence[Attack] = load_attacks(request.attacks)
     return matrix(bench.dataset, attacks, bench.pairs, seed=request.seed)
