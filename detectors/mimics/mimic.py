@@ -1,6 +1,5 @@
 """A trained Keras model as a detector."""
 
-import hashlib
 from collections.abc import Callable
 from functools import cached_property
 from importlib.metadata import version
@@ -11,6 +10,7 @@ import numpy as np
 
 from sealproof.detectors.base import Audio, Detection, DetectorError, check_batch
 from sealproof.detectors.mimics.keras_runtime import import_keras
+from sealproof.detectors.mimics.model_file import model_sha256
 
 _BLOCK = 64
 """Clips in one forward pass: bounds memory."""
@@ -34,7 +34,7 @@ class Mimic:
         Args:
             path: A `.keras` file.
             name: As in tables.
-            sha256: What the file's hash must be.
+            sha256: What `model_sha256` of the file must be.
         """
         self.name = name
         self._path = path
@@ -62,12 +62,11 @@ class Mimic:
     @cached_property
     def _model(self) -> Any:
         try:
-            content = self._path.read_bytes()
+            found = model_sha256(self._path)
         except OSError as error:
             raise DetectorError(
                 f"The model of {self.name} cannot be read ({error}): run `sealproof train` again."
             ) from error
-        found = hashlib.sha256(content).hexdigest()
         if found != self._sha256:
             raise DetectorError(
                 f"The model {self._path} must have the sha256 of its card, {self._sha256[:12]}... "

@@ -1,4 +1,6 @@
-import hashlib
+import io
+import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from sealproof.detectors.mimics import get_mimic_recipe, list_mimics
 from sealproof.detectors.mimics.base import ClipRecipe, FrameRecipe
 from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.mimic import Mimic, forward
+from sealproof.detectors.mimics.model_file import model_sha256
 
 # tensorflow 2.21 beside numpy 2, when a model is saved.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -52,7 +55,7 @@ def saved(seed_cnn: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def mimic(path: Path, sha256: str | None = None) -> Mimic:
-    return Mimic(path, name="small", sha256=sha256 or hashlib.sha256(path.read_bytes()).hexdigest())
+    return Mimic(path, name="small", sha256=sha256 or model_sha256(path))
 
 
 def test_seed_cnn_is_the_studys_network(seed_cnn: Any) -> None:
@@ -165,12 +168,60 @@ def test_shorter_clips_are_padded_and_longer_ones_cut_at_the_end(saved: Path, cl
     assert not np.array_equal(detector.detect(padded).score, detector.detect(clips).score)
 
 
-def test_another_file_than_the_trained_one_is_refused(saved: Path, tmp_path: Path, clips: NDArray[np.float32]) -> None:
-    sha256 = hashlib.sha256(saved.read_bytes()).hexdigest()
-    changed = tmp_path / "model.keras"
-    changed.write_bytes(saved.read_bytes() + b" ")
+def rewritten(source: Path, target: Path, **parts: bytes) -> Path:
+    """Copy a `.keras` file with some of its parts replaced or added; `__` stands for a dot."""
+    wanted = {name.replace("__", "."): content for name, content in parts.items()}
+    with zipfile.ZipFile(source) as archive, zipfile.ZipFile(target, "w") as copy:
+        for name in archive.namelist():
+            copy.writestr(name, wanted.pop(name) if name in wanted else archive.read(name))
+        for name, content in wanted.items():
+            copy.writestr(name, content)
+    return target
+
+
+def part(path: Path, name: str) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(name)
+
+
+def test_another_network_than_the_trained_one_is_refused(
+    saved: Path, tmp_path: Path, clips: NDArray[np.float32]
+) -> None:
+    sha256 = model_sha256(saved)
+    import h5py
+
+    file = io.BytesIO(part(saved, "model.weights.h5"))
+    with h5py.File(file, "r+") as weights:
+        weights["layers/dense/vars/1"][0] += 1e-6
+    changed = rewritten(saved, tmp_path / "model.keras", model__weights__h5=file.getvalue())
     with pytest.raises(DetectorError, match=rf"sha256 of its card, {sha256[:12]}\.\.\. .*train --force"):
         mimic(changed, sha256).detect(clips)
+
+
+def test_the_hash_of_a_model_is_of_the_network_and_not_of_the_day(saved: Path, tmp_path: Path) -> None:
+    dated = json.dumps({**json.loads(part(saved, "metadata.json")), "date_saved": "2001-01-01@00:00:00"}).encode()
+    assert model_sha256(rewritten(saved, tmp_path / "other_day.keras", metadata__json=dated)) == model_sha256(saved)
+    config = part(saved, "config.json").replace(b"relu", b"tanh")
+    assert model_sha256(rewritten(saved, tmp_path / "other.keras", config__json=config)) != model_sha256(saved)
+    assert model_sha256(rewritten(saved, tmp_path / "more.keras", extra=b"")) != model_sha256(saved)
+
+
+def test_the_same_training_again_gives_the_same_hash(tmp_path: Path) -> None:
+    """Built second in a process and saved at another moment."""
+    hashes = []
+    for index in range(2):
+        import_keras().utils.clear_session()
+        import_keras().utils.set_random_seed(0)
+        get_mimic_recipe("seed_cnn").build(16_000).save(tmp_path / f"{index}.keras")
+        hashes.append(model_sha256(tmp_path / f"{index}.keras"))
+    assert hashes[0] == hashes[1]
+
+
+def test_what_is_no_model_is_told(tmp_path: Path, clips: NDArray[np.float32]) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"PK no archive")
+    with pytest.raises(DetectorError, match=r"model\.keras must be a \.keras file"):
+        mimic(path, "0").detect(clips)
 
 
 def test_a_missing_model_is_told(tmp_path: Path, clips: NDArray[np.float32]) -> None:

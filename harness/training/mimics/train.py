@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from sealproof.detectors.base import Detector
 from sealproof.detectors.mimics import MimicRecipe, get_mimic_recipe
 from sealproof.detectors.mimics.base import ClipRecipe, FrameRecipe
+from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.mimic import Mimic, forward
+from sealproof.detectors.mimics.model_file import model_sha256
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row
 from sealproof.harness.datasets.split import shared_groups, split_by_file
@@ -104,7 +106,7 @@ def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False)
     folder.mkdir(parents=True)
     _save(model, folder / "model.keras")
     write_text(folder / "history.csv", _history_csv(history))
-    trained = TrainedMimic(folder, {"model_sha256": sha256_file(folder / "model.keras"), "split": request.split})
+    trained = TrainedMimic(folder, {"model_sha256": model_sha256(folder / "model.keras"), "split": request.split})
     card = {
         **trained.card,
         "key": key,
@@ -179,6 +181,8 @@ def _fit(
     dataset: Dataset, files: dict[str, list[Row]], recipe: MimicRecipe, request: TrainRequest
 ) -> tuple[Any, History, int]:
     """Train; return the network, its history and how many clips the reference was asked about."""
+    # Keras numbers layers through a process; the same network shall have the same names, and so the same hash.
+    import_keras().utils.clear_session()
     if isinstance(recipe, ClipRecipe):
         epochs = request.epochs or recipe.epochs
         return *fit_clips(dataset, files, recipe, epochs=epochs, seed=request.seed), 0

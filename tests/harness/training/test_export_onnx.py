@@ -13,9 +13,10 @@ from sealproof.attacks.testing import music_like
 from sealproof.detectors import DetectorError
 from sealproof.detectors.mimics import get_mimic_recipe, list_mimics
 from sealproof.detectors.mimics.keras_runtime import import_keras
+from sealproof.detectors.mimics.model_file import model_sha256
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.errors import HarnessError
-from sealproof.harness.foundation.files import sha256_file, write_json
+from sealproof.harness.foundation.files import write_json
 from sealproof.harness.training.mimics import export_onnx as exporting
 from sealproof.harness.training.mimics import trained
 from sealproof.harness.training.mimics.export_onnx import export_onnx, find_mimic, missing_packages
@@ -48,7 +49,7 @@ def save(tmp_path: Path) -> Save:
         folder.mkdir(parents=True)
         model.save(folder / "model.keras")
         card = {
-            "model_sha256": sha256_file(folder / "model.keras"),
+            "model_sha256": model_sha256(folder / "model.keras"),
             "scheme": "spread_spectrum",
             "scheme_weights_sha256": None,
             "access": "labels",
@@ -116,7 +117,7 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     assert told["mimic"] == "distilled_cnn"
     assert told["scheme"] == "audioseal_mini"
     assert told["scheme_weights_sha256"] == mimic.card["scheme_weights_sha256"]
-    assert told["keras_sha256"] == sha256_file(mimic.folder / "model.keras")
+    assert told["keras_sha256"] == model_sha256(mimic.folder / "model.keras")
     assert float(told["threshold"]) == mimic.card["threshold"]
     assert float(told["threshold_at_fpr_0.01"]) == mimic.card["calibrated_threshold"]
     assert (told["sample_rate"], told["samples"], told["split"]) == ("16000", "any", "group")

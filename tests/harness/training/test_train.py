@@ -1,5 +1,6 @@
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from sealproof.detectors import Audio, Detector, DetectorError, Scheme, Watermarker, get_scheme
 from sealproof.detectors.base import Bits
 from sealproof.detectors.mimics.keras_runtime import import_keras
+from sealproof.detectors.mimics.model_file import model_sha256
 from sealproof.detectors.mimics.spectrogram_cnn import SpectrogramCnn
 from sealproof.detectors.mimics.waveform_cnn import DistilledCnn
 from sealproof.harness.cli import main as cli
@@ -20,7 +22,6 @@ from sealproof.harness.datasets.build import BuildRequest, build_dataset
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.datasets.split import shared_groups
 from sealproof.harness.foundation.errors import HarnessError
-from sealproof.harness.foundation.files import sha256_file
 from sealproof.harness.matrix.assembly import open_bench
 from sealproof.harness.matrix.request import RunRequest
 from sealproof.harness.statistics.detection import accuracy, estimate_accuracy
@@ -79,7 +80,7 @@ def test_the_card_says_what_the_mimic_is(trained: tuple[Dataset, TrainedMimic, T
     card = honest.card
     assert (card["mimic"], card["access"], card["split"], card["seed"]) == ("seed_cnn", "labels", "group", 0)
     assert (card["dataset_sha256"], card["scheme"], card["epochs_run"]) == (dataset.sha256, "spread_spectrum", 1)
-    assert card["model_sha256"] == sha256_file(honest.folder / "model.keras")
+    assert card["model_sha256"] == model_sha256(honest.folder / "model.keras")
     splits = ("train", "validation", "calibration", "test")
     assert card["files_per_split"] == {name: 2 * len(dataset.split(name)) for name in splits}
     assert sum(card["files_per_split"].values()) == 96
@@ -169,7 +170,8 @@ def test_another_request_trains_again(cause: str, bench_copy: Copy, monkeypatch:
 
     class Model:
         def save(self, path: Path) -> None:
-            path.write_bytes(b"model")
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("config.json", "{}")
 
     def fit(_data: object, _files: object, _recipe: object, request: TrainRequest) -> object:
         fitted.append(request)

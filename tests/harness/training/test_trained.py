@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from sealproof.detectors import Scheme, get_scheme
 from sealproof.detectors.mimics.keras_runtime import import_keras
+from sealproof.detectors.mimics.model_file import model_sha256
 from sealproof.harness.corpora.demo.music import compose
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.audio.files import from_pcm, read_wav, to_pcm, write_wav
-from sealproof.harness.foundation.files import sha256_file
 from sealproof.harness.training.mimics.trained import shipped_mimics
 
 Audio = NDArray[np.float32]
@@ -50,7 +50,7 @@ def test_a_mimic_of_audioseal_mini_ships(mini_dataset: Dataset) -> None:
     (mimic,) = shipped_mimics(mini_dataset)
     assert mimic.name == "distilled_cnn"
     assert mimic.card["scheme_weights_sha256"] == get_scheme("audioseal_mini").weights_sha256
-    assert mimic.card["model_sha256"] == sha256_file(mimic.folder / "model.keras")
+    assert mimic.card["model_sha256"] == model_sha256(mimic.folder / "model.keras")
     assert (mimic.folder / "model.keras").stat().st_size < 4_000_000
     assert mimic.card["access"] == "scores"
     # Nothing of the machine that trained it.
