@@ -4,6 +4,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
@@ -193,6 +194,15 @@ class Scheme(ABC):
         It is the hash the files must have: a scheme loads nothing else.
         """
         return None
+
+    @property
+    def files(self) -> Sequence[Path | str]:
+        """Files and folders besides its own code that can change a score: weights, a program, a table.
+
+        Their content counts in the key of every stored number. None by default: a scheme that checks its weights
+        against `weights_sha256` need not list them.
+        """
+        return ()
 
     def unavailable(self) -> str | None:
         """Say why the scheme cannot run here and what to do, or None when it can; never touches the network."""

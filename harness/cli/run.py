@@ -68,6 +68,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int | None) -> int:
     from sealproof.harness.foundation.progress import progress
     from sealproof.harness.matrix.assembly import cells_of, open_bench
+    from sealproof.harness.matrix.outcome import sources_text
     from sealproof.harness.tables.rules import FIXED
     from sealproof.harness.tables.text import LEGEND, terminal_table, thin_calibration_note
     from sealproof.harness.tables.write import thresholds_of, write_tables
@@ -85,6 +86,7 @@ def _run_dataset(dataset: "Dataset", options: argparse.Namespace, n_clips: int |
     tables = write_tables(bench, outcomes, request.seed, request.out, processes=os.cpu_count() or 1)
     print(f"\n{terminal_table(tables.rows)}\nAccuracy and agreement {LEGEND[FIXED]}; agreement is with the reference.")
     print(f"Intervals and the other rules are in the files.\n{thin_calibration_note(thresholds)}")
+    print(f"{sources_text(outcome.source for outcome in outcomes)}.")
     print("Wrote " + ", ".join(str(path) for path in tables.files))
     failed = sum(outcome.error is not None for outcome in outcomes)
     code = fail(f"{failed} of {len(outcomes)} cells failed; see the end of the table.", FAILED) if failed else OK

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -74,7 +75,7 @@ class Bench:
         whole = {name: found for name, found in scores.items() if found is not None}
         if measured is None or len(whole) < len(scores):
             return None
-        return Outcome(cell, None, measured, whole)
+        return Outcome(cell, None, measured, whole, was_finished=True)
 
     def run(self, cell: Cell) -> Outcome:
         """Return a cell's outcome; only what the store lacks is computed.
@@ -121,7 +122,7 @@ class Bench:
             n_pairs = len(block.audio) // len(cell.labels)
             is_watermarked = np.repeat([label == WATERMARKED for label in cell.labels], n_pairs)
             for subject in missing:
-                scored[subject.name].append(score(subject, block.audio, is_watermarked, block.unmarked))
+                scored[subject.name].append(score(subject.name, subject.load, block.audio, is_watermarked, block.unmarked))
             # The audio has been scored: keeping it would hold every clip of the cell in memory.
             blocks.append(block._replace(audio=block.audio[:0]))
         measured = _join_measured(blocks, len(cell.labels))
@@ -131,7 +132,7 @@ class Bench:
         self.store.put_failure(cell, None)
         done = self.finished(cell)
         assert done is not None  # noqa: S101 - it has just been written
-        return done
+        return replace(done, was_finished=False)
 
     def _attacked_blocks(self, cell: Cell) -> "Iterator[_Block]":
         """Yield the attacked blocks; the next one is attacked while the detectors score this one."""

@@ -5,19 +5,22 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from sealproof.attacks.contract.base import Attack
+from sealproof.attacks.verification.verify import verify
 from sealproof.detectors.base import Scheme, UnavailableError
 from sealproof.harness.datasets.attacker_knowledge import known_schemes, other_recordings
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
+from sealproof.harness.datasets.scheme_code import scheme_sha256
+from sealproof.harness.foundation.code.identity import code_sha256
 from sealproof.harness.foundation.files import sha256_json
 from sealproof.harness.foundation.versions import package_versions
-from sealproof.harness.matrix.code import code_sha256
+from sealproof.harness.matrix.quality.waveform import waveform_quality
 
 _REVISION = 2
 """Raised when the run itself changes so that stored numbers no longer hold."""
 
 _NO_EFFECT = {"pandas", "sealproof"}
-"""Packages that touch no number; sealproof's own code is hashed file by file instead."""
+"""Packages that touch no number; sealproof's own code is hashed module by module instead."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Cell:
 
     @cached_property
     def key(self) -> str:
-        """Hash of everything that can change the attacked audio."""
+        """Hash of everything that can change the attacked audio, or what is measured of it."""
         return sha256_json(
             [
                 _REVISION,
@@ -58,7 +61,7 @@ class Cell:
                 self.labels,
                 self.attack.id,
                 self.seed,
-                code_sha256(type(self.attack)),
+                code_sha256(self.attack, verify, waveform_quality),
                 _environment(),
             ]
         )
@@ -81,7 +84,7 @@ def matrix(dataset: Dataset, attacks: Sequence[Attack], pairs: Sequence[Pair], *
 
 def knowledge_sha256(dataset: Dataset) -> str:
     """Hash what watermark-aware attacks know: the recordings they draw from, and whose watermarks they add."""
-    schemes = [(scheme.name, _version(scheme), code_sha256(type(scheme))) for scheme in known_schemes(dataset.scheme)]
+    schemes = [(scheme.name, _version(scheme), scheme_sha256(scheme)) for scheme in known_schemes(dataset.scheme)]
     return sha256_json([schemes, clips_sha256(other_recordings(dataset))])
 
 

@@ -1,11 +1,16 @@
 """What a cell came to: what was measured on the attacked audio, what each detector said, or why it failed."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.harness.matrix.cell import Cell
+
+MEASURED, STORED, FAILED = "measured", "from the store", "failed"
+"""Where a cell's numbers come from, as messages say it."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,23 @@ class Outcome:
         error: Why it failed; None when it did not.
         measured: What was measured on the attacked audio; None when it failed.
         scores: By detector; empty when it failed.
+        was_finished: All of it was in the store; nothing was computed for it.
     """
 
     cell: Cell
     error: str | None
     measured: Measured | None
     scores: dict[str, Scores]
+    was_finished: bool = False
+
+    @property
+    def source(self) -> str:
+        """Where its numbers come from: `STORED` or `MEASURED`; or `FAILED`."""
+        return FAILED if self.error is not None else STORED if self.was_finished else MEASURED
+
+
+def sources_text(sources: Iterable[str]) -> str:
+    """Write how many cells were measured now: `28 cells: 3 measured, 25 from the store`."""
+    found = Counter(sources)
+    parts = [f"{found[source]} {source}" for source in (MEASURED, STORED, FAILED) if found[source] or source != FAILED]
+    return f"{found.total()} cell{'s' * (found.total() != 1)}: {', '.join(parts)}"

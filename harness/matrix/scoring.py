@@ -1,7 +1,7 @@
 """What one detector says of attacked clips, in the few numbers a clip that are kept."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import UNMARKED_FROM, UNMARKED_TO, Attack, Attacked
 from sealproof.detectors.base import Audio, Detection, Detector, DetectorError, frames_are_probabilities
-from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.statistics.localisation import frame_iou
 
 Floats = NDArray[np.float64]
@@ -53,11 +52,18 @@ def unmarked_stretches(attack: Attack, attacked: Attacked) -> Stretches | None:
     return Stretches(np.stack([facts[name] for name in starts], 1), np.stack([facts[name] for name in ends], 1))
 
 
-def score(subject: Subject, audio: Audio, is_watermarked: NDArray[np.bool_], unmarked: Stretches | None) -> Scored:
+def score(
+    name: str,
+    load: Callable[[], Detector],
+    audio: Audio,
+    is_watermarked: NDArray[np.bool_],
+    unmarked: Stretches | None,
+) -> Scored:
     """Score attacked clips with a detector.
 
     Args:
-        subject: The detector; it is loaded.
+        name: The detector's, for messages.
+        load: Returns the detector.
         audio: (n, samples) float32.
         is_watermarked: (n,) which of the clips were marked before the attack.
         unmarked: Which parts of those carry no mark any more; None where that is not known.
@@ -65,7 +71,7 @@ def score(subject: Subject, audio: Audio, is_watermarked: NDArray[np.bool_], unm
     Raises:
         sealproof.detectors.base.DetectorError: The detector refuses the clips, or fails at them for whatever reason.
     """
-    detector, detection, seconds = _detected(subject, audio)
+    detector, detection, seconds = _detected(name, load, audio)
     bits = detection.bits if detection.bits is not None else np.zeros((len(audio), 0), dtype=np.uint8)
     located = np.full(len(audio), np.nan)
     if detection.frames is None or not frames_are_probabilities(detector):
@@ -77,9 +83,9 @@ def score(subject: Subject, audio: Audio, is_watermarked: NDArray[np.bool_], unm
     return Scored(detection.score, bits, seconds, mean, located)
 
 
-def _detected(subject: Subject, audio: Audio) -> tuple[Detector, Detection, float]:
+def _detected(name: str, load: Callable[[], Detector], audio: Audio) -> tuple[Detector, Detection, float]:
     try:
-        detector = subject.load()
+        detector = load()
         started = time.perf_counter()
         detection = detector.detect(audio)
         return detector, detection, time.perf_counter() - started
@@ -87,7 +93,7 @@ def _detected(subject: Subject, audio: Audio) -> tuple[Detector, Detection, floa
         raise
     except Exception as error:
         # A detector is somebody else's code on somebody else's libraries: it takes its own cell with it, no other.
-        raise DetectorError(f"{subject.name} failed: {type(error).__name__}: {error}") from error
+        raise DetectorError(f"{name} failed: {type(error).__name__}: {error}") from error
 
 
 def _located(detection: Detection, n_samples: int, chosen: NDArray[np.bool_], unmarked: Stretches) -> Floats:

@@ -6,9 +6,11 @@ from functools import cache
 
 from sealproof.detectors.base import Detector, Scheme
 from sealproof.detectors.mimics.mimic import Mimic
+from sealproof.harness.datasets.scheme_code import scheme_sha256
+from sealproof.harness.foundation.code.identity import code_sha256
 from sealproof.harness.foundation.files import sha256_json
 from sealproof.harness.matrix.cell import Cell
-from sealproof.harness.matrix.code import code_sha256
+from sealproof.harness.matrix.scoring import score
 from sealproof.harness.training.mimics.trained import TrainedMimic
 
 
@@ -30,12 +32,12 @@ class Subject:
 
     def key(self, cell: Cell) -> str:
         """Hash of everything that can change its scores in a cell."""
-        return sha256_json([cell.key, self.name, self.version])
+        return sha256_json([cell.key, self.name, self.version, code_sha256(score)])
 
 
 def subjects_of(scheme: Scheme, mimics: Sequence[TrainedMimic]) -> list[Subject]:
     """Return a scheme's reference detector and its mimics as subjects; leaky mimics are no subjects."""
-    reference_version = f"{scheme.version}+{code_sha256(type(scheme))[:12]}"
+    reference_version = f"{scheme.version}+{scheme_sha256(scheme)[:12]}"
     subjects = [Subject(scheme.name, "reference", reference_version, lambda: scheme.detector)]
     for mimic in mimics:
         if not mimic.is_leaky:

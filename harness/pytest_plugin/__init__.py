@@ -78,6 +78,7 @@ class _Robustness:
         self._config = config
         self._session: RobustnessSession | None = None
         self._ran: set[str] = set()
+        self._sources: list[str] = []
         self._notes: list[str] = []
         self._finished: Finished | None = None
 
@@ -140,6 +141,8 @@ class _Robustness:
             for name, value in report.user_properties:
                 if name == "sealproof_cell":
                     self._ran.add(str(value))
+                elif name == "sealproof_source":
+                    self._sources.append(str(value))
                 elif name == "sealproof_note":
                     self._notes.append(str(value))
 
@@ -169,9 +172,12 @@ class _Robustness:
         if not self._ran or hasattr(self._config, "workerinput"):
             return
         from sealproof.attacks.selection import left_out
+        from sealproof.harness.matrix.outcome import sources_text
 
         only_changes = self._config.get_verbosity() < 0
         lines = list(self._notes)
+        if self._sources and not only_changes:
+            lines.append(sources_text(self._sources))
         if self._finished is not None:
             lines += self._finished.lines(only_changes=only_changes)
         if not only_changes:

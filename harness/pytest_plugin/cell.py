@@ -42,6 +42,7 @@ class RobustnessCell:
         self.properties.append(("sealproof_cell", self.session.cell_id(self.attack_id)))
         try:
             outcome = self.session.bench.run(self.session.cells[self.attack_id])
+            self.properties.append(("sealproof_source", outcome.source))
             failed = outcome.error is not None
             rows = [] if failed else list(self.session.summariser.rows(outcome))
             judged = [] if failed else self.session.gate.judge(self.session.tallies(outcome))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sealproof.harness.foundation.code.files import packages_sha256
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import (
     read_json,
@@ -33,8 +34,8 @@ from sealproof.harness.tables.summary import SUMMARY_COLUMNS, Summariser, Summar
 from sealproof.harness.tables.summary_parallel import rows_of_cells
 from sealproof.harness.tables.text import summary_markdown, thin_calibration_note
 
-_SHOWN_BY = ("tables", "statistics")
-"""Rooms that decide how numbers are taken and shown."""
+_SHOWN_BY = ("sealproof.harness.tables", "sealproof.harness.statistics")
+"""Rooms that decide how numbers are shown, or that say more of them than the summary's rows."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,8 @@ def summariser_of(bench: Bench, seed: int) -> Summariser:
 def _content_sha256(rows: Sequence[SummaryRow], outcomes: Sequence[Outcome], subjects: Sequence[Subject]) -> str:
     keys = [(outcome.cell.key, [subject.key(outcome.cell) for subject in subjects]) for outcome in outcomes]
     # How the numbers are shown counts too: a new version of these files shows them anew.
-    rooms = [Path(__file__).parents[1] / room for room in _SHOWN_BY]
-    files = [path for room in rooms for path in sorted(room.rglob("*.py"))]
-    return sha256_json([keys, [as_record(row) for row in rows], [sha256_file(path) for path in files]])
+    code = packages_sha256(*_SHOWN_BY)
+    return sha256_json([keys, [as_record(row) for row in rows], code])
 
 
 def _already_there(out: Path, content: str) -> bool:

@@ -122,9 +122,7 @@ class Graph:
         if not _is_own(holder.name):
             node.content.update(self._whole_of(holder))
 
-    def _looked_up(
-        self, holder: Source | None, names: tuple[str, ...], source: Source, node: Node
-    ) -> Iterator[str]:
+    def _looked_up(self, holder: Source | None, names: tuple[str, ...], source: Source, node: Node) -> Iterator[str]:
         """Yield what a source gets by name from the registry of a module that it imports."""
         if holder is None or not holder.registry or (names and not holder.functions.intersection(names)):
             return

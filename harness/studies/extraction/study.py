@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sealproof.attacks.selection import load_attacks
+from sealproof.detectors import get_scheme
 from sealproof.detectors.mimics.mimic import Mimic, forward
 from sealproof.detectors.mimics.waveform_cnn import DistilledCnn
 from sealproof.harness.corpora.base import interleave_groups
 from sealproof.harness.datasets.dataset import Dataset, Pair
+from sealproof.harness.datasets.scheme_code import scheme_sha256
+from sealproof.harness.foundation.code.files import package_files
+from sealproof.harness.foundation.code.identity import code_sha256
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import read_json, sha256_json, write_json
 from sealproof.harness.foundation.progress import progress
@@ -104,8 +109,8 @@ class Point:
 def extract(dataset: Dataset, request: ExtractRequest, out: Path) -> list[Point]:
     """Run the study, or what of it is not done yet.
 
-    A finished point is kept in `out/points` and not computed again while dataset, request, weights and the code of the
-    imitation are the same.
+    A finished point is kept in `out/points` and not computed again while dataset, request, attacks, detector and the
+    code of the imitation are the same.
 
     Raises:
         HarnessError: The dataset has too few training pairs, or the preset is unknown.
@@ -124,8 +129,12 @@ def extract(dataset: Dataset, request: ExtractRequest, out: Path) -> list[Point]
 
 
 def _key(dataset: Dataset, request: ExtractRequest, access: str, budget: int) -> str:
-    alone = replace(request, access=(access,), budgets=(budget,))
-    return sha256_json([dataset.sha256, dataset.facts["scheme_version"], asdict(alone), recipe_key(DistilledCnn())])
+    # Which attacks these are, and not where they are listed: another list may have taken its place.
+    attacks = load_attacks(request.attacks)
+    alone = replace(request, access=(access,), budgets=(budget,), attacks=",".join(attack.id for attack in attacks))
+    scheme = get_scheme(dataset.scheme)
+    code = [code_sha256(attacks), recipe_key(DistilledCnn()), package_files(__name__)]
+    return sha256_json([dataset.sha256, scheme.version, scheme_sha256(scheme), asdict(alone), code])
 
 
 def _points(

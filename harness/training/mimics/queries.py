@@ -128,6 +128,11 @@ def sure_distance(detector: Detector, audio: Audio) -> float:
     return distance
 
 
+def query_attacks() -> list[Attack]:
+    """Return the attacks that an imitator alters clips with: those that can be done here, and without a watermarker."""
+    return [each for each in load_attacks(PRESET) if each.name not in _NEEDS_THE_WATERMARKER]
+
+
 def attacked_queries(
     dataset: Dataset, pairs: Sequence[Pair], n: int, seed: int
 ) -> tuple[NDArray[np.float16], list[str]]:
@@ -140,7 +145,7 @@ def attacked_queries(
         (n, samples) float16, and the id of each clip's attack. An attack that changes the length is cut or padded with
         zeros at the end, as what is asked is one length.
     """
-    attacks = [each for each in load_attacks(PRESET) if each.name not in _NEEDS_THE_WATERMARKER]
+    attacks = query_attacks()
     per_attack = -(-n // (2 * len(attacks)))
     rng = np.random.default_rng(derive_seed(seed, "queries"))
     order = rng.permutation(2 * per_attack * len(attacks))[:n]

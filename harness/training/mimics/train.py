@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sealproof.detectors import get_scheme
 from sealproof.detectors.base import Detector
 from sealproof.detectors.mimics import MimicRecipe, get_mimic_recipe
 from sealproof.detectors.mimics.base import ClipRecipe, FrameRecipe
@@ -20,7 +21,9 @@ from sealproof.detectors.mimics.mimic import Mimic, forward
 from sealproof.detectors.mimics.model_file import model_sha256
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row
+from sealproof.harness.datasets.scheme_code import scheme_sha256
 from sealproof.harness.datasets.split import shared_groups, split_by_file
+from sealproof.harness.foundation.code.identity import code_sha256
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_file, sha256_json, write_json, write_text
 from sealproof.harness.foundation.text import csv_text
@@ -30,8 +33,7 @@ from sealproof.harness.statistics.roc import auc
 from sealproof.harness.statistics.thresholds import TARGET_FPR, threshold_at_fpr
 from sealproof.harness.training.mimics.fit_clips import fit_clips
 from sealproof.harness.training.mimics.fit_frames import History, fit_frames
-from sealproof.harness.training.mimics.mixtures import mixed_clips
-from sealproof.harness.training.mimics.queries import gather
+from sealproof.harness.training.mimics.queries import gather, query_attacks
 from sealproof.harness.training.mimics.trained import TrainedMimic, read_card
 
 BEST_AND_BASELINE = ("distilled_cnn", "seed_cnn")
@@ -91,7 +93,7 @@ def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False)
     """
     recipe = get_mimic_recipe(request.mimic)
     folder = dataset.root / "mimics" / request.name
-    key = sha256_json([dataset.sha256, request.__dict__, recipe_key(recipe)])
+    key = sha256_json([dataset.sha256, request.__dict__, recipe_key(recipe), _teacher(dataset, recipe)])
     done = None if force else _finished(folder, key)
     if done is not None:
         return done, False
@@ -139,13 +141,17 @@ def _finished(folder: Path, key: str) -> TrainedMimic | None:
     return TrainedMimic(folder, card) if card.get("key") == key and (folder / "model.keras").is_file() else None
 
 
-def recipe_key(recipe: MimicRecipe) -> list[str]:
-    """Hash the files that define the network and its training, so that a changed one is trained again."""
-    import sys
+def recipe_key(recipe: MimicRecipe) -> str:
+    """Hash the code of a network, of its training and of what alters its clips: a changed one is trained again."""
+    if not isinstance(recipe, FrameRecipe):
+        return code_sha256(recipe, fit_clips)
+    attacks = [] if recipe.access == "labels" else query_attacks()
+    return sha256_json([code_sha256(recipe, fit_frames, gather, attacks), [attack.id for attack in attacks]])
 
-    learnt_from = (gather, mixed_clips) if isinstance(recipe, FrameRecipe) else ()
-    modules = {each.__module__ for each in (type(recipe), MimicRecipe, fit_clips, fit_frames, *learnt_from)}
-    return [sha256_file(Path(str(sys.modules[module].__file__))) for module in sorted(modules)]
+
+def _teacher(dataset: Dataset, recipe: MimicRecipe) -> str:
+    """Hash the detector that a mimic asks; of one that learns from labels, nothing."""
+    return "" if recipe.access == "labels" else scheme_sha256(get_scheme(dataset.scheme))
 
 
 def group_files(dataset: Dataset) -> dict[str, list[Row]]:
