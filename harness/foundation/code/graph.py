@@ -137,7 +137,7 @@ class Graph:
         yield from (known[name].partition(":")[0] for name in sorted(chosen))
 
 
-_SOURCES: dict[str, tuple[object, Source]] = {}
+_SOURCES: dict[str, tuple[object, object, Source]] = {}
 _OWN_NODES: dict[str, tuple[object, Node]] = {}
 
 
@@ -154,11 +154,12 @@ def _own_node(name: str) -> Node:
 def _source(module: Module) -> Source:
     """Read a module's source, once while the module stays as imported: what runs is what was imported."""
     assert module.path is not None  # noqa: S101 - callers ask for modules that have a file
-    state = module.loaded or file_state(module.path)
+    # Two specs of a module that was imported twice are equal, but not the same.
+    loaded, state = module.loaded, None if module.loaded else file_state(module.path)
     known = _SOURCES.get(module.name)
-    if known is None or (known[0] is not state and known[0] != state):
-        known = _SOURCES[module.name] = (state, read_source(module))
-    return known[1]
+    if known is None or known[0] is not loaded or known[1] != state:
+        known = _SOURCES[module.name] = (loaded, state, read_source(module))
+    return known[2]
 
 
 def _is_own(name: str) -> bool:

@@ -80,13 +80,17 @@ def test_cells_are_chosen_by_k_and_finished_ones_stay_in_the_tables(suite: pytes
     result = suite.runpytest("-v", "-k", "white_noise.5db")
     result.assert_outcomes(passed=1, deselected=3)
     assert names(result, "PASSED") == ["audioseal_mini-white_noise.5db"]
-    result.stdout.fnmatch_lines(["3 of 4 cells were never run and are in no table."])
+    result.stdout.fnmatch_lines(
+        ["1 cell: 1 measured, 0 from the store", "3 of 4 cells were never run and are in no table."]
+    )
     assert pd.read_csv(suite.path / "results/summary.csv")["params"].dropna().unique().tolist() == ["snr_db=5"]
     written = {path: path.stat().st_mtime_ns for path in suite.path.rglob("*.npz")}
     suite.runpytest("-k", "gain or identity").assert_outcomes(passed=2, deselected=2)
     table = pd.read_csv(suite.path / "results/summary.csv")
     assert table["attack"].unique().tolist() == ["identity", "white_noise", "gain"]
     assert {path: path.stat().st_mtime_ns for path in written} == written
+    suite.runpytest().stdout.fnmatch_lines(["4 cells: 1 measured, 3 from the store"])
+    suite.runpytest().stdout.fnmatch_lines(["4 cells: 0 measured, 4 from the store"])
 
 
 def test_lf_runs_the_failed_cells_again(suite: pytest.Pytester) -> None:
@@ -99,6 +103,7 @@ def test_lf_runs_the_failed_cells_again(suite: pytest.Pytester) -> None:
         [
             "AttackError: The 'via_hz' of resample*",
             "AttackError: quantise.16bits does not do what it claims*",
+            "4 cells: 2 measured, 0 from the store, 2 failed",
             "failed: resample.16khz: AttackError: *",
             "failed: quantise.16bits: AttackError: *",
         ]
@@ -118,7 +123,15 @@ def test_two_workers_write_what_one_process_writes(suite: pytest.Pytester) -> No
         "-v", "-n", "2", "--robustness-attacks=failing.toml", "--robustness-out=two", "--junitxml=junit.xml"
     )
     result.assert_outcomes(passed=2, failed=2)
-    result.stdout.fnmatch_lines(["*= robustness =*", "failed: *", "attack *", "wrote *"])
+    result.stdout.fnmatch_lines(
+        [
+            "*= robustness =*",
+            "4 cells: 2 measured, 0 from the store, 2 failed",
+            "failed: *",
+            "attack *",
+            "wrote *",
+        ]
+    )
     for name in ("summary.csv", "clips.csv", "summary.md"):
         assert (suite.path / "two" / name).read_bytes() == (suite.path / "one" / name).read_bytes()
     assert "audioseal_mini.auc" in (suite.path / "junit.xml").read_text()

@@ -122,6 +122,31 @@ def test_impossible_requests_are_refused(changes: dict[str, Any], told: str) -> 
         replace(SMALL, **changes)
 
 
+def test_points_are_of_the_attacks_and_not_of_the_name_of_the_file_that_lists_them(
+    bench_dataset: Dataset, tmp_path: Path, fits: list[Any]
+) -> None:
+    one, two = tmp_path / "one.toml", tmp_path / "two.toml"
+    one.write_text("[attacks]\nwhite_noise = { snr_db = [20] }\n")
+    two.write_text("# the same\n[attacks.white_noise]\nsnr_db = 20\n")
+    request = replace(SMALL, access=("labels",), budgets=(8,))
+    for attacks in (str(one), str(two), "white_noise.20db"):
+        extract(bench_dataset, replace(request, attacks=attacks), tmp_path / "out")
+    assert len(fits) == 1
+    one.write_text("[attacks]\nwhite_noise = { snr_db = [10] }\n")
+    extract(bench_dataset, replace(request, attacks=str(one)), tmp_path / "out")
+    assert len(fits) == 2
+
+
+def test_a_point_is_of_the_code_of_its_attacks(
+    bench_dataset: Dataset, tmp_path: Path, fits: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = replace(SMALL, access=("labels",), budgets=(8,))
+    extract(bench_dataset, request, tmp_path)
+    monkeypatch.setattr(study, "code_sha256", lambda attacks: "other code of " + ", ".join(map(str, attacks)))
+    extract(bench_dataset, request, tmp_path)
+    assert len(fits) == 2
+
+
 def test_a_point_of_another_imitation_is_computed_anew(
     bench_dataset: Dataset, tmp_path: Path, fits: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
