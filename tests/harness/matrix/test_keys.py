@@ -18,10 +18,10 @@ import pytest
 
 import sealproof.attacks
 from sealproof.attacks import attack_class
-from sealproof.attacks.base import Attack
-from sealproof.attacks.verification import verify
+from sealproof.attacks.contract.base import Attack
+from sealproof.attacks.verification.verify import verify
 from sealproof.detectors.base import DetectorError
-from sealproof.detectors.spread_spectrum import SpreadSpectrumScheme
+from sealproof.detectors.spread_spectrum.scheme import SpreadSpectrumScheme
 from sealproof.harness.datasets.scheme_code import scheme_sha256
 
 MP3, NOISE, LOWPASS, ECHO = "mp3.64kbps", "white_noise.20db", "lowpass.4khz", "acme_echo"
