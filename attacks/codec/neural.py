@@ -20,7 +20,7 @@ import json
 import os
 import threading
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -67,9 +67,11 @@ class NeuralCodec(Attack):
             return f"{cls.name} needs its weights: set {cls.weights_variable} to {cls.weights_hint}. {got}"
         return None
 
-    @classmethod
-    def _imported(cls) -> Any:
-        return importlib.import_module(cls.package)
+    @property
+    def files(self) -> Sequence[Path | str]:
+        """The weights, where they are there."""
+        path = os.environ.get(self.weights_variable)
+        return (path,) if path is not None and Path(path).exists() else ()
 
     @classmethod
     @abstractmethod
@@ -152,7 +154,7 @@ class EnCodec(NeuralCodec):
     @classmethod
     def load(cls, weights: Path) -> Any:
         """Build the 24 kHz model without its own download."""
-        network = cls._imported().EncodecModel.encodec_model_24khz(pretrained=False)
+        network = importlib.import_module("encodec").EncodecModel.encodec_model_24khz(pretrained=False)
         network.load_state_dict(_tensors(weights))
         return network.eval()
 
@@ -196,7 +198,7 @@ class DAC(NeuralCodec):
     @classmethod
     def load(cls, weights: Path) -> Any:
         """Build the network that the file describes beside its weights."""
-        build = cls._imported().DAC
+        build = importlib.import_module("dac").DAC
         stored = _tensors(weights)
         accepted = inspect.signature(build).parameters
         network = build(**{name: value for name, value in stored["metadata"]["kwargs"].items() if name in accepted})
@@ -240,7 +242,9 @@ class SNAC(NeuralCodec):
     @classmethod
     def load(cls, weights: Path) -> Any:
         """Build the network of the folder."""
-        network = cls._imported().SNAC(**json.loads((weights / "config.json").read_text(encoding="utf-8")))
+        network = importlib.import_module("snac").SNAC(
+            **json.loads((weights / "config.json").read_text(encoding="utf-8"))
+        )
         network.load_state_dict(_tensors(weights / "pytorch_model.bin"))
         return network.eval()
 

@@ -5,6 +5,7 @@ from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, ClassVar, Self, final
 
 import numpy as np
@@ -138,6 +139,14 @@ class Attack(ABC):
         if not cls.sweep:
             return [cls()]
         return [cls(**{name: value}) for name, values in cls.sweep.items() for value in values]
+
+    @property
+    def files(self) -> Sequence[Path | str]:
+        """Files and folders besides its own code that can change the result: weights, a recorded noise, a program.
+
+        Their content counts in the key of every stored number. None by default.
+        """
+        return ()
 
     @classmethod
     def unavailable(cls) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
@@ -71,6 +72,11 @@ class Chain(Attack):
     def needs_knowledge(self) -> bool:  # type: ignore[override]
         """Whether any link does."""
         return any(link.needs_knowledge for link in self.links)
+
+    @property
+    def files(self) -> Sequence[Path | str]:
+        """Those of all links."""
+        return [path for link in self.links for path in link.files]
 
     def output_length(self, n_samples: int, sample_rate: int) -> int:
         """What is left after all links."""

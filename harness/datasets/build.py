@@ -15,6 +15,7 @@ from sealproof.detectors import get_scheme
 from sealproof.detectors.base import Scheme
 from sealproof.detectors.files import TEMPORARY
 from sealproof.harness.corpora.base import ALL_CLIPS, Clip, Corpus, CorpusReport, clip_samples
+from sealproof.harness.datasets.content_keys import marking_version
 from sealproof.harness.datasets.dataset import FACTS, MANIFEST, REQUEST, Dataset
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row, to_csv
 from sealproof.harness.datasets.split import split_by_corpus, split_by_group
@@ -72,7 +73,7 @@ def build_dataset(corpus: Corpus, request: BuildRequest, root: Path) -> tuple[Da
         OSError: The disk is full or the folder cannot be written; what was finished stays and is taken up again.
     """
     scheme = get_scheme(request.scheme)
-    asked = {**asdict(request), "scheme_version": scheme.version, "corpus": corpus.description()}
+    asked = {**asdict(request), "scheme_version": marking_version(scheme), "corpus": corpus.description()}
     if _is_finished(root, asked):
         return Dataset.open(root), None
     scheme.require_ready()

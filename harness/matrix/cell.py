@@ -8,9 +8,9 @@ from sealproof.attacks.contract.base import Attack
 from sealproof.attacks.verification.verify import verify
 from sealproof.detectors.base import Scheme, UnavailableError
 from sealproof.harness.datasets.attacker_knowledge import known_schemes, other_recordings
+from sealproof.harness.datasets.content_keys import attacks_sha256, scheme_sha256
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
-from sealproof.harness.datasets.scheme_code import scheme_sha256
 from sealproof.harness.foundation.code.identity import code_sha256
 from sealproof.harness.foundation.files import sha256_json
 from sealproof.harness.foundation.versions import package_versions
@@ -59,9 +59,9 @@ class Cell:
                 self.clips_sha256,
                 self.knowledge,
                 self.labels,
-                self.attack.id,
                 self.seed,
-                code_sha256(self.attack, verify, waveform_quality),
+                attacks_sha256([self.attack]),
+                code_sha256(verify, waveform_quality),
                 _environment(),
             ]
         )

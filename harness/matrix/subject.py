@@ -6,7 +6,7 @@ from functools import cache
 
 from sealproof.detectors.base import Detector, Scheme
 from sealproof.detectors.mimics.mimic import Mimic
-from sealproof.harness.datasets.scheme_code import scheme_sha256
+from sealproof.harness.datasets.content_keys import scheme_sha256
 from sealproof.harness.foundation.code.identity import code_sha256
 from sealproof.harness.foundation.files import sha256_json
 from sealproof.harness.matrix.cell import Cell

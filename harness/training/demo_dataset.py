@@ -7,6 +7,7 @@ from sealproof.detectors import get_scheme
 from sealproof.detectors.files import TEMPORARY
 from sealproof.harness.corpora.demo.corpus import DemoCorpus
 from sealproof.harness.datasets.build import BuildRequest, build_dataset
+from sealproof.harness.datasets.content_keys import marking_version
 from sealproof.harness.datasets.dataset import FACTS, MANIFEST, REQUEST, Dataset
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
 from sealproof.harness.foundation.files import read_json
@@ -48,7 +49,7 @@ def remove_outdated(root: Path, request: BuildRequest) -> str:
     except (ValueError, TypeError):
         return ""
     wanted = {**request.__dict__, "corpus": DemoCorpus().description()}
-    version = get_scheme(request.scheme).version
+    version = marking_version(get_scheme(request.scheme))
     there = asked.get("scheme_version")
     if any(asked.get(name) != value for name, value in wanted.items()) or there in (None, version):
         return ""

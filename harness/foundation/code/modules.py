@@ -1,5 +1,6 @@
 """Where a module's file is, without importing it."""
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ OWN = __name__.partition(".")[0]
 """The top-level package that this file belongs to."""
 
 _CODE_SUFFIXES = (".py", *EXTENSION_SUFFIXES)
+
+_NO_CODE = {"__pycache__", "node_modules", "site-packages"}
+"""Folders that hold none of a package's own; nor do hidden ones, such as `.venv`."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,11 @@ class Module:
             if self.path is not None:
                 yield self.path.name, self.path
             return
-        for folder in map(Path, self.search):
-            for path in sorted(folder.rglob("*")):
-                if path.name.endswith(_CODE_SUFFIXES) and path.is_file():
-                    yield f"{self.name}/{path.relative_to(folder).as_posix()}", path
+        for top in self.search:
+            for folder, below, names in os.walk(top):
+                below[:] = sorted(name for name in below if name not in _NO_CODE and not name.startswith("."))
+                for path in (Path(folder, name) for name in sorted(names) if name.endswith(_CODE_SUFFIXES)):
+                    yield f"{self.name}/{path.relative_to(top).as_posix()}", path
 
 
 def find_module(name: str) -> Module | None:

@@ -14,10 +14,9 @@ from sealproof.detectors import get_scheme
 from sealproof.detectors.mimics.mimic import Mimic, forward
 from sealproof.detectors.mimics.waveform_cnn import DistilledCnn
 from sealproof.harness.corpora.base import interleave_groups
+from sealproof.harness.datasets.content_keys import attacks_sha256, scheme_sha256
 from sealproof.harness.datasets.dataset import Dataset, Pair
-from sealproof.harness.datasets.scheme_code import scheme_sha256
 from sealproof.harness.foundation.code.files import package_files
-from sealproof.harness.foundation.code.identity import code_sha256
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import read_json, sha256_json, write_json
 from sealproof.harness.foundation.progress import progress
@@ -131,9 +130,9 @@ def extract(dataset: Dataset, request: ExtractRequest, out: Path) -> list[Point]
 def _key(dataset: Dataset, request: ExtractRequest, access: str, budget: int) -> str:
     # Which attacks these are, and not where they are listed: another list may have taken its place.
     attacks = load_attacks(request.attacks)
-    alone = replace(request, access=(access,), budgets=(budget,), attacks=",".join(attack.id for attack in attacks))
+    alone = replace(request, access=(access,), budgets=(budget,), attacks=attacks_sha256(attacks))
     scheme = get_scheme(dataset.scheme)
-    code = [code_sha256(attacks), recipe_key(DistilledCnn()), package_files(__name__)]
+    code = [recipe_key(DistilledCnn()), package_files(__name__)]
     return sha256_json([dataset.sha256, scheme.version, scheme_sha256(scheme), asdict(alone), code])
 
 

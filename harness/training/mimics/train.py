@@ -19,9 +19,9 @@ from sealproof.detectors.mimics.base import ClipRecipe, FrameRecipe
 from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.mimic import Mimic, forward
 from sealproof.detectors.mimics.model_file import model_sha256
+from sealproof.harness.datasets.content_keys import attacks_sha256, scheme_sha256
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row
-from sealproof.harness.datasets.scheme_code import scheme_sha256
 from sealproof.harness.datasets.split import shared_groups, split_by_file
 from sealproof.harness.foundation.code.identity import code_sha256
 from sealproof.harness.foundation.errors import HarnessError
@@ -146,7 +146,7 @@ def recipe_key(recipe: MimicRecipe) -> str:
     if not isinstance(recipe, FrameRecipe):
         return code_sha256(recipe, fit_clips)
     attacks = [] if recipe.access == "labels" else query_attacks()
-    return sha256_json([code_sha256(recipe, fit_frames, gather, attacks), [attack.id for attack in attacks]])
+    return sha256_json([code_sha256(recipe, fit_frames, gather), attacks_sha256(attacks)])
 
 
 def _teacher(dataset: Dataset, recipe: MimicRecipe) -> str:

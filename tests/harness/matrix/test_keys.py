@@ -17,12 +17,13 @@ from textwrap import dedent
 import pytest
 
 import sealproof.attacks
-from sealproof.attacks import attack_class
+from sealproof.attacks import AttackError, attack_class, get_attack
 from sealproof.attacks.contract.base import Attack
+from sealproof.attacks.identity import Identity
 from sealproof.attacks.verification.verify import verify
 from sealproof.detectors.base import DetectorError
 from sealproof.detectors.spread_spectrum.scheme import SpreadSpectrumScheme
-from sealproof.harness.datasets.scheme_code import scheme_sha256
+from sealproof.harness.datasets.content_keys import attacks_sha256, scheme_sha256
 
 MP3, NOISE, LOWPASS, ECHO = "mp3.64kbps", "white_noise.20db", "lowpass.4khz", "acme_echo"
 CHAIN = f"{MP3}+{NOISE}"
@@ -34,6 +35,7 @@ import sealproof
 from sealproof.attacks import get_attack
 from sealproof.detectors import get_scheme
 from sealproof.detectors.mimics import get_mimic_recipe, list_mimics
+from sealproof.harness.datasets.content_keys import marking_version
 from sealproof.harness.matrix.cell import Cell
 from sealproof.harness.matrix.subject import subjects_of
 from sealproof.harness.training.mimics.train import recipe_key
@@ -43,6 +45,7 @@ kind, names = sys.argv[2], sys.argv[3:]
 keys = {
     "cells": lambda name: Cell("perth", get_attack(name), 0, "test", (), "").key,
     "schemes": lambda name: subjects_of(get_scheme(name), [])[0].version,
+    "datasets": lambda name: marking_version(get_scheme(name)),
     "mimics": lambda name: recipe_key(get_mimic_recipe(name)),
 }
 print(json.dumps({name: keys[kind](name) for name in names}))
@@ -207,12 +210,27 @@ def test_the_version_of_a_users_scheme_is_of_its_whole_package_and_its_files(che
     assert checkout.changed("schemes", *schemes, by=lambda: checkout.touch(name)) == {"mymark"}
 
 
+def test_a_dataset_is_of_the_code_of_a_users_scheme_and_of_the_version_of_sealproofs_own(checkout: Checkout) -> None:
+    checkout.install("mymark", SCHEME, "sealproof.schemes", "mymark = mymark.integrations.seal:SealScheme")
+
+    def touch() -> None:
+        checkout.touch("mymark/core.py")
+        checkout.touch(checkout.file_of("sealproof.detectors.perth"))
+
+    assert checkout.changed("datasets", "mymark", "perth", by=touch) == {"mymark"}
+
+
 def test_a_declared_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     class Own(SpreadSpectrumScheme):
         files = (tmp_path / "weights.bin",)
 
+        def prepare(self) -> None:
+            prepared.append(self.name)
+
+    prepared: list[str] = []
     with pytest.raises(DetectorError, match=r"The 'files' of spread_spectrum must be files or .*weights\.bin"):
         scheme_sha256(Own())
+    assert prepared == ["spread_spectrum"]
     (tmp_path / "weights.bin").write_bytes(b"1")
     assert len(scheme_sha256(Own())) == 64
 
@@ -240,3 +258,26 @@ def test_a_mimic_is_trained_again_for_changed_code_of_its_training_or_of_its_que
     touch = checkout.file_of(module)
     names = ("distilled_cnn", "seed_cnn", "spectrogram_cnn", "waveform_cnn")
     assert checkout.changed("mimics", *names, by=lambda: checkout.touch(touch)) == mimics
+
+
+@pytest.mark.parametrize("variant", ["alone", "chain"])
+def test_weights_that_an_attack_declares_count_by_their_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str
+) -> None:
+    encodec = attack_class("encodec").standard()[0]
+    attack = encodec if variant == "alone" else get_attack(f"{MP3}+{encodec.id}")
+    weights = tmp_path / "weights.th"
+    monkeypatch.setenv("SEALPROOF_ENCODEC_WEIGHTS", str(weights))
+    without = attacks_sha256([attack])
+    weights.write_bytes(b"1")
+    first = attacks_sha256([attack])
+    weights.write_bytes(b"2 3")
+    assert len({without, first, attacks_sha256([attack])}) == 3
+
+
+def test_a_file_that_an_attack_declares_and_that_is_not_there_is_named(tmp_path: Path) -> None:
+    class Noisy(Identity):
+        files = (tmp_path / "street.wav",)
+
+    with pytest.raises(AttackError, match=r"The 'files' of identity must be files or .*street\.wav"):
+        attacks_sha256([Noisy()])

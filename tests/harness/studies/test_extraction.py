@@ -142,7 +142,7 @@ def test_a_point_is_of_the_code_of_its_attacks(
 ) -> None:
     request = replace(SMALL, access=("labels",), budgets=(8,))
     extract(bench_dataset, request, tmp_path)
-    monkeypatch.setattr(study, "code_sha256", lambda attacks: "other code of " + ", ".join(map(str, attacks)))
+    monkeypatch.setattr(study, "attacks_sha256", lambda attacks: f"other code of {len(attacks)} attacks")
     extract(bench_dataset, request, tmp_path)
     assert len(fits) == 2
 

@@ -287,7 +287,7 @@ def test_all_attacks_import_no_more_for_their_keys() -> None:
 
 def test_folders_of_code_are_hashed_whole(acme: Project) -> None:
     before = packages_sha256("acme", "acme_dsp")
-    (acme.root / "acme/notes.txt").write_text("no code")
+    acme.write({"acme/notes.txt": "no code", "acme/.venv/lib/site.py": "", "acme/lib/site-packages/other.py": ""})
     assert packages_sha256("acme", "acme_dsp") == before
     acme.write({"acme/deep/new.py": ""})
     assert packages_sha256("acme", "acme_dsp") != before
