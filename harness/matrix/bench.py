@@ -122,7 +122,9 @@ class Bench:
             n_pairs = len(block.audio) // len(cell.labels)
             is_watermarked = np.repeat([label == WATERMARKED for label in cell.labels], n_pairs)
             for subject in missing:
-                scored[subject.name].append(score(subject.name, subject.load, block.audio, is_watermarked, block.unmarked))
+                scored[subject.name].append(
+                    score(subject.name, subject.load, block.audio, is_watermarked, block.unmarked)
+                )
             # The audio has been scored: keeping it would hold every clip of the cell in memory.
             blocks.append(block._replace(audio=block.audio[:0]))
         measured = _join_measured(blocks, len(cell.labels))
