@@ -1,10 +1,9 @@
 """Which code a class rests on: packages on disk, changed and imported anew."""
 
 import importlib
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -299,12 +298,15 @@ def test_declared_files_count_by_name_and_content(tmp_path: Path) -> None:
     one, two = folder / "one.bin", folder / "two.bin"
     one.write_bytes(b"1")
     two.write_bytes(b"2")
-    before: Callable[[], list[str]] = lambda: [files_sha256([one]), files_sha256([str(folder)])]  # noqa: E731
-    first = before()
-    assert before() == first
-    two.write_bytes(b"3")
-    os.utime(two, (0, 0))
-    assert before()[0] == first[0]
-    assert before()[1] != first[1]
+
+    def hashes() -> tuple[str, str]:
+        return files_sha256([one]), files_sha256([str(folder)])
+
+    before = hashes()
+    assert hashes() == before
+    two.write_bytes(b"3 4")
+    now = hashes()
+    assert now[0] == before[0]
+    assert now[1] != before[1]
     with pytest.raises(FileNotFoundError):
         files_sha256([tmp_path / "none.bin"])

@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +11,7 @@ from pkgutil import walk_packages
 import pytest
 
 from sealproof import attacks
-from sealproof.harness.foundation.code.modules import Module
+from sealproof.harness.foundation.code.modules import Module, find_module
 from sealproof.harness.foundation.code.source import Import, Source, looked_up, read_quickly, read_source
 
 PACKAGES = ("sealproof.attacks", "sealproof.detectors", "sealproof.harness")
@@ -88,36 +88,37 @@ def test_names_that_are_looked_up_are_told_from_those_that_cannot_be(tmp_path: P
         assert found == ([], True)
 
 
-def own_modules() -> Iterator[tuple[str, str, Path]]:
+def own_modules() -> Iterator[Module]:
     for package in PACKAGES:
         for found in walk_packages(import_module(package).__path__, f"{package}."):
-            spec = found.module_finder.find_spec(found.name, None)  # type: ignore[call-arg]
-            assert spec is not None
-            assert spec.origin is not None
-            yield found.name, found.name if found.ispkg else found.name.rpartition(".")[0], Path(spec.origin)
+            module = find_module(found.name)
+            assert module is not None
+            yield module
 
 
-def test_reading_heads_alone_finds_what_sealproof_imports_of_itself(tmp_path: Path) -> None:
+def ours(imports: Iterable[Import]) -> set[Import]:
+    return {each for each in imports if each.module.startswith("sealproof")}
+
+
+def tops(imports: Iterable[Import]) -> set[str]:
+    return {each.module.partition(".")[0] for each in imports}
+
+
+def test_reading_heads_alone_finds_what_sealproof_imports_of_itself() -> None:
     """That is what makes keys cheap: of most files only the head need be parsed."""
     n_quick = 0
-    for name, package, path in own_modules():
-        text = path.read_text(encoding="utf-8")
-        quick = read_quickly(text, package)
+    for module in own_modules():
+        assert module.path is not None
+        package = module.name if module.search is not None else module.name.rpartition(".")[0]
+        quick = read_quickly(module.path.read_text(encoding="utf-8"), package)
         if quick is None:
             continue
         n_quick += 1
         # Of another top-level name, so that all of the syntax is read.
-        module = Module(f"acme{name}", path, (str(path.parent),) if package == name else None)
-        all_of_it = [replace(each, module=each.module.removeprefix("acme")) for each in read_source(module).imports]
-
-        def ours(imports: object) -> set[Import]:
-            return {each for each in imports if each.module.startswith("sealproof")}  # type: ignore[attr-defined]
-
-        def tops(imports: object) -> set[str]:
-            return {each.module.partition(".")[0] for each in imports}  # type: ignore[attr-defined]
-
-        assert ours(quick) == ours(all_of_it), name
-        assert tops(quick) >= tops(all_of_it), name
+        whole = read_source(replace(module, name=f"acme{module.name}")).imports
+        imports = [replace(each, module=each.module.removeprefix("acme")) for each in whole]
+        assert ours(quick) == ours(imports), module.name
+        assert tops(quick) >= tops(imports), module.name
     assert n_quick > 100
 
 
