@@ -25,7 +25,7 @@ from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row
 from sealproof.harness.datasets.split import shared_groups, split_by_file
 from sealproof.harness.foundation.code.identity import code_sha256
 from sealproof.harness.foundation.errors import HarnessError
-from sealproof.harness.foundation.files import sha256_file, sha256_json, write_json, write_text
+from sealproof.harness.foundation.files import sha256_json, write_json, write_text
 from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.foundation.versions import package_versions
 from sealproof.harness.statistics.detection import accuracy
