@@ -1,8 +1,9 @@
 """Progress bars: on standard error, and only for what takes long enough to be waited for."""
 
+import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -15,10 +16,8 @@ def trying(items: Iterable[T], total: int, name: Callable[[T], str]) -> Iterator
         total: How many there are.
         name: What an item is called.
     """
-    from tqdm import tqdm
-
     is_watched = sys.stderr.isatty()
-    with tqdm(total=total, disable=not is_watched, leave=False, dynamic_ncols=True, file=sys.stderr) as bar:
+    with _bar_type()(total=total, disable=not is_watched, leave=False, dynamic_ncols=True, file=sys.stderr) as bar:
         for item in items:
             bar.set_description_str(f"trying {name(item)}")
             yield item
@@ -33,8 +32,24 @@ def progress(items: Iterable[T], what: str, *, total: int | None = None) -> Iter
         what: Said in front of the bar.
         total: Number of items, where `len` cannot tell.
     """
-    from tqdm import tqdm
-
     # A log that is no terminal gets a line every ten seconds instead of ten a second.
     interval = 0.2 if sys.stderr.isatty() else 10.0
-    yield from tqdm(items, desc=what, total=total, delay=2, mininterval=interval, dynamic_ncols=True, file=sys.stderr)
+    # miniters: the clock is looked at on every item, for no monitor corrects a guess of how often to look.
+    yield from _bar_type()(
+        items,
+        desc=what,
+        total=total,
+        delay=2,
+        mininterval=interval,
+        miniters=1,
+        dynamic_ncols=True,
+        file=sys.stderr,
+    )
+
+
+@functools.cache
+def _bar_type() -> Any:
+    """Return tqdm without its monitoring thread, which warns, by a race, of bars that end while it looks at them."""
+    from tqdm import tqdm
+
+    return type("Bar", (tqdm,), {"monitor_interval": 0})
