@@ -1,7 +1,7 @@
 """Two runs on the same clips (two versions of a detector or of a library), compared rate by rate."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -184,6 +184,7 @@ class _Side:
         self._detectors = {name: index for index, name in enumerate(decisions.detectors)}
         self._clips = np.array([where[name] for name in clips])
         self._says = decisions.says
+        self.rules = frozenset(decisions.says)
 
     def says(self, cell: tuple[str, str], detector: str, rule: str) -> Flags:
         """Return (2, clips) decisions."""
@@ -200,7 +201,9 @@ class _Side:
 def _compared_cell(
     context: _Context, cell: tuple[str, str], sides: list[_Side], allowed_drop: float
 ) -> Iterator[Compared]:
-    flags = [dict(_rates(context, side, cell)) for side in sides]
+    # A rule that has no threshold in one of the runs has no rates to compare.
+    rules = [rule for rule in RULES if all(rule in side.rules for side in sides)]
+    flags = [dict(_rates(context, side, cell, rules)) for side in sides]
     tallies: tuple[list[Tally], list[Tally]] = ([], [])
     for key in flags[0]:
         detector, rule, metric = key
@@ -216,8 +219,10 @@ def _compared_cell(
         yield Compared(tally, difference, p_value, p_value, difference.verdict(tally.metric, allowed_drop))
 
 
-def _rates(context: _Context, side: _Side, cell: tuple[str, str]) -> Iterator[tuple[tuple[str, str, str], Flags]]:
-    for rule in RULES:
+def _rates(
+    context: _Context, side: _Side, cell: tuple[str, str], rules: Sequence[str]
+) -> Iterator[tuple[tuple[str, str, str], Flags]]:
+    for rule in rules:
         says = {detector: side.says(cell, detector, rule) for detector in context.detectors}
         reference = next((says[name] for name, role in context.roles.items() if role == "reference"), None)
         for detector, said in says.items():

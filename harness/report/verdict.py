@@ -157,6 +157,9 @@ def _break_points(folder: RunFolder) -> Iterator[str]:
         counts = {
             status: int((own["status"] == status).sum()) for status in ("crosses", "never", "always", "not_monotone")
         }
+        if not any(counts.values()):
+            # No threshold for 1 % false alarms: that is said where the limits are.
+            return
         yield (
             f"In {counts['crosses']} of {_number(len(own), 'sweep')} its true positive rate, at 1 % false alarms, "
             f"falls through one half; in {counts['never']} it never does, in {counts['always']} it is below from the "
@@ -207,8 +210,8 @@ def _limits(folder: RunFolder, own: Series | None) -> Iterator[str]:
     thin = [detector for detector in folder.detectors if not detector.fpr_support]
     if thin:
         yield (
-            f"The calibration split has only {thin[0].n_calibration} clean clips, and 1 % false alarms take 100: the "
-            "thresholds of that rule are merely the highest scores seen."
+            f"The calibration split has only {thin[0].n_calibration} clean clips, and 1 % false alarms take 99: by "
+            "that rule there is no threshold, and so no number."
         )
     yield "Each interval is of one cell; with many cells some miss their value by chance."
 

@@ -5,8 +5,8 @@ watermark), so it is reported with coefficients that correct for it: Cohen's kap
 All take two vectors of decisions and, but for ``conditional_agreement``, treat both detectors alike. A coefficient that
 the data do not define is NaN, never 0 ("no agreement") and never 1 ("perfect").
 
-``estimate_...`` gives the same value with an interval, from the ``Resamples`` of the clips' groups. The bootstrap works
-on the 2 x 2 counts of each group.
+``estimate_...`` gives the same value with an interval. The bootstrap works on the 2 x 2 counts of each group. Decisions
+at a calibrated threshold are taken as given: its own uncertainty is not in these intervals.
 
 The correlation of scores comes from ``rank_agreement``, tests from ``significance``.
 """
@@ -22,13 +22,12 @@ from numpy.typing import ArrayLike
 
 from sealproof.harness.statistics.estimation.bootstrap import Resamples
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate, make_estimate
-from sealproof.harness.statistics.estimation.groups import count_groups, sum_by_group
-from sealproof.harness.statistics.estimation.intervals import UNKNOWN, Interval, percentile_interval, wider, wilson
+from sealproof.harness.statistics.estimation.intervals import UNKNOWN, Interval, wider, wilson
+from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.estimation.vectors import (
     Flags,
     Floats,
     as_flags,
-    as_groups,
     ratio,
     require_same_clips,
 )
@@ -143,7 +142,7 @@ def estimate_agreement(a: ArrayLike, b: ArrayLike, resamples: Resamples) -> Esti
     Args:
         a: ``(n,)`` booleans, the decisions of one detector.
         b: ``(n,)`` booleans, the decisions of the other.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -161,7 +160,7 @@ def estimate_kappa(a: ArrayLike, b: ArrayLike, resamples: Resamples) -> Estimate
     Args:
         a: ``(n,)`` booleans, the decisions of one detector.
         b: ``(n,)`` booleans, the decisions of the other.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -177,7 +176,7 @@ def estimate_mcc(a: ArrayLike, b: ArrayLike, resamples: Resamples) -> Estimate:
     Args:
         a: ``(n,)`` booleans, the decisions of one detector.
         b: ``(n,)`` booleans, the decisions of the other.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -191,7 +190,7 @@ def estimate_pabak(a: ArrayLike, b: ArrayLike, resamples: Resamples) -> Estimate
     Args:
         a: ``(n,)`` booleans, the decisions of one detector.
         b: ``(n,)`` booleans, the decisions of the other.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -214,7 +213,7 @@ def estimate_conditional_agreement(
         mimic: ``(n,)`` booleans, the decisions of the imitating detector.
         reference: ``(n,)`` booleans, the decisions of the imitated one.
         is_watermarked: ``(n,)`` booleans, the truth.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
         given: Which clips to look at: those on which the reference is ``"right"`` or ``"wrong"``; they are the ones
             that ``n_clips`` counts.
 
@@ -222,7 +221,8 @@ def estimate_conditional_agreement(
         ValueError: If the arguments do not fit each other.
     """
     alike, selected = _alike_where(mimic, reference, is_watermarked, given)
-    return estimate_rate(alike[selected], resamples.fitting(alike.size).of_clips(selected))
+    resamples.require(alike.size)
+    return estimate_rate(alike[selected], resamples.pick(selected))
 
 
 def _decisions(a: ArrayLike, b: ArrayLike) -> tuple[Flags, Flags]:
@@ -284,17 +284,18 @@ def _estimate_coefficient(
 ) -> Estimate:
     """Estimate a coefficient that is a function of the 2 x 2 counts, linear in the agreement for given margins."""
     first, second = _decisions(a, b)
-    codes = as_groups(resamples.codes, first.size, resamples.weights)
-    by_group = sum_by_group(_outcomes(first, second), codes, resamples.weights.shape[1])
+    resamples.require(first.size)
+    by_group = resamples.sums(_outcomes(first, second))
     counts = by_group.sum(axis=0)
     value = float(coefficient(counts))
     if math.isnan(value):
-        return make_estimate(value, UNKNOWN, codes)
-    clustered = percentile_interval(
-        coefficient(resamples.weights @ by_group), count_groups(codes), resamples.confidence
+        return make_estimate(value, UNKNOWN, resamples)
+    # In a recording of the worst kind the detectors agree by chance alone, not against chance.
+    clustered = resamples.interval(
+        coefficient(resamples.weights @ by_group), extremes=(max(-1.0, value - 1), min(1.0, value + 1))
     )
     independent = _with_margins_held(coefficient, counts, resamples.confidence)
-    return make_estimate(value, wider(independent, clustered), codes)
+    return make_estimate(value, wider(independent, clustered), resamples)
 
 
 def _with_margins_held(coefficient: Callable[[Floats], Floats], counts: Floats, confidence: float) -> Interval:

@@ -23,18 +23,20 @@ and 20 dB from weak to strong, beyond the strongest is ``-inf``.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sealproof.harness.statistics.estimation.estimate import estimate_rate_by_group
+from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate_by_group
+from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.estimation.vectors import Floats, ratio
 
 __all__ = ["LOG_SPAN", "TOLERATED_RISE", "BreakPoint", "find_break_point"]
 
-Status = Literal["crosses", "never", "always", "not_monotone"]
+Status = Literal["crosses", "never", "always", "not_monotone", "no_threshold"]
 
 LOG_SPAN = 10.0
 """Ratio of the largest to the smallest strength above which strengths are interpolated in their logarithm."""
@@ -49,7 +51,8 @@ class BreakPoint:
 
     Attributes:
         status: What was found.
-        value: The strength, in its own unit; infinite for ``never`` and ``always``, NaN for ``not_monotone``.
+        value: The strength, in its own unit; infinite for ``never`` and ``always``, NaN for ``not_monotone`` and, which
+            only callers say, ``no_threshold``.
         ci_low: Lower end of the interval, never above ``value``; infinite where it lies beyond the strengths tried. NaN
             where it is not known: for ``not_monotone``, and where all clips are of one group.
         ci_high: Upper end, likewise.
@@ -65,28 +68,29 @@ def find_break_point(
     strengths: ArrayLike,
     successes: ArrayLike,
     trials: ArrayLike,
-    weights: Floats,
+    resamples: Resamples,
     level: float = 0.5,
-    confidence: float = 0.95,
+    rates: Sequence[Estimate] | None = None,
 ) -> BreakPoint:
     """Find the strength at which the rate falls below ``level``, with an interval.
 
-    The interval inverts those of the rates (``estimates.estimate_rate``: the wider of Wilson's and the cluster
-    bootstrap's), so it is widest where the curve is flat. How well it covers: docs/statistics.md.
+    The interval inverts those of the rates, so it is widest where the curve is flat. How well it covers:
+    docs/statistics.md.
 
     Args:
         strengths: ``(S,)`` numbers, weakest first, rising or falling throughout.
         successes: ``(S, G)`` watermarked clips found, by strength and group.
         trials: ``(S, G)`` watermarked clips, at least one for each strength.
-        weights: ``(B, G)`` resamples.
+        resamples: Of these ``G`` groups.
         level: The rate that counts as broken when it is not reached, in (0, 1).
-        confidence: Share of intervals that shall cover, in (0, 1).
+        rates: The rates with the intervals to invert, one a strength, where they are not those of ``estimate_rate``: at
+            a calibrated threshold they know its uncertainty too.
 
     Raises:
         ValueError: If the arguments do not fit each other, the strengths are in no order, or a strength has no clips.
     """
     tried, right, asked = (np.asarray(values, dtype=np.float64) for values in (strengths, successes, trials))
-    _check(tried, right, asked, weights, level)
+    _check(tried, right, asked, resamples.weights, level)
     # From here on, damage grows.
     direction = -1.0 if tried.size > 1 and tried[1] < tried[0] else 1.0
     damage, is_log = direction * tried, bool(tried.min() > 0 and tried.max() > LOG_SPAN * tried.min())
@@ -102,9 +106,10 @@ def find_break_point(
             return float(tried[nearest])
         return math.exp(direction * place) if is_log else direction * place
 
-    if _rises(right, asked, weights, confidence):
+    if _rises(right, asked, resamples):
         return BreakPoint("not_monotone", math.nan, math.nan, math.nan)
-    rates = [estimate_rate_by_group(*counts, weights, confidence) for counts in zip(right, asked, strict=True)]
+    if rates is None:
+        rates = [estimate_rate_by_group(*counts, resamples) for counts in zip(right, asked, strict=True)]
     value = _crossing(damage, _pooled(right.sum(axis=1), asked.sum(axis=1)), level)
     status: Status = "crosses" if math.isfinite(value) else "never" if value > 0 else "always"
     low_curve, high_curve = (np.array([getattr(rate, end) for rate in rates]) for end in ("ci_low", "ci_high"))
@@ -128,10 +133,10 @@ def _check(tried: Floats, right: Floats, asked: Floats, weights: Floats, level: 
         raise ValueError(
             f"'strengths' of find_break_point must rise or fall throughout, the weakest first. Got {tried.tolist()}."
         )
-    if weights.ndim != 2 or not (right.shape == asked.shape == (tried.size, weights.shape[1])):
+    if not right.shape == asked.shape == (tried.size, weights.shape[1]):
         raise ValueError(
             f"'successes' and 'trials' of find_break_point must be ({tried.size} strengths, {weights.shape[-1]} groups "
-            f"of 'weights'). Got {right.shape} and {asked.shape}."
+            f"of 'resamples'). Got {right.shape} and {asked.shape}."
         )
     if not asked.sum(axis=1).all():
         raise ValueError("'trials' of find_break_point must hold clips for each strength. Leave out those without.")
@@ -139,7 +144,7 @@ def _check(tried: Floats, right: Floats, asked: Floats, weights: Floats, level: 
         raise ValueError(f"'level' of find_break_point must lie between 0 and 1. Got {level}.")
 
 
-def _rises(right: Floats, asked: Floats, weights: Floats, confidence: float) -> bool:
+def _rises(right: Floats, asked: Floats, resamples: Resamples) -> bool:
     """Tell whether the rate rises from any strength to a stronger one, beyond chance and beyond what is tolerated.
 
     All pairs of strengths are judged at once: a rise must exceed the largest error that the resamples make on any.
@@ -152,10 +157,10 @@ def _rises(right: Floats, asked: Floats, weights: Floats, confidence: float) -> 
     rises = rates[stronger] - rates[weaker]
     if rises.max() <= TOLERATED_RISE:
         return False
-    resampled = ratio(weights @ right.T, weights @ asked.T)
+    resampled = ratio(resamples.weights @ right.T, resamples.weights @ asked.T)
     errors = (resampled[:, stronger] - resampled[:, weaker] - rises).max(axis=1)
     defined = errors[~np.isnan(errors)]
-    return bool(defined.size and rises.max() > max(TOLERATED_RISE, float(np.quantile(defined, confidence))))
+    return bool(defined.size and rises.max() > max(TOLERATED_RISE, float(np.quantile(defined, resamples.confidence))))
 
 
 def _pooled(right: Floats, asked: Floats) -> Floats:

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from sealproof.harness.statistics.estimation.bootstrap import Resamples
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_mean
+from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.estimation.vectors import Floats, ratio
 
 __all__ = ["estimate_frame_iou", "frame_iou"]
@@ -43,17 +44,18 @@ def frame_iou(predicted: ArrayLike, truth: ArrayLike) -> Floats:
 
 
 def estimate_frame_iou(ious: ArrayLike, resamples: Resamples) -> Estimate:
-    """Mean overlap over the clips where it is defined, with the cluster bootstrap's interval.
+    """Mean overlap over the clips where it is defined, with the cluster bootstrap's interval, which is never a point.
 
     Clips where it is not (NaN) are left out and not counted in ``n_clips``.
 
     Args:
         ious: ``(n,)`` overlaps from ``frame_iou``; NaN is allowed.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     overlaps = np.asarray(ious, dtype=np.float64)
+    resamples.require(overlaps.size)
     defined = ~np.isnan(overlaps)
-    return estimate_mean(overlaps[defined], resamples.fitting(overlaps.size).of_clips(defined))
+    return estimate_mean(overlaps[defined], resamples.pick(defined), bounds=(0.0, 1.0))

@@ -1,7 +1,7 @@
 """How well a watermark's message comes through: bits right, messages right, and how likely that is by luck.
 
 Bits are booleans, or zeros and ones. Without clips every metric is NaN, "not defined". ``estimate_...`` gives the same
-value with an interval, from the ``Resamples`` of the clips' groups.
+value with an interval.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 
 from sealproof.harness.statistics.estimation.bootstrap import Resamples, bootstrap_mean
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_median, estimate_rate, make_estimate
-from sealproof.harness.statistics.estimation.groups import count_groups
-from sealproof.harness.statistics.estimation.intervals import UNKNOWN, percentile_interval, wider, wilson
-from sealproof.harness.statistics.estimation.vectors import Flags, Floats, as_groups
+from sealproof.harness.statistics.estimation.intervals import UNKNOWN, wider, wilson
+from sealproof.harness.statistics.estimation.resamples import Resamples
+from sealproof.harness.statistics.estimation.vectors import Flags, Floats
 
 __all__ = [
     "bit_accuracy",
@@ -127,20 +127,22 @@ def estimate_bit_accuracy(decoded: ArrayLike, sent: ArrayLike, resamples: Resamp
     Args:
         decoded: ``(n, k)`` bits.
         sent: ``(n, k)`` bits.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     right = _right_bits(decoded, sent)
-    codes = as_groups(resamples.codes, right.shape[0], resamples.weights)
+    resamples.require(right.shape[0])
     if right.size == 0:
-        return make_estimate(math.nan, UNKNOWN, codes)
-    clustered = percentile_interval(
-        bootstrap_mean(right.mean(axis=1), codes, resamples.weights), count_groups(codes), resamples.confidence
+        return make_estimate(math.nan, UNKNOWN, resamples)
+    value = float(right.mean())
+    # In a recording of the worst kind bits are tosses of a coin, not all wrong.
+    clustered = resamples.interval(
+        bootstrap_mean(right.mean(axis=1), resamples), extremes=(max(0.0, value - 0.5), min(1.0, value + 0.5))
     )
     independent = wilson(int(np.count_nonzero(right)), right.size, resamples.confidence)
-    return make_estimate(float(right.mean()), wider(independent, clustered), codes)
+    return make_estimate(value, wider(independent, clustered), resamples)
 
 
 def estimate_exact_match(decoded: ArrayLike, sent: ArrayLike, resamples: Resamples) -> Estimate:
@@ -149,7 +151,7 @@ def estimate_exact_match(decoded: ArrayLike, sent: ArrayLike, resamples: Resampl
     Args:
         decoded: ``(n, k)`` bits.
         sent: ``(n, k)`` bits.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -163,7 +165,7 @@ def estimate_p_value(decoded: ArrayLike, sent: ArrayLike, resamples: Resamples) 
     Args:
         decoded: ``(n, k)`` bits.
         sent: ``(n, k)`` bits.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.

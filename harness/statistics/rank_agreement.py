@@ -16,13 +16,13 @@ from numpy.typing import ArrayLike
 
 from sealproof.harness.statistics.estimation.bootstrap import Resamples, midcounts
 from sealproof.harness.statistics.estimation.estimate import Estimate, make_estimate
-from sealproof.harness.statistics.estimation.groups import count_by_group, count_groups
-from sealproof.harness.statistics.estimation.intervals import UNKNOWN, percentile_interval
+from sealproof.harness.statistics.estimation.groups import count_by_group
+from sealproof.harness.statistics.estimation.intervals import UNKNOWN
+from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.estimation.vectors import (
     Codes,
     Floats,
     Singles,
-    as_groups,
     as_scores,
     ratio,
     require_same_clips,
@@ -58,25 +58,28 @@ def spearman(scores_a: ArrayLike, scores_b: ArrayLike) -> float:
 def estimate_spearman(scores_a: ArrayLike, scores_b: ArrayLike, resamples: Resamples) -> Estimate:
     """Rank correlation of two detectors' scores with the cluster bootstrap's interval.
 
-    Resamples are ranked anew: exactly for up to 12 groups, to second order above (see the module). At a correlation of
-    exactly 1 or -1 the bootstrap has no width and no formula stands in, so the interval is NaN there, "not known",
-    rather than a point.
+    Resamples are ranked anew: exactly for up to 12 groups, to second order above (see the module).
 
     Args:
         scores_a: ``(n,)`` scores of one detector, without NaN.
         scores_b: ``(n,)`` scores of the other.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     first, second = _scores(scores_a, scores_b)
-    codes = as_groups(resamples.codes, first.size, resamples.weights)
+    resamples.require(first.size)
     value = spearman(first, second)
-    if math.isnan(value) or 1 - abs(value) < 1e-12:
-        return make_estimate(value, UNKNOWN, codes)
-    replicates = _rank_correlations(first, second, codes, resamples.weights)
-    return make_estimate(value, percentile_interval(replicates, count_groups(codes), resamples.confidence), codes)
+    if math.isnan(value):
+        return make_estimate(value, UNKNOWN, resamples)
+    if 1 - abs(value) < 1e-12:
+        replicates = np.full(resamples.weights.shape[0], value)
+    else:
+        replicates = _rank_correlations(first, second, resamples.codes, resamples.weights)
+    # In a recording of the worst kind the orders have nothing to do with each other; they are not reversed.
+    interval = resamples.interval(replicates, extremes=(max(-1.0, value - 1), min(1.0, value + 1)))
+    return make_estimate(value, interval, resamples)
 
 
 def _scores(scores_a: ArrayLike, scores_b: ArrayLike) -> tuple[Floats, Floats]:

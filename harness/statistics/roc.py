@@ -14,33 +14,42 @@ from sealproof.harness.statistics.estimation.bootstrap import (
     Resamples,
     bootstrap_auc,
     bootstrap_eer,
-    bootstrap_tpr_at_fpr,
+    bootstrap_tpr_at_allowance,
     midcounts,
     pairwise_wins,
 )
 from sealproof.harness.statistics.estimation.estimate import Estimate, make_estimate
-from sealproof.harness.statistics.estimation.groups import count_groups, sum_by_group
 from sealproof.harness.statistics.estimation.intervals import (
     UNKNOWN,
     Interval,
+    joined,
     mean_of_rates,
     normal_quantile,
-    percentile_interval,
     wider,
     wilson,
 )
+from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.estimation.vectors import (
     Codes,
     Floats,
     as_flags,
-    as_groups,
     as_scores,
     ratio,
     require_equal_length,
 )
 from sealproof.harness.statistics.thresholds import threshold_at_fpr
 
-__all__ = ["auc", "auc_interval", "eer", "estimate_auc", "estimate_eer", "estimate_tpr_at_fpr", "tpr_at_fpr"]
+__all__ = [
+    "auc",
+    "auc_interval",
+    "beyond_highest",
+    "eer",
+    "estimate_auc",
+    "estimate_eer",
+    "estimate_tpr_at_fpr",
+    "kept_share",
+    "tpr_at_fpr",
+]
 
 
 def auc(scores: ArrayLike, is_watermarked: ArrayLike) -> float:
@@ -84,22 +93,23 @@ def tpr_at_fpr(scores: ArrayLike, is_watermarked: ArrayLike, target_fpr: float) 
     """Share of watermarked clips that are flagged at the threshold that flags at most a given share of the clean ones.
 
     The threshold is ``threshold_at_fpr`` of these very clean clips (attacked ones in a cell), so no calibration split
-    is involved. Range [0, 1], higher is better. NaN where a class is missing. With fewer than ``1 / target_fpr`` clean
-    clips it is the share above the highest clean score; see ``fpr_support``. (Carlini et al. 2022, Membership Inference
+    is involved. Range [0, 1], higher is better. NaN where a class is missing, or the clean clips are too few for any
+    threshold (``fpr_support``). (Carlini et al. 2022, Membership Inference
     Attacks From First Principles, on why low false positive rates are the ones to report.)
 
     Args:
         scores: ``(n,)`` scores.
         is_watermarked: ``(n,)`` booleans, the truth.
-        target_fpr: Highest false positive rate allowed, in [0, 1].
+        target_fpr: Highest false positive rate allowed, in (0, 1].
 
     Raises:
-        ValueError: If the arguments do not fit each other, or the target is not in [0, 1].
+        ValueError: If the arguments do not fit each other, or the target is not in (0, 1].
     """
     marked, clean = _split_scores(scores, is_watermarked)
     if marked.size == 0 or clean.size == 0:
         return math.nan
-    return float(np.count_nonzero(marked > threshold_at_fpr(clean, target_fpr)) / marked.size)
+    threshold = threshold_at_fpr(clean, target_fpr)
+    return math.nan if threshold is None else float(np.count_nonzero(marked > threshold) / marked.size)
 
 
 def estimate_auc(scores: ArrayLike, is_watermarked: ArrayLike, resamples: Resamples) -> Estimate:
@@ -111,22 +121,21 @@ def estimate_auc(scores: ArrayLike, is_watermarked: ArrayLike, resamples: Resamp
     Args:
         scores: ``(n,)`` scores.
         is_watermarked: ``(n,)`` booleans, the truth.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     marked, clean = _split_scores(scores, is_watermarked)
     truth = as_flags("is_watermarked", is_watermarked)
-    codes = as_groups(resamples.codes, truth.size, resamples.weights)
-    n_groups = resamples.weights.shape[1]
-    wins = pairwise_wins(marked, codes[truth], clean, codes[~truth], n_groups)
-    n_marked, n_clean = sum_by_group(truth, codes, n_groups), sum_by_group(~truth, codes, n_groups)
+    resamples.require(truth.size)
+    codes, weights = resamples.codes, resamples.weights
+    wins = pairwise_wins(marked, codes[truth], clean, codes[~truth], weights.shape[1])
     value = float(ratio(wins.sum(), marked.size * clean.size))
-    replicates = bootstrap_auc(wins, n_marked, n_clean, resamples.weights)
-    clustered = percentile_interval(replicates, count_groups(codes), resamples.confidence)
+    replicates = bootstrap_auc(wins, resamples.sums(truth), resamples.sums(~truth), weights)
+    clustered = resamples.interval(replicates, extremes=_by_chance(value))
     independent = auc_interval(value, marked.size, clean.size, resamples.confidence)
-    return make_estimate(value, wider(independent, clustered), codes)
+    return make_estimate(value, wider(independent, clustered), resamples)
 
 
 def estimate_eer(scores: ArrayLike, is_watermarked: ArrayLike, resamples: Resamples) -> Estimate:
@@ -139,53 +148,86 @@ def estimate_eer(scores: ArrayLike, is_watermarked: ArrayLike, resamples: Resamp
     Args:
         scores: ``(n,)`` scores.
         is_watermarked: ``(n,)`` booleans, the truth.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     marked, clean = _split_scores(scores, is_watermarked)
     truth = as_flags("is_watermarked", is_watermarked)
-    codes = as_groups(resamples.codes, truth.size, resamples.weights)
+    resamples.require(truth.size)
+    codes = resamples.codes
     value = eer(scores, is_watermarked)
     if math.isnan(value):
-        return make_estimate(value, UNKNOWN, codes)
+        return make_estimate(value, UNKNOWN, resamples)
     replicates = bootstrap_eer(marked, codes[truth], clean, codes[~truth], resamples.weights)
-    clustered = percentile_interval(replicates, count_groups(codes), resamples.confidence)
+    clustered = resamples.interval(replicates, extremes=_by_chance(value))
     independent = mean_of_rates(value * marked.size, marked.size, value * clean.size, clean.size, resamples.confidence)
-    return make_estimate(value, wider(independent, clustered), codes)
+    return make_estimate(value, wider(independent, clustered), resamples)
 
 
 def estimate_tpr_at_fpr(
-    scores: ArrayLike,
-    is_watermarked: ArrayLike,
-    target_fpr: float,
-    resamples: Resamples,
+    scores: ArrayLike, is_watermarked: ArrayLike, target_fpr: float, resamples: Resamples
 ) -> Estimate:
-    """TPR at a false positive rate with the wider of Wilson's and the cluster bootstrap's interval.
+    """TPR at a false positive rate with an interval for the TPR at that *true* rate.
 
-    The bootstrap sets the threshold anew in every resample, so it includes the threshold's own uncertainty; Wilson's
-    interval, which takes it as given, stands in where every watermarked clip is flagged and the bootstrap has no width.
+    The bootstrap sets the threshold anew in every resample, and reckons with clean clips above the highest that was
+    seen: ``beyond_highest``. Where these alone exceed the target, no threshold that was seen will do, and the ROC curve
+    is taken to be a straight line from the highest score's point to the origin, below which no concave curve lies.
+    Wilson's interval, which takes the threshold as given, stands in where it is the wider.
 
     Args:
         scores: ``(n,)`` scores.
         is_watermarked: ``(n,)`` booleans, the truth.
-        target_fpr: Highest false positive rate allowed, in [0, 1].
-        resamples: The clips' groups, and what is drawn of them.
+        target_fpr: Highest false positive rate allowed, in (0, 1].
+        resamples: Of the ``n`` clips.
 
     Raises:
-        ValueError: If the arguments do not fit each other, or the target is not in [0, 1].
+        ValueError: If the arguments do not fit each other, or the target is not in (0, 1].
     """
     marked, clean = _split_scores(scores, is_watermarked)
     truth = as_flags("is_watermarked", is_watermarked)
-    codes = as_groups(resamples.codes, truth.size, resamples.weights)
+    resamples.require(truth.size)
     value = tpr_at_fpr(scores, is_watermarked, target_fpr)
     if math.isnan(value):
-        return make_estimate(value, UNKNOWN, codes)
-    replicates = bootstrap_tpr_at_fpr(marked, codes[truth], clean, codes[~truth], target_fpr, resamples.weights)
-    clustered = percentile_interval(replicates, count_groups(codes), resamples.confidence)
+        return make_estimate(value, UNKNOWN, resamples)
+    of_clean, weights = resamples.pick(~truth), resamples.weights
+    beyond = beyond_highest(clean, of_clean)
+    n_clean = weights @ of_clean.counts()
+    allowed = target_fpr * (n_clean + beyond) - beyond
+    replicates = bootstrap_tpr_at_allowance(
+        marked, resamples.codes[truth], clean, of_clean.codes, allowed, weights
+    ) * kept_share(target_fpr, n_clean, beyond)
+    clustered = joined(resamples.interval(replicates), resamples.interval(replicates, extremes=(0, 1)))
     independent = wilson(round(value * marked.size), marked.size, resamples.confidence)
-    return make_estimate(value, wider(independent, clustered), codes)
+    return make_estimate(value, wider(independent, clustered), resamples)
+
+
+def beyond_highest(clean: Floats, resamples: Resamples) -> Floats:
+    """Draw how many clean clips lie above the highest score seen, in every resample: ``(B,)``.
+
+    Of independent clips the share above the highest of ``n`` is about a standard exponential variable over ``n``. Where
+    high scores come by the recording, ``n`` is to be divided by how many come together: the clips of a recording among
+    the highest twentieth (at least 10), over as many as chance would put there.
+
+    Args:
+        clean: ``(n,)`` scores of clean clips.
+        resamples: Of these clips.
+    """
+    n_top = min(clean.size, max(10, clean.size // 20))
+    # Ties at the edge go to all that share the score, not to the first of the file.
+    top = clean >= np.partition(clean, clean.size - n_top)[clean.size - n_top]
+    counts, sizes = resamples.sums(top), resamples.counts()
+    together = (counts**2).sum() / counts.sum()
+    by_chance = 1 + (counts.sum() - 1) * (sizes**2).sum() / sizes.sum() ** 2
+    drawn: Floats = resamples.beyond * max(1.0, float(together / by_chance))
+    return np.broadcast_to(drawn, resamples.weights.shape[:1])
+
+
+def kept_share(target_fpr: float, n_clean: Floats, beyond: Floats) -> Floats:
+    """Share of what is flagged at the highest clean score that stays flagged at the target: ``(B,)``, mostly 1."""
+    above: Floats = ratio(beyond, n_clean + beyond)
+    return np.where(above > target_fpr, target_fpr / np.maximum(above, target_fpr), 1.0)
 
 
 def auc_interval(value: float, n_marked: int, n_clean: int, confidence: float = 0.95) -> Interval:
@@ -218,6 +260,11 @@ def auc_interval(value: float, n_marked: int, n_clean: int, confidence: float = 
         return inside
 
     return Interval(edge(0.0), edge(1.0))
+
+
+def _by_chance(value: float) -> tuple[float, float]:
+    """Bounds of what a recording of the worst and of the best kind can do to an AUC or an EER, .5 being chance."""
+    return max(0.0, value - 0.5), min(1.0, value + 0.5)
 
 
 def _split_scores(scores: ArrayLike, is_watermarked: ArrayLike) -> tuple[Floats, Floats]:

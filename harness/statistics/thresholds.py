@@ -16,7 +16,7 @@ from sealproof.harness.statistics.estimation.vectors import Flags, as_flags, as_
 TARGET_FPR = 0.01
 """False-positive rate at which detectors are calibrated, on clean clips of the calibration split."""
 
-__all__ = ["TARGET_FPR", "best_threshold", "decide", "fpr_support", "threshold_at_fpr"]
+__all__ = ["TARGET_FPR", "best_threshold", "decide", "fpr_support", "n_flagged_at_fpr", "threshold_at_fpr"]
 
 
 def decide(scores: ArrayLike, threshold: float) -> Flags:
@@ -39,38 +39,16 @@ def decide(scores: ArrayLike, threshold: float) -> Flags:
     return as_scores("scores", scores) > threshold
 
 
-def threshold_at_fpr(clean_scores: ArrayLike, target_fpr: float) -> float:
-    """Return the smallest threshold among the scores of clean clips that flags at most a share of them.
+def n_flagged_at_fpr(n_negatives: int, target_fpr: float) -> int | None:
+    """Return how many of the clean calibration clips a threshold may flag; None where no threshold will do.
 
-    Take the clean clips of a calibration split, not those under test, or the rate is optimistic. Clips that tie share
-    one fate: as a decision is ``score > threshold``, ties at the threshold are all "clean" and the reached rate can lie
-    well below the target (it is 0 for a detector that gives every clean clip the same score). With fewer than
-    ``1 / target_fpr`` clips it is the highest score; see ``fpr_support``.
+    A new clean clip is as likely to be the highest of ``n + 1`` as any of the ``n`` others. So above the ``k``-th
+    highest of these it lies with a probability of ``k / (n + 1)`` at most, and the threshold may be the ``k``-th
+    highest where that is within the target: ``floor(target (n + 1)) - 1`` of the clips lie above. (Split conformal
+    prediction: Vovk, Gammerman and Shafer 2005, Algorithmic Learning in a Random World.)
 
-    Args:
-        clean_scores: ``(n,)`` scores of clean clips, at least one.
-        target_fpr: Highest false positive rate allowed, in [0, 1].
-
-    Returns:
-        A threshold, in the unit of the scores.
-
-    Raises:
-        ValueError: If there is no score, one is NaN, or the target is not in [0, 1].
-    """
-    ordered = np.sort(as_scores("clean_scores", clean_scores))
-    if ordered.size == 0:
-        raise ValueError("'clean_scores' of threshold_at_fpr must hold at least one score. Got none.")
-    if not 0 <= target_fpr <= 1:
-        raise ValueError(f"'target_fpr' must be a share in 0 .. 1, as 0.01 for 1 %. Got {target_fpr}.")
-    flagged = ordered.size - np.searchsorted(ordered, ordered, side="right")
-    return float(ordered[np.argmax(flagged / ordered.size <= target_fpr)])
-
-
-def fpr_support(n_negatives: int, target_fpr: float) -> bool:
-    """Tell whether there are enough clean clips to speak of a false positive rate: at least ``1 / target_fpr``.
-
-    With fewer, one false alarm already exceeds the target, and the threshold is merely the highest score seen. 1 %
-    takes 100 clean clips, .1 % takes 1,000.
+    With fewer than ``1 / target - 1`` clips even the highest score is flagged too easily: 1 % takes 99 clean clips,
+    0.1 % takes 999.
 
     Args:
         n_negatives: Clean clips in the calibration split.
@@ -80,11 +58,49 @@ def fpr_support(n_negatives: int, target_fpr: float) -> bool:
         ValueError: If the target is not in (0, 1] or the number of clips is negative.
     """
     if not 0 < target_fpr <= 1:
-        raise ValueError(f"'target_fpr' of fpr_support must lie above 0 and up to 1. Got {target_fpr}.")
+        raise ValueError(f"'target_fpr' must be a share above 0 and up to 1, as 0.01 for 1 %. Got {target_fpr}.")
     if n_negatives < 0:
-        raise ValueError(f"'n_negatives' of fpr_support must be at least 0. Got {n_negatives}.")
+        raise ValueError(f"'n_negatives' must be at least 0. Got {n_negatives}.")
     # The product of 1 / x and x can round to just below 1.
-    return n_negatives * target_fpr >= 1 - 1e-9
+    place = math.floor(target_fpr * (n_negatives + 1) + 1e-9)
+    return min(place, n_negatives) - 1 if place >= 1 and n_negatives else None
+
+
+def threshold_at_fpr(clean_scores: ArrayLike, target_fpr: float) -> float | None:
+    """Return the smallest threshold among the scores of clean clips that new clean clips exceed rarely enough.
+
+    The expected share of new clean clips above it is at most the target, clips being independent; of these very clips
+    it flags as many as ``n_flagged_at_fpr`` says, or fewer where scores tie. Take the clean clips of a calibration
+    split, not those under test, or the rate is optimistic. Clips that tie share one fate: as a decision is ``score >
+    threshold``, ties at the threshold are all "clean" and the reached rate can lie well below the target (it is 0 for a
+    detector that gives every clean clip the same score).
+
+    Args:
+        clean_scores: ``(n,)`` scores of clean clips.
+        target_fpr: Highest false positive rate allowed, in (0, 1].
+
+    Returns:
+        A threshold, in the unit of the scores; None where there are too few clips for any (see ``fpr_support``).
+
+    Raises:
+        ValueError: If a score is NaN, or the target is not in (0, 1].
+    """
+    ordered = np.sort(as_scores("clean_scores", clean_scores))
+    n_flagged = n_flagged_at_fpr(ordered.size, target_fpr)
+    return None if n_flagged is None else float(ordered[ordered.size - 1 - n_flagged])
+
+
+def fpr_support(n_negatives: int, target_fpr: float) -> bool:
+    """Tell whether there are enough clean clips for a threshold at a false positive rate: ``1 / target_fpr - 1``.
+
+    Args:
+        n_negatives: Clean clips in the calibration split.
+        target_fpr: The false positive rate, in (0, 1].
+
+    Raises:
+        ValueError: If the target is not in (0, 1] or the number of clips is negative.
+    """
+    return n_flagged_at_fpr(n_negatives, target_fpr) is not None
 
 
 def best_threshold(scores: ArrayLike, is_watermarked: ArrayLike) -> float:

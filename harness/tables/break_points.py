@@ -13,7 +13,7 @@ from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.matrix.outcome import Outcome
 from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.statistics.break_point import BreakPoint, find_break_point
-from sealproof.harness.statistics.estimation.groups import count_by_group
+from sealproof.harness.statistics.calibrated import estimate_rates
 from sealproof.harness.statistics.thresholds import decide
 from sealproof.harness.tables.resamples import resamples_of
 from sealproof.harness.tables.rules import CALIBRATED, Thresholds
@@ -54,7 +54,7 @@ class BreakPointRow:
         parameter: Its parameter that varies.
         detector: Whose break point it is.
         role: `reference` or `mimic`.
-        status: `crosses`, `never`, `always` or `not_monotone`.
+        status: `crosses`, `never`, `always`, `not_monotone`, or `no_threshold`: too few calibration clips.
         value: The strength at which the TPR crosses 0.5; empty where it does not.
         ci_low: Lower end of its 95 % interval, in the unit of the parameter; infinite beyond the strengths tried.
         ci_high: Upper end.
@@ -117,16 +117,19 @@ def break_point_rows(
 ) -> Iterator[BreakPointRow]:
     """Yield where each detector breaks along each sweep: where its TPR at 1 % false positives crosses 0.5."""
     resamples = resamples_of([pair.group for pair in pairs], dataset.facts["seed"])
-    codes, n_groups = resamples.codes, resamples.n_groups
-    clips = count_by_group(codes, n_groups)
+    everywhere = np.ones(len(pairs), dtype=np.bool_)
     for sweep in find_sweeps(outcomes):
         cell = sweep.outcomes[0].cell
-        trials = np.tile(clips, (len(sweep.strengths), 1))
+        trials = np.tile(resamples.counts(), (len(sweep.strengths), 1))
         for subject in subjects:
-            threshold = thresholds[subject.name].by_rule()[CALIBRATED]
-            flagged = [decide(outcome.scores[subject.name].score[1], threshold) for outcome in sweep.outcomes]
-            hits = np.stack([np.bincount(codes, weights=flags, minlength=n_groups) for flags in flagged])
-            point: BreakPoint = find_break_point(sweep.strengths, hits, trials, resamples.weights, level=TPR_LEVEL)
+            threshold = thresholds[subject.name].calibrated.get(CALIBRATED)
+            if threshold is None:
+                point = BreakPoint("no_threshold", math.nan, math.nan, math.nan)
+            else:
+                scores = [outcome.scores[subject.name].score[1] for outcome in sweep.outcomes]
+                hits = np.stack([resamples.sums(decide(each, threshold.value)) for each in scores])
+                rates = [estimate_rates(each, everywhere, threshold, resamples)["tpr"] for each in scores]
+                point = find_break_point(sweep.strengths, hits, trials, resamples, level=TPR_LEVEL, rates=rates)
             yield BreakPointRow(
                 dataset=dataset.name,
                 scheme=cell.scheme,
@@ -143,7 +146,7 @@ def break_point_rows(
                 strongest=sweep.strengths[-1],
                 n_strengths=len(sweep.strengths),
                 n_clips=len(pairs),
-                n_groups=n_groups,
+                n_groups=resamples.n_groups,
             )
 
 

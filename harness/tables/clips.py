@@ -55,10 +55,14 @@ def write_clips(
 
 def _columns(subject: Subject, scores: Scores, thresholds: Thresholds, sent: NDArray[np.uint8]) -> list[Sequence[str]]:
     flat = scores.score.ravel()
-    decisions = [_YES_NO[decide(flat, thresholds.by_rule()[rule]).astype(int)].tolist() for rule in (FIXED, CALIBRATED)]
+    at = thresholds.by_rule()
+    decisions = [
+        _YES_NO[decide(flat, at[rule]).astype(int)].tolist() if rule in at else [""] * flat.size
+        for rule in (FIXED, CALIBRATED)
+    ]
     return [
         list(repeat(csv_fields((subject.name,)), flat.size)),
-        [f"{score:.6g}" for score in flat.tolist()],
+        [f"{score:.9g}" for score in flat.tolist()],
         *decisions,
         _texts(_bit_accuracies(scores, sent), 4),
         _texts(scores.mean_probability, 6) if scores.mean_probability.size else [""] * flat.size,

@@ -111,7 +111,7 @@ def tallies(
     subjects: "Sequence[Subject]",
     thresholds: "Mapping[str, Thresholds]",
 ) -> Iterator[Tally]:
-    """Yield the gated rates of one cell that did not fail.
+    """Yield the gated rates of one cell that did not fail; none by a rule that has no threshold.
 
     Args:
         outcome: What the cell came to.
@@ -123,6 +123,9 @@ def tallies(
     cell = (outcome.cell.scheme, attack.name, attack.params_text)
     codes, names = group_codes([pair.group for pair in pairs])
     for rule in RULES:
+        # Too few calibration clips, and all detectors lack the same.
+        if any(rule not in thresholds[subject.name].by_rule() for subject in subjects):
+            continue
         says = {
             subject.name: decide(
                 outcome.scores[subject.name].score.ravel(), thresholds[subject.name].by_rule()[rule]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sealproof.harness.foundation.seeds import derive_seed
-from sealproof.harness.statistics.estimation.bootstrap import Resamples
+from sealproof.harness.statistics.estimation.resamples import Resamples
 
 
 def resamples_of(groups: Sequence[str], dataset_seed: int) -> Resamples:
@@ -14,3 +14,13 @@ def resamples_of(groups: Sequence[str], dataset_seed: int) -> Resamples:
         dataset_seed: The seed that the dataset was built with.
     """
     return Resamples.of(groups, derive_seed(dataset_seed, "bootstrap"))
+
+
+def calibration_resamples_of(groups: Sequence[str], dataset_seed: int) -> Resamples:
+    """Return the resamples of the calibration clips, which are other recordings: apart from those that are judged.
+
+    Args:
+        groups: The group of each clean calibration clip.
+        dataset_seed: The seed that the dataset was built with.
+    """
+    return Resamples.of(groups, derive_seed(dataset_seed, "bootstrap", "calibration"))

@@ -3,15 +3,17 @@
 Published numbers for one detector differ because each benchmark decides in another way. A table says by which rule.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.harness.matrix.outcome import Outcome, Scores
+from sealproof.harness.statistics.calibrated import CalibratedThreshold, calibrate_threshold
 from sealproof.harness.statistics.message import bit_accuracy_per_clip
-from sealproof.harness.statistics.thresholds import TARGET_FPR, fpr_support, threshold_at_fpr
+from sealproof.harness.statistics.thresholds import TARGET_FPR, fpr_support
+from sealproof.harness.tables.resamples import calibration_resamples_of
 
 FIXED, CALIBRATED, CALIBRATED_STRICT, BEST = "fixed", "fpr_1pct", "fpr_0.1pct", "best"
 """Rules that hold a threshold against the score: the detector's own; those with 1 % and 0.1 % false positives on clean,
@@ -36,12 +38,13 @@ class Thresholds:
 
     Attributes:
         fixed: The detector's own.
-        calibrated: By rule, the one with at most that rate of false positives on the calibration split's clean clips.
+        calibrated: By rule, the one that new clean clips exceed at that rate at most, from those of the calibration
+            split; a rule for which these are too few is missing.
         n_negatives: Number of those clips.
     """
 
     fixed: float
-    calibrated: Mapping[str, float]
+    calibrated: Mapping[str, CalibratedThreshold]
     n_negatives: int
 
     def is_supported(self, rule: str) -> bool:
@@ -49,20 +52,38 @@ class Thresholds:
         return fpr_support(self.n_negatives, TARGET_FPRS[rule])
 
     def by_rule(self) -> dict[str, float]:
-        """Return the thresholds by the rules' names."""
-        return {FIXED: self.fixed, **self.calibrated}
+        """Return the thresholds by the rules' names; a rule for which there are too few clips is missing."""
+        return {FIXED: self.fixed, **{rule: found.value for rule, found in self.calibrated.items()}}
+
+    def why_not(self, rule: str) -> str:
+        """Say why a calibrated rule has no threshold; empty where it has one."""
+        return "" if self.is_supported(rule) else why_no_threshold(self.n_negatives, TARGET_FPRS[rule])
 
 
-def calibrate(outcome: Outcome) -> dict[str, Thresholds]:
-    """Return every detector's thresholds from the calibration cell."""
-    return {
-        name: Thresholds(
-            scores.threshold,
-            {rule: threshold_at_fpr(scores.score[0], target) for rule, target in TARGET_FPRS.items()},
-            int(scores.score[0].size),
-        )
-        for name, scores in outcome.scores.items()
-    }
+def why_no_threshold(n_negatives: int, target_fpr: float) -> str:
+    """Say that there are too few clean calibration clips for a threshold, and how many it takes."""
+    return (
+        f"no threshold: {100 * target_fpr:g} % false positives take {1 / target_fpr - 1:,.0f} clean calibration clips, "
+        f"there are {n_negatives:,}"
+    )
+
+
+def calibrate(outcome: Outcome, groups: Sequence[str], dataset_seed: int) -> dict[str, Thresholds]:
+    """Return every detector's thresholds from the calibration cell.
+
+    Args:
+        outcome: The calibration cell's.
+        groups: The group of every clip in it.
+        dataset_seed: The dataset's seed, for what the thresholds would be with other recordings.
+    """
+    resamples = calibration_resamples_of(groups, dataset_seed)
+    found = {}
+    for name, scores in outcome.scores.items():
+        clean = scores.score[0]
+        thresholds = {rule: calibrate_threshold(clean, target, resamples) for rule, target in TARGET_FPRS.items()}
+        known = {rule: threshold for rule, threshold in thresholds.items() if threshold is not None}
+        found[name] = Thresholds(scores.threshold, known, int(clean.size))
+    return found
 
 
 def alternative_decisions(scores: Scores, messages: NDArray[np.uint8]) -> dict[str, NDArray[np.bool_]]:

@@ -21,13 +21,14 @@ from sealproof.harness.statistics import (
     significance,
     thresholds,
 )
+from sealproof.harness.statistics.calibrated import estimate_rates as calibrated_rates
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_median_of_defined, make_estimate
 from sealproof.harness.statistics.estimation.intervals import UNKNOWN
 from sealproof.harness.statistics.estimation.vectors import Flags
 from sealproof.harness.statistics.thresholds import TARGET_FPR
 from sealproof.harness.tables.dictionary.metrics import METRICS
 from sealproof.harness.tables.resamples import resamples_of
-from sealproof.harness.tables.rules import BEST, CALIBRATED, FIXED, Thresholds, alternative_decisions
+from sealproof.harness.tables.rules import BEST, CALIBRATED, FIXED, TARGET_FPRS, Thresholds, alternative_decisions
 
 __all__ = ["SUMMARY_COLUMNS", "Summariser", "SummaryRow", "as_record", "with_holm"]
 
@@ -59,8 +60,8 @@ class SummaryRow:
         ci_high: Upper end.
         n_clips: Clips it is taken over.
         n_groups: Groups they are from.
-        status: `ok` or `failed`.
-        error: Why the cell failed.
+        status: `ok`, `failed`, or `no_threshold`: the calibration clips are too few for the rule.
+        error: Why the cell failed, or how many clips it takes.
     """
 
     dataset: str
@@ -80,7 +81,29 @@ class SummaryRow:
     error: str = ""
 
 
+NO_THRESHOLD = "no_threshold"
+"""Status of a number that there is none of, as the rule has no threshold."""
+
 _NOTHING = Estimate(np.nan, np.nan, np.nan, 0, 0)
+
+_RATES = {
+    "accuracy": detection.estimate_accuracy,
+    "balanced_accuracy": detection.estimate_balanced_accuracy,
+    "tpr": detection.estimate_tpr,
+    "fpr": detection.estimate_fpr,
+}
+
+_AGREEMENT = (
+    "agreement",
+    "cohens_kappa",
+    "pabak",
+    "mcc",
+    "agreement_reference_right",
+    "agreement_reference_wrong",
+    f"agreement_{CLEAN}",
+    f"agreement_{WATERMARKED}",
+    MCNEMAR,
+)
 
 SUMMARY_COLUMNS = tuple(field.name for field in fields(SummaryRow))
 
@@ -98,8 +121,8 @@ class Summariser:
         self._thresholds = thresholds
         self._messages = messages([pair.watermarked for pair in pairs])
         # One draw of resamples for all cells and detectors, so that they can be compared.
-        self._of_pairs = resamples_of([pair.group for pair in pairs], dataset.facts["seed"])
-        self._of_clips = self._of_pairs.twice()
+        self._of_clips = resamples_of([pair.group for pair in pairs], dataset.facts["seed"])
+        self._resamples = self._of_clips.twice()
         self._truth = np.repeat([False, True], len(pairs))
 
     def rows(self, outcome: Outcome) -> Iterator[SummaryRow]:
@@ -126,11 +149,13 @@ class Summariser:
         """
         for metric, values in quality.items():
             if np.isfinite(values).any():
-                estimate = estimate_median_of_defined(values.ravel(), self._of_clips)
+                estimate = estimate_median_of_defined(values.ravel(), self._resamples)
                 yield "", "attack", "", metric, estimate
         decisions = {name: self._decisions(scores[name], name) for name in self._roles}
         for name, role in self._roles.items():
-            for rule, metric, estimate in chain(self._rates(decisions[name]), self._measures(scores[name])):
+            for rule, metric, estimate in chain(
+                self._rates(name, scores[name], decisions[name]), self._measures(scores[name])
+            ):
                 yield name, role, rule, metric, estimate
         reference, *mimics = self._roles
         for name in mimics:
@@ -147,35 +172,42 @@ class Summariser:
         alternatives = alternative_decisions(scores, self._messages)
         return {**decisions, **{rule: says.ravel() for rule, says in alternatives.items()}}
 
-    def _rates(self, decisions: Mapping[str, Flags]) -> Iterator[_Found]:
-        """Yield what is taken over decisions, by every rule."""
-        for rule, says in decisions.items():
-            # A decision is a score, too: of 0 or 1, with a threshold between them.
-            common = (says, self._truth, 0.5, self._of_clips)
-            yield rule, "accuracy", detection.estimate_accuracy(*common)
-            yield rule, "balanced_accuracy", detection.estimate_balanced_accuracy(*common)
-            yield rule, "tpr", detection.estimate_tpr(*common)
-            yield rule, "fpr", detection.estimate_fpr(*common)
+    def _rates(self, name: str, scores: Scores, decisions: Mapping[str, Flags]) -> Iterator[_Found]:
+        """Yield what is taken over decisions, by every rule; nothing is known by one that has no threshold."""
+        calibrated = self._thresholds[name].calibrated
+        for rule in dict.fromkeys((FIXED, *TARGET_FPRS, *decisions)):
+            if rule in calibrated:
+                found = calibrated_rates(scores.score.ravel(), self._truth, calibrated[rule], self._resamples)
+                yield from ((rule, metric, estimate) for metric, estimate in found.items())
+            elif rule in TARGET_FPRS:
+                yield from ((rule, metric, _NOTHING) for metric in _RATES)
+            else:
+                # A decision is a score, too: of 0 or 1, with a threshold between them.
+                common = (decisions[rule], self._truth, 0.5, self._resamples)
+                yield from ((rule, metric, estimate(*common)) for metric, estimate in _RATES.items())
 
     def _measures(self, scores: Scores) -> Iterator[_Found]:
         """Yield what is taken over scores, messages and frames: no rule is involved."""
         flat = scores.score.ravel()
-        yield "", "auc", roc.estimate_auc(flat, self._truth, self._of_clips)
-        yield "", "eer", roc.estimate_eer(flat, self._truth, self._of_clips)
-        yield "", "tpr_at_fpr_1pct", roc.estimate_tpr_at_fpr(flat, self._truth, TARGET_FPR, self._of_clips)
+        yield "", "auc", roc.estimate_auc(flat, self._truth, self._resamples)
+        yield "", "eer", roc.estimate_eer(flat, self._truth, self._resamples)
+        yield "", "tpr_at_fpr_1pct", roc.estimate_tpr_at_fpr(flat, self._truth, TARGET_FPR, self._resamples)
         if scores.bits.shape[-1]:
-            common = (scores.bits[1], self._messages, self._of_pairs)
+            common = (scores.bits[1], self._messages, self._of_clips)
             yield "", "bit_accuracy", message.estimate_bit_accuracy(*common)
             yield "", "exact_match", message.estimate_exact_match(*common)
             yield "", "message_p_value", message.estimate_p_value(*common)
         if not np.isnan(scores.frame_iou[1]).all():
-            located = localisation.estimate_frame_iou(scores.frame_iou[1], self._of_pairs)
+            located = localisation.estimate_frame_iou(scores.frame_iou[1], self._of_clips)
             yield "", "frame_iou", located
 
     def _agreement(self, mimic: Mapping[str, Flags], reference: Mapping[str, Flags]) -> Iterator[_Found]:
         """Yield how far the decisions of a mimic and of the reference are alike, by the rules that both have."""
         for rule in (FIXED, CALIBRATED):
-            a, b, truth, resamples = mimic[rule], reference[rule], self._truth, self._of_clips
+            if rule not in mimic:
+                yield from ((rule, metric, _NOTHING) for metric in _AGREEMENT)
+                continue
+            a, b, truth, resamples = mimic[rule], reference[rule], self._truth, self._resamples
             yield rule, "agreement", agreement.estimate_agreement(a, b, resamples)
             yield rule, "cohens_kappa", agreement.estimate_kappa(a, b, resamples)
             yield rule, "pabak", agreement.estimate_pabak(a, b, resamples)
@@ -184,19 +216,20 @@ class Summariser:
                 estimate = agreement.estimate_conditional_agreement(a, b, truth, resamples, given=given)
                 yield rule, f"agreement_reference_{given}", estimate
             for label, chosen in ((CLEAN, ~truth), (WATERMARKED, truth)):
-                some = (a[chosen], b[chosen], resamples.of_clips(chosen))
-                yield rule, f"agreement_{label}", agreement.estimate_agreement(*some)
+                some = agreement.estimate_agreement(a[chosen], b[chosen], resamples.pick(chosen))
+                yield rule, f"agreement_{label}", some
             p_value = significance.mcnemar_exact(a == truth, b == truth)
-            yield rule, MCNEMAR, make_estimate(p_value, UNKNOWN, resamples.codes)
+            yield rule, MCNEMAR, make_estimate(p_value, UNKNOWN, resamples)
 
     def _likeness(self, mimic: Scores, reference: Scores) -> Iterator[_Found]:
         """Yield how far the scores of a mimic and of the reference are alike."""
-        common = (mimic.score.ravel(), reference.score.ravel(), self._of_clips)
+        common = (mimic.score.ravel(), reference.score.ravel(), self._resamples)
         yield "", "spearman", rank_agreement.estimate_spearman(*common)
 
     def _row(self, outcome: Outcome, number: Number) -> SummaryRow:
         detector, role, rule, metric, estimate = number
         attack = outcome.cell.attack
+        missing = self._thresholds[detector].why_not(rule) if rule in TARGET_FPRS else ""
         return SummaryRow(
             dataset=self._dataset_name,
             scheme=outcome.cell.scheme,
@@ -211,8 +244,8 @@ class Summariser:
             ci_high=_defined(estimate.ci_high),
             n_clips=estimate.n_clips,
             n_groups=estimate.n_groups,
-            status="ok" if outcome.error is None else "failed",
-            error=outcome.error or "",
+            status="failed" if outcome.error is not None else NO_THRESHOLD if missing else "ok",
+            error=outcome.error or missing,
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sealproof.harness.foundation.text import aligned, interval_text, markdown_table, number_text
 from sealproof.harness.tables.dictionary.metrics import THRESHOLD_RULES
-from sealproof.harness.tables.rules import CALIBRATED, FIXED, TARGET_FPRS, Thresholds
+from sealproof.harness.tables.rules import CALIBRATED, FIXED, TARGET_FPRS, Thresholds, why_no_threshold
 from sealproof.harness.tables.summary import SummaryRow
 
 LEGEND = {
@@ -32,8 +32,7 @@ def thin_calibration_note(thresholds: Mapping[str, Thresholds], rules: Sequence[
     n_negatives = min(found.n_negatives for found in thresholds.values())
     thin = [rule for rule in rules if not all(found.is_supported(rule) for found in thresholds.values())]
     return "".join(
-        f"Mind: the calibration split has {n_negatives} clean clips, and {100 * TARGET_FPRS[rule]:g} % false positives "
-        f"take {1 / TARGET_FPRS[rule]:,.0f}: the thresholds of rule `{rule}` are merely the highest scores seen.\n"
+        f"Mind: rule `{rule}` has {why_no_threshold(n_negatives, TARGET_FPRS[rule])}. Its numbers are empty.\n"
         for rule in thin
     )
 

@@ -29,7 +29,7 @@ from sealproof.harness.tables.attacks import Checked
 from sealproof.harness.tables.clips import write_clips
 from sealproof.harness.tables.dictionary.columns import ATTACKS, BREAK_POINTS, CLIPS, MARKDOWN, PICTURE, RUN, SUMMARY
 from sealproof.harness.tables.picture import write_picture
-from sealproof.harness.tables.rules import CALIBRATED, CALIBRATED_STRICT, TARGET_FPRS, Thresholds, calibrate
+from sealproof.harness.tables.rules import CALIBRATED, CALIBRATED_STRICT, FIXED, TARGET_FPRS, Thresholds, calibrate
 from sealproof.harness.tables.summary import SUMMARY_COLUMNS, Summariser, SummaryRow, as_record
 from sealproof.harness.tables.summary_parallel import rows_of_cells
 from sealproof.harness.tables.text import summary_markdown, thin_calibration_note
@@ -93,7 +93,8 @@ def thresholds_of(bench: Bench, seed: int) -> dict[str, Thresholds]:
     if calibration.error is not None:
         msg = f"The calibration clips must be scored before there are thresholds. {calibration.error}"
         raise HarnessError(msg)
-    return calibrate(calibration)
+    groups = [pair.group for pair in bench.dataset.split("calibration")]
+    return calibrate(calibration, groups, bench.dataset.facts["seed"])
 
 
 def summariser_of(bench: Bench, seed: int) -> Summariser:
@@ -148,7 +149,7 @@ def _run_facts(
             subject.name: {
                 "role": subject.role,
                 "version": subject.version,
-                **{f"threshold_{rule}": value for rule, value in thresholds[subject.name].by_rule().items()},
+                **{f"threshold_{rule}": thresholds[subject.name].by_rule().get(rule) for rule in (FIXED, *TARGET_FPRS)},
                 "calibration_clean_clips": thresholds[subject.name].n_negatives,
                 "fpr_support": thresholds[subject.name].is_supported(CALIBRATED),
                 "fpr_support_0.1pct": thresholds[subject.name].is_supported(CALIBRATED_STRICT),

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.datasets.manifest import TAGS
 from sealproof.harness.foundation.errors import HarnessError
-from sealproof.harness.statistics.estimation.bootstrap import Resamples
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate_by_group
-from sealproof.harness.statistics.estimation.vectors import Codes, Floats
-from sealproof.harness.tables.rates import DETECTOR_METRICS, RULES, rate_flags
+from sealproof.harness.statistics.estimation.resamples import Resamples
+from sealproof.harness.tables.rates import DETECTOR_METRICS, rate_flags
 from sealproof.harness.tables.reading.clips import ABSENT, RunDecisions, read_decisions
 from sealproof.harness.tables.reading.run_folder import RunFolder
 from sealproof.harness.tables.resamples import resamples_of
@@ -97,7 +96,7 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class _Run:
-    """What all tags share: decisions and groups clip by clip, and the resamples of the groups."""
+    """What all tags share: decisions clip by clip, and the resamples of their groups."""
 
     folder: RunFolder
     decisions: RunDecisions
@@ -134,11 +133,10 @@ def break_down(
     context = _Run(
         folder, decisions, resamples_of(groups, folder.facts["dataset_seed"]), _classes(folder, decisions, attack)
     )
-    codes = context.resamples.codes
     rows: list[BreakdownRow] = []
-    for tag, clips in [(ALL_CLIPS, np.arange(codes.size)), *sorted(clips_of.items())]:
+    for tag, clips in [(ALL_CLIPS, np.arange(len(groups))), *sorted(clips_of.items())]:
         if len(clips) < min_clips and tag != ALL_CLIPS:
-            n_groups = len(np.unique(codes[clips]))
+            n_groups = context.resamples.pick(clips).n_groups
             rows.append(BreakdownRow(**_head(folder, by, tag), n_clips=len(clips), n_groups=n_groups, status=TOO_FEW))
         else:
             rows += _rows(context, by, tag, clips)
@@ -194,21 +192,18 @@ def _classes(folder: RunFolder, decisions: RunDecisions, attack: str | None) -> 
 
 
 def _rows(run: _Run, by: str, tag: str, clips: NDArray[np.intp]) -> Iterator[BreakdownRow]:
-    # Groups without a clip of the tag add nothing to any sum, so their columns can go.
-    present, codes = np.unique(run.resamples.codes[clips], return_inverse=True)
-    weights = run.resamples.weights[:, present]
-    trials = np.bincount(codes)
+    resamples = run.resamples.pick(clips).compact()
     roles = {detector.name: detector.role for detector in run.folder.detectors}
     detectors = sorted(enumerate(run.decisions.detectors), key=lambda one: (roles[one[1]] != "reference", one[1]))
     for name, cells in run.classes.items():
         for place, detector in detectors:
-            for rule in RULES:
-                says = run.decisions.says[rule][cells, place][:, :, clips]
+            for rule, decisions in run.decisions.says.items():
+                says = decisions[cells, place][:, :, clips]
                 if (says == ABSENT).any():
                     msg = f"{detector} must have judged every clip of {run.folder.root}. Some lack: run it again."
                     raise HarnessError(msg)
                 for metric in DETECTOR_METRICS:
-                    estimate = _rate(says.astype(np.bool_), metric, codes, trials, weights)
+                    estimate = _rate(says.astype(np.bool_), metric, resamples)
                     yield BreakdownRow(
                         **_head(run.folder, by, tag),
                         attacks=name,
@@ -221,11 +216,11 @@ def _rows(run: _Run, by: str, tag: str, clips: NDArray[np.intp]) -> Iterator[Bre
                         ci_low=_known(estimate.ci_low),
                         ci_high=_known(estimate.ci_high),
                         n_clips=len(clips),
-                        n_groups=len(present),
+                        n_groups=resamples.n_groups,
                     )
 
 
-def _rate(says: NDArray[np.bool_], metric: str, codes: Codes, trials: NDArray[np.intp], weights: Floats) -> Estimate:
+def _rate(says: NDArray[np.bool_], metric: str, resamples: Resamples) -> Estimate:
     """Estimate a rate over cells and clips; `says` is (cells, labels, clips).
 
     A clip under many attacks is still one clip: its share of right cells counts, so that Wilson's part of the interval
@@ -234,9 +229,9 @@ def _rate(says: NDArray[np.bool_], metric: str, codes: Codes, trials: NDArray[np
     per_cell: Sequence[NDArray[np.bool_]] = [rate_flags(cell, None)[metric] for cell in says]
     n_labels = per_cell[0].shape[0]
     shares = np.mean(per_cell, axis=0).sum(axis=0)
-    successes = np.bincount(codes, weights=shares, minlength=trials.size)
+    trials = resamples.counts() * n_labels
     # Sums of thirds may exceed a whole by a rounding error.
-    return estimate_rate_by_group(np.minimum(successes, trials * n_labels), trials * n_labels, weights)
+    return estimate_rate_by_group(np.minimum(resamples.sums(shares), trials), trials, resamples)
 
 
 def _known(value: float) -> float | None:

@@ -1,33 +1,30 @@
 """A bootstrap that resamples whole recordings: the values of a metric on every resample, all at once.
 
 Clips of one recording are alike, so ``n`` clips carry less information than ``n`` independent ones. The unit of
-resampling is therefore the group (the recording), never the clip. A resample is a vector of counts, one per group, and
-almost every metric is a function of sums over groups; so all resamples together are one matrix product. The counts are
-drawn once per run and shared by all cells (cells then stay comparable: they see the same resamples).
+resampling is therefore the group (the recording), never the clip. A resample is a vector of weights, one per group, and
+almost every metric is a function of sums over groups; so all resamples together are one matrix product.
 
-Every function here is exact: it gives the statistic of each resample as if that had been written out clip by clip.
+Every function here is exact: it gives the statistic of each resample as if every clip had its group's weight; where the
+weights are whole numbers, as if the resample had been written out clip by clip.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sealproof.harness.statistics.estimation.bootstrap_ranks import Ranked, first_reaching
-from sealproof.harness.statistics.estimation.groups import count_by_group, group_codes, sum_by_group
-from sealproof.harness.statistics.estimation.vectors import Codes, Flags, Floats, Singles, as_groups, as_scores, ratio
+from sealproof.harness.statistics.estimation.groups import count_by_group, sum_by_group
+from sealproof.harness.statistics.estimation.resamples import Resamples
+from sealproof.harness.statistics.estimation.vectors import Codes, Floats, Singles, as_scores, ratio
 
 __all__ = [
-    "Resamples",
     "bootstrap_auc",
     "bootstrap_eer",
     "bootstrap_mean",
     "bootstrap_median",
     "bootstrap_ratio",
-    "bootstrap_tpr_at_fpr",
+    "bootstrap_tpr_at_allowance",
     "group_weights",
     "midcounts",
     "pairwise_wins",
@@ -35,10 +32,10 @@ __all__ = [
 
 
 def group_weights(n_groups: int, n_resamples: int = 2000, seed: int | np.random.Generator = 0) -> Floats:
-    """Draw the resamples of a run: how often each group comes up in each of them.
+    """Draw groups with replacement: how often each comes up in each resample.
 
-    A row is one draw of ``n_groups`` groups with replacement, so it sums to ``n_groups``. Draw it once per run, for all
-    groups, and pass it to every estimate. (Efron and Tibshirani 1993, An Introduction to the Bootstrap, section 6.)
+    A row is one draw of ``n_groups`` groups, so it sums to ``n_groups``. For differences between two runs; the
+    estimates of one run use ``Resamples``. (Efron and Tibshirani 1993, An Introduction to the Bootstrap, section 6.)
 
     Args:
         n_groups: Number of groups ``G`` in the evaluation, at least 1.
@@ -58,56 +55,6 @@ def group_weights(n_groups: int, n_resamples: int = 2000, seed: int | np.random.
     return rng.multinomial(n_groups, np.full(n_groups, 1.0 / n_groups), size=n_resamples).astype(np.float64)
 
 
-@dataclass(frozen=True, eq=False)
-class Resamples:
-    """What an interval is made from: the groups of some clips, and what is drawn of these groups.
-
-    Attributes:
-        codes: ``(n,)`` code of each clip's group.
-        weights: ``(B, G)`` how often each group comes up in each resample: see ``group_weights``.
-        names: ``G`` groups, sorted, whose places the codes are; empty where they have none.
-        confidence: Share of intervals that shall cover.
-    """
-
-    codes: Codes
-    weights: Floats
-    names: tuple[str, ...] = ()
-    confidence: float = 0.95
-
-    @classmethod
-    def of(cls, groups: Sequence[str], seed: int, n_resamples: int = 2000) -> Resamples:
-        """Draw resamples of the groups of clips.
-
-        Args:
-            groups: The group of each clip.
-            seed: The same seed gives the same resamples.
-            n_resamples: Their number.
-        """
-        codes, names = group_codes(groups)
-        return cls(codes, group_weights(len(names), n_resamples, seed), tuple(names))
-
-    @property
-    def n_groups(self) -> int:
-        """Number of groups, those without a clip included."""
-        return int(self.weights.shape[1])
-
-    def fitting(self, n_clips: int) -> Resamples:
-        """Return them, checked to be of so many clips.
-
-        Raises:
-            ValueError: If there is not one code per clip, or a code has no column: see ``as_groups``.
-        """
-        return replace(self, codes=as_groups(self.codes, n_clips, self.weights))
-
-    def of_clips(self, chosen: Flags | Codes) -> Resamples:
-        """Return the same resamples for some of the clips, by flags or places."""
-        return replace(self, codes=np.asarray(self.codes)[chosen])
-
-    def twice(self) -> Resamples:
-        """Return the same resamples for all clips, and then once more for their twins."""
-        return replace(self, codes=np.tile(self.codes, 2))
-
-
 def bootstrap_ratio(numerators: Floats, denominators: Floats, weights: Floats) -> Floats:
     """Values of a ratio of sums on every resample; NaN where the denominator is 0.
 
@@ -123,13 +70,12 @@ def bootstrap_ratio(numerators: Floats, denominators: Floats, weights: Floats) -
     return ratio(totals[:, 0], totals[:, 1])
 
 
-def bootstrap_mean(values: ArrayLike, groups: ArrayLike, weights: Floats) -> Floats:
+def bootstrap_mean(values: ArrayLike, resamples: Resamples) -> Floats:
     """Values of the mean over clips on every resample; a resample without clips is NaN.
 
     Args:
         values: ``(n,)`` finite numbers.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
+        resamples: Of the ``n`` clips.
 
     Returns:
         ``(B,)`` means.
@@ -142,18 +88,16 @@ def bootstrap_mean(values: ArrayLike, groups: ArrayLike, weights: Floats) -> Flo
         raise ValueError(
             "'values' must be finite to have a mean. Got infinite ones (as the SNR of an unchanged clip); use a median."
         )
-    codes = as_groups(groups, numbers.size, weights)
-    n_groups = weights.shape[1]
-    return bootstrap_ratio(sum_by_group(numbers, codes, n_groups), count_by_group(codes, n_groups), weights)
+    resamples.require(numbers.size)
+    return bootstrap_ratio(resamples.sums(numbers), resamples.counts(), resamples.weights)
 
 
-def bootstrap_median(values: ArrayLike, groups: ArrayLike, weights: Floats) -> Floats:
+def bootstrap_median(values: ArrayLike, resamples: Resamples) -> Floats:
     """Values of the median over clips on every resample; a resample without clips is NaN.
 
     Args:
         values: ``(n,)`` numbers; infinite ones are allowed.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
+        resamples: Of the ``n`` clips.
 
     Returns:
         ``(B,)`` medians; for an even count the mean of the two in the middle.
@@ -162,14 +106,16 @@ def bootstrap_median(values: ArrayLike, groups: ArrayLike, weights: Floats) -> F
         ValueError: If a value is NaN, or the shapes do not fit.
     """
     numbers = as_scores("values", values)
-    codes = as_groups(groups, numbers.size, weights)
+    resamples.require(numbers.size)
+    weights = resamples.weights
     if numbers.size == 0:
         return np.full(weights.shape[0], np.nan)
     distinct, ranks = np.unique(numbers, return_inverse=True)
-    n_clips = weights @ count_by_group(codes, weights.shape[1])
+    n_clips = weights @ resamples.counts()
+    # The first value that half of the clips do not exceed, and the first that more than half do not.
     middle = [
-        distinct[first_reaching([Ranked(ranks, codes, 1.0)], rank + 1, distinct.size, weights).position]
-        for rank in (np.floor((n_clips - 1) / 2), np.floor(n_clips / 2))
+        distinct[first_reaching([Ranked(ranks, resamples.codes, 1.0)], mark, distinct.size, weights).position]
+        for mark in (n_clips / 2, (n_clips + 1) / 2)
     ]
     # As a sum, so that two equal infinities give that infinity; opposite ones have no mean.
     with np.errstate(invalid="ignore"):
@@ -230,17 +176,17 @@ def bootstrap_eer(marked: Floats, marked_groups: Codes, clean: Floats, clean_gro
     return ratio(found.before[0] + share * (found.upto[0] - found.before[0]), n_marked * (n_clean > 0))
 
 
-def bootstrap_tpr_at_fpr(
-    marked: Floats, marked_groups: Codes, clean: Floats, clean_groups: Codes, target_fpr: float, weights: Floats
+def bootstrap_tpr_at_allowance(
+    marked: Floats, marked_groups: Codes, clean: Floats, clean_groups: Codes, allowed: Floats, weights: Floats
 ) -> Floats:
-    """Values of the TPR on every resample, at the threshold that this resample's clean clips give.
+    """Values of the TPR on every resample, at the smallest clean score above which no more than is allowed is clean.
 
     Args:
         marked: ``(n,)`` scores of watermarked clips.
         marked_groups: ``(n,)`` their group codes.
         clean: ``(m,)`` scores of clean clips.
         clean_groups: ``(m,)`` their group codes.
-        target_fpr: Highest false positive rate allowed, in [0, 1].
+        allowed: ``(B,)`` how many clean clips may be flagged, by weight; where it is below 0 none is.
         weights: ``(B, G)`` resamples.
 
     Returns:
@@ -256,9 +202,9 @@ def bootstrap_tpr_at_fpr(
     beyond = missed_from == distinct.size
     found = first_reaching(
         [Ranked(missed_from[~beyond], marked_groups[~beyond], 0.0), Ranked(ranks, clean_groups, 1.0)],
-        # Rounding must not forbid the clip that the target just allows: 0.01 x 1,000 may lie below 10. At least one
-        # clean clip stays below: a threshold is one of their scores.
-        np.maximum(n_clean - np.floor(target_fpr * n_clean + 1e-9), 1.0),
+        # Rounding must not forbid the clip that is just allowed. Something clean stays below: a threshold is one of
+        # the clean scores.
+        np.maximum(n_clean - np.maximum(allowed, 0.0) - 1e-6 * n_clean, np.minimum(1e-3, n_clean)),
         distinct.size,
         weights,
     )

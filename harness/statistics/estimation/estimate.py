@@ -2,10 +2,10 @@
 
 What a table reports
 --------------------
-A percentile interval of the cluster bootstrap collapses to a point when every clip gave the same answer (200 of 200
-detected: ``[1, 1]``), and a formula for independent clips is too narrow when clips are alike. Wherever a formula exists
-the reported interval is the **wider of the two**, which keeps its coverage in both cases; elsewhere it is the
-bootstrap's.
+A formula for independent clips is too narrow when clips are alike, and the bootstrap of recordings is too narrow where
+few of them tell little. Wherever a formula exists the reported interval is the **wider of the two**, which keeps its
+coverage in both cases; elsewhere it is the bootstrap's. Neither is a point where every clip gave the same answer: see
+``Resamples.interval``.
 
 Not a number means *not known*, in three cases: there is nothing to estimate from; all clips are of one group, which
 says nothing about other recordings; or more than 5 % of the resamples have no value (a zero denominator).
@@ -19,15 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sealproof.harness.statistics.estimation.bootstrap import (
-    Resamples,
-    bootstrap_mean,
-    bootstrap_median,
-    bootstrap_ratio,
-)
-from sealproof.harness.statistics.estimation.groups import count_by_group, count_groups, sum_by_group
-from sealproof.harness.statistics.estimation.intervals import UNKNOWN, Interval, percentile_interval, wider, wilson
-from sealproof.harness.statistics.estimation.vectors import Codes, Floats, as_flags, as_groups, as_scores, ratio
+from sealproof.harness.statistics.estimation.bootstrap import bootstrap_mean, bootstrap_median, bootstrap_ratio
+from sealproof.harness.statistics.estimation.intervals import UNKNOWN, Interval, wider, wilson
+from sealproof.harness.statistics.estimation.resamples import Resamples
+from sealproof.harness.statistics.estimation.vectors import as_flags, as_scores, ratio
 
 __all__ = [
     "Estimate",
@@ -60,7 +55,7 @@ class Estimate:
     n_groups: int
 
 
-def make_estimate(value: float, interval: Interval, groups: Codes) -> Estimate:
+def make_estimate(value: float, interval: Interval, resamples: Resamples) -> Estimate:
     """Join a value and its interval into an estimate.
 
     A percentile interval need not contain a metric that the bootstrap biases (an AUC whose twins share a group, with
@@ -69,83 +64,73 @@ def make_estimate(value: float, interval: Interval, groups: Codes) -> Estimate:
     Args:
         value: The metric; where it is NaN the interval is too.
         interval: Its interval.
-        groups: ``(n,)`` codes of the clips that the metric is taken over.
+        resamples: Of the clips that the metric is taken over.
     """
-    return _joined(value, interval, groups.size, count_groups(groups))
+    return _joined(value, interval, resamples.n_clips, resamples.n_groups)
 
 
 def estimate_rate(successes: ArrayLike, resamples: Resamples) -> Estimate:
     """Share of clips that succeed, with the wider of Wilson's interval and the cluster bootstrap's.
 
-    Wilson's assumes independent clips and is too narrow for clips of a recording that are alike; the bootstrap is a
-    point where all clips agree. The wider keeps its coverage in both cases. Range [0, 1]. How much the likeness matters
-    tells ``design_effect``.
-
-    A limit: where failures are rare and come by the recording (2 % of the clips, 40 recordings of strongly alike clips)
-    many samples hold none of the bad recordings, and a 95 % interval covers in about 86 %. More recordings help, more
-    clips of each do not.
+    Wilson's assumes independent clips and is too narrow for clips of a recording that are alike. Range [0, 1]. How much
+    the likeness matters tells ``design_effect``.
 
     Args:
         successes: ``(n,)`` booleans.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     flags = as_flags("successes", successes)
-    codes = as_groups(resamples.codes, flags.size, resamples.weights)
-    n_groups = resamples.weights.shape[1]
-    return estimate_rate_by_group(
-        sum_by_group(flags, codes, n_groups), count_by_group(codes, n_groups), resamples.weights, resamples.confidence
-    )
+    resamples.require(flags.size)
+    return estimate_rate_by_group(resamples.sums(flags), resamples.counts(), resamples)
 
 
-def estimate_rate_by_group(
-    successes: ArrayLike, trials: ArrayLike, weights: Floats, confidence: float = 0.95
-) -> Estimate:
+def estimate_rate_by_group(successes: ArrayLike, trials: ArrayLike, resamples: Resamples) -> Estimate:
     """``estimate_rate`` from each group's counts, which are all that it takes.
 
     Args:
         successes: ``(G,)`` whole numbers, successes in each group.
         trials: ``(G,)`` whole numbers, clips of each group; a group without clips does not count.
-        weights: ``(B, G)`` resamples.
-        confidence: Share of intervals that shall cover.
+        resamples: Of these groups; which clip is of which does not matter here.
 
     Raises:
         ValueError: If the counts do not fit each other or the resamples.
     """
     right, asked = np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
-    if right.shape != asked.shape or right.shape != weights.shape[1:] or not ((right >= 0) & (right <= asked)).all():
+    n_columns = resamples.weights.shape[1]
+    if not right.shape == asked.shape == (n_columns,) or not ((right >= 0) & (right <= asked)).all():
         raise ValueError(
-            f"'successes' and 'trials' must hold a count for each of the {weights.shape[-1]} groups of 'weights', "
+            f"'successes' and 'trials' must hold a count for each of the {n_columns} groups of 'resamples', "
             f"successes in 0 .. trials. Got shapes {right.shape} and {asked.shape}."
         )
     n_successes, n_trials, n_groups = right.sum(), int(asked.sum()), int(np.count_nonzero(asked))
     if n_trials == 0:
         return _joined(math.nan, UNKNOWN, 0, 0)
-    clustered = percentile_interval(bootstrap_ratio(right, asked, weights), n_groups, confidence)
-    interval = wider(wilson(n_successes, n_trials, confidence), clustered)
-    return _joined(n_successes / n_trials, interval, n_trials, n_groups)
+    clustered = resamples.interval(bootstrap_ratio(right, asked, resamples.weights), n_groups, extremes=(0, 1))
+    interval = wider(wilson(n_successes, n_trials, resamples.confidence), clustered)
+    return _joined(float(n_successes / n_trials), interval, n_trials, n_groups)
 
 
-def estimate_mean(values: ArrayLike, resamples: Resamples) -> Estimate:
+def estimate_mean(values: ArrayLike, resamples: Resamples, bounds: tuple[float, float] | None = None) -> Estimate:
     """Mean over clips, in the unit of the values, with the cluster bootstrap's interval.
 
     Args:
         values: ``(n,)`` finite numbers.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
+        bounds: The lowest and the highest value that a clip can have, where there are such: recordings of a kind not
+            seen then count in, and an interval is never a point.
 
     Raises:
         ValueError: If the arguments do not fit each other, or a value is not finite.
     """
     numbers = as_scores("values", values)
-    codes = as_groups(resamples.codes, numbers.size, resamples.weights)
+    resamples.require(numbers.size)
     if numbers.size == 0:
-        return make_estimate(math.nan, UNKNOWN, codes)
-    interval = percentile_interval(
-        bootstrap_mean(numbers, codes, resamples.weights), count_groups(codes), resamples.confidence
-    )
-    return make_estimate(float(numbers.mean()), interval, codes)
+        return make_estimate(math.nan, UNKNOWN, resamples)
+    interval = resamples.interval(bootstrap_mean(numbers, resamples), extremes=bounds)
+    return make_estimate(float(numbers.mean()), interval, resamples)
 
 
 def estimate_median(values: ArrayLike, resamples: Resamples) -> Estimate:
@@ -153,21 +138,18 @@ def estimate_median(values: ArrayLike, resamples: Resamples) -> Estimate:
 
     Args:
         values: ``(n,)`` numbers; infinite ones are allowed.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other, or a value is NaN.
     """
     numbers = as_scores("values", values)
-    codes = as_groups(resamples.codes, numbers.size, resamples.weights)
+    resamples.require(numbers.size)
     if numbers.size == 0:
-        return make_estimate(math.nan, UNKNOWN, codes)
-    interval = percentile_interval(
-        bootstrap_median(numbers, codes, resamples.weights), count_groups(codes), resamples.confidence
-    )
-    return make_estimate(
-        float(bootstrap_median(numbers, codes, np.ones((1, resamples.weights.shape[1])))[0]), interval, codes
-    )
+        return make_estimate(math.nan, UNKNOWN, resamples)
+    interval = resamples.interval(bootstrap_median(numbers, resamples))
+    as_it_is = Resamples(resamples.codes, np.ones((1, resamples.weights.shape[1])))
+    return make_estimate(float(bootstrap_median(numbers, as_it_is)[0]), interval, resamples)
 
 
 def estimate_median_of_defined(values: ArrayLike, resamples: Resamples) -> Estimate:
@@ -177,14 +159,15 @@ def estimate_median_of_defined(values: ArrayLike, resamples: Resamples) -> Estim
 
     Args:
         values: ``(n,)`` numbers; infinite ones and NaN are allowed.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     numbers = np.asarray(values, dtype=np.float64)
+    resamples.require(numbers.size)
     defined = ~np.isnan(numbers)
-    return estimate_median(numbers[defined], resamples.fitting(numbers.size).of_clips(defined))
+    return estimate_median(numbers[defined], resamples.pick(defined))
 
 
 def design_effect(values: ArrayLike, resamples: Resamples) -> float:
@@ -197,19 +180,17 @@ def design_effect(values: ArrayLike, resamples: Resamples) -> float:
 
     Args:
         values: ``(n,)`` finite numbers or booleans.
-        resamples: The clips' groups, and what is drawn of them.
+        resamples: Of the ``n`` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other, or a value is not finite.
     """
     numbers = as_scores("values", values)
-    replicates = bootstrap_mean(numbers, resamples.codes, resamples.weights)
+    replicates = bootstrap_mean(numbers, resamples)
     defined = replicates[~np.isnan(replicates)]
-    n_groups = count_groups(as_groups(resamples.codes, numbers.size, resamples.weights))
-    if n_groups < 2 or defined.size < 2:
+    if resamples.n_groups < 2 or defined.size < 2:
         return math.nan
-    clustered = float(defined.var()) * n_groups / (n_groups - 1)
-    return float(ratio(clustered, float(numbers.var(ddof=1)) / numbers.size))
+    return float(ratio(float(defined.var()), float(numbers.var(ddof=1)) / numbers.size))
 
 
 def _joined(value: float, interval: Interval, n_clips: int, n_groups: int) -> Estimate:

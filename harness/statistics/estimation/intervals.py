@@ -14,6 +14,7 @@ from sealproof.harness.statistics.estimation.vectors import Floats
 __all__ = [
     "UNKNOWN",
     "Interval",
+    "joined",
     "mean_of_rates",
     "normal_quantile",
     "percentile_interval",
@@ -152,6 +153,13 @@ def percentile_interval(replicates: Floats, n_groups: int, confidence: float = 0
     last = defined.size - 1 - first
     ordered = np.partition(defined, (first, last))
     return Interval(float(ordered[first]), float(ordered[last]))
+
+
+def joined(first: Interval, second: Interval) -> Interval:
+    """Return the interval that holds two; NaN where either is not known."""
+    if not (first.known and second.known):
+        return UNKNOWN
+    return Interval(min(first.low, second.low), max(first.high, second.high))
 
 
 def wider(first: Interval, second: Interval) -> Interval:

@@ -14,9 +14,8 @@ from sealproof.harness.foundation.audio.files import from_pcm, to_pcm
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.foundation.seeds import derive_seed
-from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate
-from sealproof.harness.statistics.estimation.groups import group_codes
+from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.estimation.vectors import Codes, Flags, Floats
 from sealproof.harness.statistics.thresholds import threshold_at_fpr
 from sealproof.harness.training.schemes.clips import CorpusClips
@@ -32,7 +31,8 @@ def n_marked(n_clips: int) -> int:
 
 MIN_CLIPS = 8
 TARGET_FPR = 0.01
-MIN_CALIBRATION = 100
+MIN_CALIBRATION = 99
+"""With fewer clean clips there is no threshold for 1 % false positives."""
 
 
 class Ear:
@@ -83,9 +83,8 @@ class Material:
         mark: What the watermarker added to each, after rounding to 16 bits.
         mark_same: The same with one message for all; None where the mark carries none.
         messages: Shape (m, bits).
-        codes: The group (recording) of each clip.
         side: Which half of the recordings a clip is of: what is learned of one half is judged on the other.
-        weights: Resamples of the groups.
+        resamples: Of the recordings of all m clips.
         n: Clips that are judged.
         threshold: Score with at most 1 % false positives on clean clips of the calibration split.
         n_calibration: Clips that this was taken from.
@@ -98,9 +97,8 @@ class Material:
     mark: Audio
     mark_same: Audio | None
     messages: Bits
-    codes: Codes
     side: Flags
-    weights: Floats
+    resamples: Resamples
     n: int
     threshold: float
     n_calibration: int
@@ -111,6 +109,16 @@ class Material:
     def n_samples(self) -> int:
         """Length of a clip."""
         return int(self.host.shape[1])
+
+    @property
+    def codes(self) -> Codes:
+        """The group (recording) of each clip."""
+        return self.resamples.codes
+
+    @property
+    def judged(self) -> Resamples:
+        """Resamples of the clips that are judged."""
+        return self.resamples.pick(slice(self.n))
 
     @property
     def judged_host(self) -> Audio:
@@ -139,11 +147,7 @@ class Material:
             flags: One for each clip.
             clips: Which clips these are; default: those that are judged.
         """
-        return estimate_rate(flags, self.resamples(slice(self.n) if clips is None else clips))
-
-    def resamples(self, clips: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Resamples:
-        """Returns the resamples for some of the clips."""
-        return Resamples(self.codes[clips], self.weights)
+        return estimate_rate(flags, self.judged if clips is None else self.resamples.pick(clips))
 
     def snr_db(self) -> Floats:
         """Signal-to-watermark ratio of the judged clips, in dB; NaN for an unmarked one."""
@@ -173,28 +177,34 @@ def gather(scheme: Scheme, clips: CorpusClips, split: str, n_clips: int, seed: i
         raise HarnessError(msg)
     order = interleave_groups(names, derive_seed(seed, "diagnosis", "clips"))[: n_marked(n_clips)]
     host = from_pcm(clips.pcm[split][order])
-    codes, groups = group_codes([names[index] for index in order])
+    resamples = Resamples.of([names[index] for index in order], derive_seed(seed, "diagnosis", "resamples"))
     rng = np.random.default_rng(derive_seed(seed, "diagnosis", "messages"))
     embed = _embedder(scheme)
     bits = scheme.watermarker.message_bits
     messages = rng.integers(0, 2, (len(host), bits), dtype=np.uint8)
     same = np.broadcast_to(rng.integers(0, 2, bits, dtype=np.uint8), messages.shape).copy()
-    side = rng.permutation(len(groups)) % 2 == 0
+    side = rng.permutation(len(resamples.names)) % 2 == 0
     ear = Ear(scheme.detector)
     calibration = clips.pcm["calibration"]
     chosen = interleave_groups(list(clips.groups["calibration"]), derive_seed(seed, "diagnosis", "calibration"))
     quiet = from_pcm(calibration[chosen[: max(MIN_CALIBRATION, 2 * n_clips)]])
+    threshold = threshold_at_fpr(ear.detect(quiet).score, TARGET_FPR)
+    if threshold is None:
+        msg = (
+            f"A diagnosis must have at least {MIN_CALIBRATION} clean clips in the calibration split: with fewer there "
+            f"is no threshold for 1 % false positives. Got {len(quiet)}: take a larger corpus."
+        )
+        raise HarnessError(msg)
     return Material(
         ear=ear,
         host=host,
         mark=embed(host, messages) - host,
         mark_same=embed(host, same) - host if bits else None,
         messages=messages,
-        codes=codes,
-        side=side[codes],
-        weights=group_weights(len(groups), seed=derive_seed(seed, "diagnosis", "resamples")),
+        side=side[resamples.codes],
+        resamples=resamples,
         n=min(n_clips, len(host)),
-        threshold=threshold_at_fpr(ear.detect(quiet).score, TARGET_FPR),
+        threshold=threshold,
         n_calibration=len(quiet),
         embed=embed,
         seed=seed,

@@ -190,8 +190,7 @@ class _Judge:
     def __init__(self, dataset: Dataset, request: ExtractRequest) -> None:
         asked = RunRequest(attacks=request.attacks, seed=request.seed, n_clips=request.n_clips)
         bench = open_bench(dataset, asked)
-        resamples = resamples_of([pair.group for pair in bench.pairs], dataset.facts["seed"])
-        self._resamples = resamples.twice()
+        self._resamples = resamples_of([pair.group for pair in bench.pairs], dataset.facts["seed"]).twice()
         self._truth = np.repeat([False, True], len(bench.pairs))
         detector = bench.subjects[0].load()
         self._cells: list[tuple[str, NDArray[np.floating], NDArray[np.bool_]]] = []
@@ -219,7 +218,7 @@ class _Judge:
             found |= {"accuracy": right.value, "accuracy_low": right.ci_low, "accuracy_high": right.ci_high}
             found |= {"agreement": agrees.value, "agreement_low": agrees.ci_low, "agreement_high": agrees.ci_high}
             found |= {"kappa": cohens_kappa(says, reference)}
-        attacked = estimate_mean(np.mean(alike, axis=0), self._resamples) if alike else None
+        attacked = estimate_mean(np.mean(alike, axis=0), self._resamples, (0.0, 1.0)) if alike else None
         return found | {
             "agreement_attacked": attacked.value if attacked else np.nan,
             "agreement_attacked_low": attacked.ci_low if attacked else np.nan,

@@ -35,8 +35,9 @@ _SUMMARY = {
     "ci_high": "upper end",
     "n_clips": "clips it is taken over",
     "n_groups": "groups (recordings) these are from",
-    "status": "`ok`, or `failed`: the cell has one row and no numbers",
-    "error": "why it failed",
+    "status": "`ok`; `failed`: the cell has one row and no numbers; or `no_threshold`: the calibration clips are too "
+    "few for the rule, so the number is empty",
+    "error": "why it failed, or how many calibration clips the rule takes",
 }
 
 _BREAK_POINTS = {
@@ -47,7 +48,7 @@ _BREAK_POINTS = {
     "role": "`reference` or `mimic`",
     "status": "`crosses`: detection falls below the level once, at `value`; `never`: it stays above at all strengths "
     "tried; `always`: it is below at the weakest already; `not_monotone`: it falls below and comes back, so there is "
-    "no one such strength",
+    "no one such strength; `no_threshold`: the calibration clips are too few for the rule",
     "value": "the strength at which the TPR, at the threshold of rule `fpr_1pct`, crosses 0.5: between two strengths "
     "that were tried",
     "ci_low": "lower end of its 95 % interval, in the unit of the parameter; `inf` or `-inf` beyond the strengths that "
@@ -86,7 +87,7 @@ _CLIPS = {
     "detector": "who scored it",
     "score": "the detector's score; higher is surer; scales differ between detectors",
     "decision_fixed": "1 when the score is above the detector's own threshold",
-    "decision_fpr_1pct": "1 when it is above the threshold of rule `fpr_1pct`",
+    "decision_fpr_1pct": "1 when it is above the threshold of rule `fpr_1pct`; empty where that has none",
     "bit_accuracy": "share of message bits decoded right; empty for clean clips and schemes without a message",
     "mean_probability": "mean of the probabilities of its frames; empty for detectors whose frames are none",
     "frame_iou": "overlap of the part that is flagged with the part that is marked; empty where all of it is, or none",

@@ -61,13 +61,11 @@ THRESHOLD_RULES: Mapping[str, Rule] = {
         "than half of the samples are taken for watermarked"
     ),
     "fpr_1pct": Rule(
-        meaning="it exceeds the threshold that at most 1 % of the calibration split's clean, unattacked clips exceed; "
-        "it takes 100 of these to mean anything"
+        meaning="it exceeds the threshold that new clean, unattacked clips exceed with 1 % at most, from those of the "
+        "calibration split: of `n` it flags `floor((n + 1) / 100) - 1`. It takes 99 of them; with fewer there is no "
+        "threshold, and its numbers are empty"
     ),
-    "fpr_0.1pct": Rule(
-        meaning="the same for 0.1 %, which takes 1,000 clean calibration clips; with fewer the threshold is the "
-        "highest score seen"
-    ),
+    "fpr_0.1pct": Rule(meaning="the same for 0.1 %, which takes 999 clean calibration clips"),
     "best": Rule(
         meaning="it exceeds the threshold with the highest accuracy in this very cell, which nobody knows who must "
         "decide: an upper bound",
@@ -125,8 +123,8 @@ _ABOUT_SCORES = {
         defined_in="statistics.roc.eer",
     ),
     "tpr_at_fpr_1pct": Metric(
-        meaning="TPR at the threshold that flags at most 1 % of the *attacked* clean clips of the same cell: what "
-        "could be had if the threshold were set anew for each attack",
+        meaning="TPR at the threshold for 1 % false positives (as `fpr_1pct`) from the *attacked* clean clips of the "
+        "same cell: what could be had if the threshold were set anew for each attack; empty with fewer than 99 of them",
         chance=0.01,
         defined_in="statistics.roc.tpr_at_fpr",
     ),

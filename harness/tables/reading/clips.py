@@ -36,7 +36,8 @@ class RunDecisions:
         detectors: (detectors,) names.
         clip_ids: (clips,) names.
         group_of: The group of each clip, by name.
-        says: By threshold rule (cells, detectors, labels, clips) int8: 1 for watermarked, 0 for clean, or `ABSENT`.
+        says: By threshold rule (cells, detectors, labels, clips) int8: 1 for watermarked, 0 for clean, or `ABSENT`. A
+            rule without a threshold is missing.
     """
 
     cells: tuple[tuple[str, str], ...]
@@ -67,12 +68,13 @@ def read_decisions(folder: RunFolder) -> RunDecisions:
         HarnessError: clips.csv is damaged.
     """
     names = _Names()
-    parts = _read(folder, [f"decision_{rule}" for rule in RULES], np.int8, names)
+    parts = _read(folder, [f"decision_{rule}" for rule in RULES], str, names)
     says = {rule: np.full(names.shape, ABSENT, dtype=np.int8) for rule in RULES}
     for places, values in parts:
-        for rule, said in zip(RULES, values, strict=True):
-            says[rule][tuple(places)] = said
-    return RunDecisions(tuple(names.cells), tuple(names.detectors), tuple(names.clips), dict(names.group_of), says)
+        for rule, texts in zip(RULES, values, strict=True):
+            says[rule][tuple(places)] = np.select([texts == "1", texts == "0"], [1, 0], ABSENT)
+    known = {rule: found for rule, found in says.items() if not (found == ABSENT).all()}
+    return RunDecisions(tuple(names.cells), tuple(names.detectors), tuple(names.clips), dict(names.group_of), known)
 
 
 def read_scores(folder: RunFolder) -> ClipScores:

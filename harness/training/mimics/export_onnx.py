@@ -192,6 +192,7 @@ def _clips(trained: TrainedMimic, n_samples: int) -> tuple[Audio, str]:
 
 def _properties(trained: TrainedMimic, model: Any) -> dict[str, str]:
     card = trained.card
+    calibrated = card["calibrated_threshold"]
     return {
         "mimic": trained.name,
         "scheme": str(card["scheme"]),
@@ -201,7 +202,7 @@ def _properties(trained: TrainedMimic, model: Any) -> dict[str, str]:
         "sample_rate": str(Mimic.sample_rate),
         "samples": str(model.input_shape[1] or "any"),
         "threshold": str(card["threshold"]),
-        f"threshold_at_fpr_{TARGET_FPR:g}": str(card["calibrated_threshold"]),
+        **({} if calibrated is None else {f"threshold_at_fpr_{TARGET_FPR:g}": str(calibrated)}),
         "keras_sha256": str(card["model_sha256"]),
         "sealproof": package_versions()["sealproof"],
     }

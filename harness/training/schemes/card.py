@@ -160,11 +160,17 @@ def _section(name: str, evaluation: Evaluation) -> list[str]:
     return [
         f"### {name}: {snr.n_clips} clips of {snr.n_groups} recordings",
         f"Median signal-to-watermark ratio {snr.value:.1f} dB [{snr.ci_low:.1f}, {snr.ci_high:.1f}]. "
-        f"Threshold at 1 % FPR: {evaluation.threshold:.3f}.",
+        f"{_threshold(evaluation.threshold)}",
         "\n".join([head, *rows]),
         f"False alarms (score above 0.5) on what is no music: {alarms}.",
     ]
 
 
-def _number(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f} [{estimate.ci_low:.3f}, {estimate.ci_high:.3f}]"
+def _threshold(value: float | None) -> str:
+    if value is None:
+        return "There is no threshold at 1 % FPR: it takes 99 clean calibration clips."
+    return f"Threshold at 1 % FPR: {value:.3f}."
+
+
+def _number(estimate: Estimate | None) -> str:
+    return "-" if estimate is None else f"{estimate.value:.3f} [{estimate.ci_low:.3f}, {estimate.ci_high:.3f}]"

@@ -12,9 +12,10 @@ from sealproof.detectors.base import Detection, Detector, Watermarker
 from sealproof.harness.foundation.audio.files import SAMPLE_RATE, from_pcm, to_pcm
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.foundation.seeds import derive_seed
-from sealproof.harness.statistics import detection, message, roc, thresholds
-from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
+from sealproof.harness.statistics import detection, message, roc
+from sealproof.harness.statistics.calibrated import CalibratedThreshold, calibrate_threshold, estimate_rates
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_median_of_defined
+from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.thresholds import TARGET_FPR
 from sealproof.harness.training.schemes.clips import CorpusClips
 from sealproof.harness.training.schemes.foreign_sounds import FOREIGN_SOUNDS
@@ -57,8 +58,8 @@ class AttackRow:
     auc: Estimate
     tpr_fixed: Estimate
     fpr_fixed: Estimate
-    tpr_calibrated: Estimate
-    fpr_calibrated: Estimate
+    tpr_calibrated: Estimate | None
+    fpr_calibrated: Estimate | None
     bit_accuracy: Estimate
 
 
@@ -68,13 +69,14 @@ class Evaluation:
 
     Attributes:
         snr_db: Median signal-to-watermark ratio of the test clips.
-        threshold: Score with at most 1 % false positives on clean clips of the calibration split.
+        threshold: Score that new clean clips exceed at 1 % at most, from those of the calibration split; None where
+            they are fewer than 99, and rates at it None too.
         rows: One for each attack.
         false_alarms: Share of clips above 0.5, by foreign sound.
     """
 
     snr_db: Estimate
-    threshold: float
+    threshold: float | None
     rows: Sequence[AttackRow]
     false_alarms: Mapping[str, Estimate]
 
@@ -99,13 +101,16 @@ def evaluate(watermarker: Watermarker, detector: Detector, clips: CorpusClips, s
         [from_pcm(to_pcm(watermarker.embed(host[part], messages[part]))) for part in progress(blocks, "marking")]
     )
     clean_scores = _scores(detector, from_pcm(clips.pcm["calibration"]))
-    threshold = thresholds.threshold_at_fpr(clean_scores, TARGET_FPR)
+    calibration = Resamples.of(clips.groups["calibration"], derive_seed(seed, "evaluation", "calibration"))
+    threshold = calibrate_threshold(clean_scores, TARGET_FPR, calibration)
     rows = [
         _under(attack, detector, host, marked, messages, threshold, resamples)
         for attack in progress(CARD_ATTACKS, "attacking and scoring")
     ]
     snr = estimate_median_of_defined(snr_db(host, marked), resamples)
-    return Evaluation(snr, threshold, rows, dict(_false_alarms(detector, host.shape[1], rng)))
+    return Evaluation(
+        snr, None if threshold is None else threshold.value, rows, dict(_false_alarms(detector, host.shape[1], rng))
+    )
 
 
 def _under(
@@ -114,7 +119,7 @@ def _under(
     host: NDArray[np.float32],
     marked: NDArray[np.float32],
     messages: NDArray[np.uint8],
-    threshold: float,
+    threshold: CalibratedThreshold | None,
     resamples: Resamples,
 ) -> AttackRow:
     attack = get_attack(name)
@@ -122,19 +127,16 @@ def _under(
     of_marked, of_clean = (_detect(detector, attack(audio, SAMPLE_RATE, seeds)) for audio in (marked, host))
     scores = np.concatenate([of_marked.score, of_clean.score])
     truth = np.repeat([True, False], len(host))
-    rates = {
-        (rate.__name__, rule): rate(scores, truth, value, resamples.twice())
-        for rate in (detection.estimate_tpr, detection.estimate_fpr)
-        for rule, value in (("fixed", detector.threshold), ("calibrated", threshold))
-    }
+    both = resamples.twice()
+    calibrated = {} if threshold is None else estimate_rates(scores, truth, threshold, both)
     assert of_marked.bits is not None  # noqa: S101 - a detector of AudioSeal's kind reads bits
     return AttackRow(
         name,
-        roc.estimate_auc(scores, truth, resamples.twice()),
-        rates["estimate_tpr", "fixed"],
-        rates["estimate_fpr", "fixed"],
-        rates["estimate_tpr", "calibrated"],
-        rates["estimate_fpr", "calibrated"],
+        roc.estimate_auc(scores, truth, both),
+        detection.estimate_tpr(scores, truth, detector.threshold, both),
+        detection.estimate_fpr(scores, truth, detector.threshold, both),
+        calibrated.get("tpr"),
+        calibrated.get("fpr"),
         message.estimate_bit_accuracy(of_marked.bits, messages, resamples),
     )
 
@@ -143,11 +145,8 @@ def _false_alarms(detector: Detector, n_samples: int, rng: np.random.Generator) 
     for name, make in FOREIGN_SOUNDS.items():
         scores = _scores(detector, make(N_FOREIGN, n_samples, rng))
         # Every clip is drawn on its own: each is a group.
-        resamples = Resamples(np.arange(len(scores)), group_weights(len(scores), n_resamples=200))
-        yield (
-            name,
-            detection.estimate_fpr(scores, np.zeros(len(scores), bool), detector.threshold, resamples),
-        )
+        clips = Resamples.of(np.arange(len(scores)), n_resamples=200)
+        yield name, detection.estimate_fpr(scores, np.zeros(len(scores), bool), detector.threshold, clips)
 
 
 def _scores(detector: Detector, batch: NDArray[np.float32]) -> NDArray[np.float32]:

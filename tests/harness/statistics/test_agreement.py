@@ -11,6 +11,7 @@ from sealproof.harness.statistics import agreement as ag
 from sealproof.harness.statistics import rank_agreement, significance
 from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
 from sealproof.harness.statistics.estimation.intervals import wilson
+from sealproof.harness.statistics.estimation.resamples import Resamples
 
 WEIGHTS = group_weights(12, 400, seed=5)
 
@@ -165,9 +166,12 @@ def test_estimates_carry_the_coefficient_inside_their_interval(data):
 def test_detectors_that_never_differed_are_not_known_to_be_one():
     a = np.arange(96) % 2 == 0
     groups = np.arange(96) // 8
-    worst = wilson(96, 96).low
-    assert ag.estimate_agreement(a, a, Resamples(groups, WEIGHTS)).ci_low == worst
-    for estimator in (ag.estimate_kappa, ag.estimate_mcc, ag.estimate_pabak):
-        estimate = estimator(a, a, Resamples(groups, WEIGHTS))
-        # Both classes being equally many, all three are 2 x agreement - 1.
-        assert (estimate.ci_low, estimate.ci_high) == pytest.approx((2 * worst - 1, 1.0))
+    # Twelve recordings, whatever the number of clips.
+    worst = pytest.approx(wilson(12, 12).low)
+    clips = Resamples(groups, WEIGHTS)
+    assert ag.estimate_agreement(a, a, clips).ci_low == worst
+    assert ag.estimate_pabak(a, a, clips).ci_low == pytest.approx(2 * wilson(12, 12).low - 1)
+    for estimator in (ag.estimate_kappa, ag.estimate_mcc):
+        # In a recording of the worst kind they agree by chance alone.
+        estimate = estimator(a, a, clips)
+        assert (estimate.ci_low, estimate.ci_high) == (worst, 1.0)

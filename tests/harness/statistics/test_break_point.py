@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 
 from sealproof.harness.statistics.break_point import BreakPoint, find_break_point
 from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.resamples import Resamples
 
 N_GROUPS = 20
-WEIGHTS = group_weights(N_GROUPS, 400, seed=5)
+RESAMPLES = Resamples(np.arange(N_GROUPS), group_weights(N_GROUPS, 400, seed=5))
 
 
 def point(strengths, rates, clips=10, **options) -> BreakPoint:
     """Find the break point where every group has the same rates."""
     hits = np.round(np.repeat(np.asarray(rates)[:, None], N_GROUPS, axis=1) * clips)
-    return find_break_point(strengths, hits, np.full(hits.shape, clips), WEIGHTS, **options)
+    return find_break_point(strengths, hits, np.full(hits.shape, clips), RESAMPLES, **options)
 
 
 def test_the_value_is_interpolated_between_the_bracketing_strengths():
@@ -85,7 +86,7 @@ def test_a_small_rise_is_tolerated_however_certain():
 def test_a_rise_within_chance_is_pooled():
     # 8 and 13 of 20 recordings: neighbours in the wrong order, as sampling brings about.
     hits = np.array([np.ones(20), np.arange(20) < 8, np.arange(20) >= 7, np.zeros(20)])
-    found = find_break_point([1, 2, 3, 4], hits, np.ones((4, 20)), WEIGHTS)
+    found = find_break_point([1, 2, 3, 4], hits, np.ones((4, 20)), RESAMPLES)
     assert found.status == "crosses"
     # Both count as 21 of 40.
     assert found.value == pytest.approx(3 + (21 / 40 - 0.5) / (21 / 40))
@@ -102,7 +103,7 @@ def test_the_value_of_any_sweep_is_that_of_an_isotonic_fit(seed, n_strengths):
     strengths = 5 + np.cumsum(rng.uniform(0.5, 2, n_strengths))
     trials = rng.integers(1, 4, (n_strengths, N_GROUPS))
     hits = rng.binomial(trials, np.clip(np.linspace(0.8, 0.3, n_strengths) + rng.normal(0, 0.05), 0, 1)[:, None])
-    found = find_break_point(strengths, hits, trials, WEIGHTS)
+    found = find_break_point(strengths, hits, trials, RESAMPLES)
     assume(found.status != "not_monotone")
     fit = isotonic_regression(hits.sum(1) / trials.sum(1), sample_weight=trials.sum(1), increasing=False)
     if found.status == "crosses":
@@ -121,7 +122,7 @@ def test_the_sign_and_the_scale_of_the_strengths_do_not_matter(seed):
     rng = np.random.default_rng(seed)
     strengths, trials = np.arange(1.0, 6.0), np.full((5, N_GROUPS), 4)
     hits = rng.binomial(trials, np.array([0.95, 0.8, 0.55, 0.3, 0.1])[:, None])
-    plain, turned = (find_break_point(values, hits, trials, WEIGHTS) for values in (strengths, -2 * strengths))
+    plain, turned = (find_break_point(values, hits, trials, RESAMPLES) for values in (strengths, -2 * strengths))
     assert turned.status == plain.status
     assert (turned.value, turned.ci_low, turned.ci_high) == pytest.approx(
         (-2 * plain.value, -2 * plain.ci_high, -2 * plain.ci_low), nan_ok=True
@@ -135,7 +136,7 @@ def test_recordings_that_break_together_widen_the_interval():
     alike = (limits[None] > strengths[:, None, None]).sum(axis=2)
     mixed = (rng.permutation(limits.ravel()).reshape(limits.shape)[None] > strengths[:, None, None]).sum(axis=2)
     trials = np.full(alike.shape, 10)
-    wide, narrow = (find_break_point(strengths, hits, trials, WEIGHTS) for hits in (alike, mixed))
+    wide, narrow = (find_break_point(strengths, hits, trials, RESAMPLES) for hits in (alike, mixed))
     assert wide.value == narrow.value
     assert wide.ci_high - wide.ci_low > 1.5 * (narrow.ci_high - narrow.ci_low)
 
@@ -143,7 +144,7 @@ def test_recordings_that_break_together_widen_the_interval():
 def test_one_recording_says_nothing_about_others():
     hits = np.zeros((3, N_GROUPS))
     hits[:, 4] = [9, 7, 1]
-    found = find_break_point([1, 2, 3], hits, np.where(np.arange(N_GROUPS) == 4, 10, 0) * np.ones((3, 1)), WEIGHTS)
+    found = find_break_point([1, 2, 3], hits, np.where(np.arange(N_GROUPS) == 4, 10, 0) * np.ones((3, 1)), RESAMPLES)
     assert found.status == "crosses"
     assert np.isnan([found.ci_low, found.ci_high]).all()
 
@@ -151,7 +152,7 @@ def test_one_recording_says_nothing_about_others():
 def test_noise_around_a_flat_curve_is_rarely_called_a_rise():
     rng = np.random.default_rng(1)
     trials = np.full((8, N_GROUPS), 10)
-    found = [find_break_point(np.arange(8), rng.binomial(trials, 0.7), trials, WEIGHTS).status for _ in range(200)]
+    found = [find_break_point(np.arange(8), rng.binomial(trials, 0.7), trials, RESAMPLES).status for _ in range(200)]
     assert found.count("not_monotone") <= 16
     assert set(found) <= {"never", "not_monotone"}
 
@@ -159,16 +160,16 @@ def test_noise_around_a_flat_curve_is_rarely_called_a_rise():
 @pytest.mark.parametrize("strengths", [[], [1, 3, 2], [1, 1, 2], [1, math.nan, 3], [[1, 2, 3]]])
 def test_strengths_are_in_order(strengths):
     with pytest.raises(ValueError, match="must rise or fall throughout"):
-        find_break_point(strengths, np.ones((3, 2)), np.ones((3, 2)), group_weights(2, 5))
+        find_break_point(strengths, np.ones((3, 2)), np.ones((3, 2)), Resamples.of(["a", "b"]))
 
 
 def test_counts_fit_the_strengths_the_groups_and_each_other():
-    weights = group_weights(2, 5)
+    clips = Resamples.of(["a", "b"])
     with pytest.raises(ValueError, match=r"must be \(2 strengths, 2 groups"):
-        find_break_point([1, 2], np.ones((3, 2)), np.ones((3, 2)), weights)
+        find_break_point([1, 2], np.ones((3, 2)), np.ones((3, 2)), clips)
     with pytest.raises(ValueError, match="must hold clips for each strength"):
-        find_break_point([1, 2], np.zeros((2, 2)), np.array([[1, 1], [0, 0]]), weights)
+        find_break_point([1, 2], np.zeros((2, 2)), np.array([[1, 1], [0, 0]]), clips)
     with pytest.raises(ValueError, match="a count for each of the 2 groups"):
-        find_break_point([1, 2], np.full((2, 2), 3), np.ones((2, 2)), weights)
+        find_break_point([1, 2], np.full((2, 2), 3), np.ones((2, 2)), clips)
     with pytest.raises(ValueError, match="'level' of find_break_point must lie between"):
-        find_break_point([1, 2], np.ones((2, 2)), np.ones((2, 2)), weights, level=50)
+        find_break_point([1, 2], np.ones((2, 2)), np.ones((2, 2)), clips, level=50)

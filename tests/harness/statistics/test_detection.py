@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sealproof.harness.statistics import detection, roc, thresholds
 from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
 from sealproof.harness.statistics.estimation.intervals import wilson
+from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.roc import auc_interval
 
 WEIGHTS = group_weights(12, 400, seed=5)
@@ -57,15 +58,19 @@ def test_eer_is_where_sklearns_roc_curve_crosses(data):
 
 
 @settings(max_examples=60)
-@given(labelled_scores(), st.sampled_from([0.0, 0.01, 0.1, 0.3, 1.0]))
+@given(labelled_scores(), st.sampled_from([0.01, 0.1, 0.3, 1.0]))
 def test_tpr_at_fpr_is_the_last_point_of_sklearns_roc_curve_within_the_target(data, target):
     from sklearn.metrics import roc_curve
 
     scores, truth = data
     false_alarms, hits, thresholds = roc_curve(truth, scores, drop_intermediate=False)
     # Ours is a clean clip's score: flagging all clips of it and above is sklearn's next threshold.
-    allowed = (false_alarms <= target) & (thresholds > scores[~truth].min())
-    assert roc.tpr_at_fpr(scores, truth, target) == pytest.approx(hits[allowed].max())
+    # A new clip counts in.
+    n_clean = int(np.count_nonzero(~truth))
+    with_new = (np.round(false_alarms * n_clean) + 1) / (n_clean + 1)
+    allowed = (with_new <= target + 1e-12) & (thresholds > scores[~truth].min())
+    expected = hits[allowed].max() if allowed.any() else math.nan
+    assert roc.tpr_at_fpr(scores, truth, target) == pytest.approx(expected, nan_ok=True)
 
 
 @settings(max_examples=60)
@@ -105,7 +110,7 @@ def test_eer_and_tpr_at_fpr_depend_on_the_order_alone(data):
     scores, truth = data
     turned = np.exp(scores) * 3 - 7
     assert roc.eer(turned, truth) == roc.eer(scores, truth)
-    assert roc.tpr_at_fpr(turned, truth, 0.1) == roc.tpr_at_fpr(scores, truth, 0.1)
+    assert roc.tpr_at_fpr(turned, truth, 0.3) == pytest.approx(roc.tpr_at_fpr(scores, truth, 0.3), nan_ok=True)
     assert roc.eer(-scores, ~truth) == pytest.approx(roc.eer(scores, truth))
     assert roc.eer(-scores, truth) == pytest.approx(1 - roc.eer(scores, truth))
 
@@ -162,48 +167,59 @@ def test_arguments_must_fit_each_other():
 # --- thresholds -------------------------------------------------------------------------------------------------------
 
 
-@given(
-    st.lists(st.integers(-20, 20), min_size=1, max_size=120), st.sampled_from([0.0, 0.01, 0.05, 0.07, 0.29, 0.5, 1.0])
-)
-def test_threshold_keeps_the_rate_and_no_lower_one_does(scores, target):
+@given(st.lists(st.integers(-20, 20), max_size=120), st.sampled_from([0.01, 0.05, 0.07, 0.29, 0.5, 1.0]))
+def test_a_threshold_leaves_room_for_the_new_clip_and_no_lower_one_does(scores, target):
     clean = np.array(scores, float) / 8
-    negatives = np.zeros(clean.size, bool)
     threshold = thresholds.threshold_at_fpr(clean, target)
-    assert threshold in clean
-    assert detection.fpr(clean, negatives, threshold) <= target
-    lower = clean[clean < threshold]
-    if lower.size:
-        assert detection.fpr(clean, negatives, lower.max()) > target
+    # The share that a new clip makes one larger: those above, and itself, of all and itself.
+    shares = {value: (np.sum(clean > value) + 1) / (clean.size + 1) for value in clean}
+    good = [value for value, share in shares.items() if share <= target + 1e-12]
+    assert threshold == (min(good) if good else None)
+
+
+@pytest.mark.parametrize(("n", "target"), [(99, 0.01), (120, 0.01), (540, 0.01), (30, 0.1), (999, 0.001)])
+def test_new_clean_clips_exceed_the_threshold_at_the_target_rate_on_average(n, target):
+    rng = np.random.default_rng(n)
+    # Of uniform scores 1 - threshold is the true rate of false positives.
+    rates = [1 - thresholds.threshold_at_fpr(rng.random(n), target) for _ in range(4000)]
+    assert np.mean(rates) == pytest.approx(np.floor(target * (n + 1) + 1e-9) / (n + 1), rel=0.07)
+    assert np.mean(rates) <= target * 1.07
+
+
+@pytest.mark.parametrize(("n", "target"), [(0, 0.01), (98, 0.01), (998, 0.001), (8, 0.1)])
+def test_with_too_few_clips_there_is_no_threshold_rather_than_a_made_up_one(n, target):
+    assert thresholds.threshold_at_fpr(np.arange(float(n)), target) is None
+    assert math.isnan(roc.tpr_at_fpr(np.arange(n + 5.0), np.arange(n + 5) >= n, target))
 
 
 def test_ties_at_the_threshold_are_all_clean():
     assert thresholds.threshold_at_fpr([0.0] * 90 + [0.5] * 10, 0.05) == 0.5
     assert thresholds.threshold_at_fpr([0.0] * 100, 0.05) == 0.0
-    assert thresholds.threshold_at_fpr(np.arange(100.0), 0.01) == 98.0
+    assert thresholds.threshold_at_fpr(np.arange(100.0), 0.01) == 99.0
+    assert thresholds.threshold_at_fpr(np.arange(199.0), 0.01) == 197.0
 
 
-def test_threshold_needs_scores_and_a_share():
-    with pytest.raises(ValueError, match="at least one score"):
-        thresholds.threshold_at_fpr([], 0.01)
-    with pytest.raises(ValueError, match="must be a share"):
-        thresholds.threshold_at_fpr([0.1], 5)
+def test_threshold_needs_a_share():
+    for target in (0, 5):
+        with pytest.raises(ValueError, match="must be a share"):
+            thresholds.threshold_at_fpr([0.1], target)
 
 
 @pytest.mark.parametrize(
-    ("n", "target", "enough"), [(99, 0.01, False), (100, 0.01, True), (999, 0.001, False), (1000, 0.001, True)]
+    ("n", "target", "enough"), [(98, 0.01, False), (99, 0.01, True), (998, 0.001, False), (999, 0.001, True)]
 )
-def test_fpr_support_is_one_over_the_target(n, target, enough):
+def test_fpr_support_is_one_less_than_one_over_the_target(n, target, enough):
     assert thresholds.fpr_support(n, target) is enough
 
 
-@given(st.integers(1, 5000))
+@given(st.integers(2, 5000))
 def test_fpr_support_does_not_trip_over_rounding(n):
-    assert thresholds.fpr_support(n, 1 / n)
-    assert not thresholds.fpr_support(n - 1, 1 / n)
+    assert thresholds.fpr_support(n - 1, 1 / n)
+    assert not thresholds.fpr_support(n - 2, 1 / n)
 
 
 def test_fpr_support_refuses_no_target_and_no_count():
-    with pytest.raises(ValueError, match="must lie above 0"):
+    with pytest.raises(ValueError, match="must be a share above 0"):
         thresholds.fpr_support(100, 0)
     with pytest.raises(ValueError, match="must be at least 0"):
         thresholds.fpr_support(-1, 0.1)
@@ -212,29 +228,29 @@ def test_fpr_support_refuses_no_target_and_no_count():
 # --- estimates --------------------------------------------------------------------------------------------------------
 
 
-def every_estimate(scores, truth, threshold, groups, weights):
+def every_estimate(scores, truth, threshold, resamples):
     """Pair each estimate with the plain metric."""
     return {
         "accuracy": (
-            detection.estimate_accuracy(scores, truth, threshold, Resamples(groups, weights)),
+            detection.estimate_accuracy(scores, truth, threshold, resamples),
             detection.accuracy(scores, truth, threshold),
         ),
         "tpr": (
-            detection.estimate_tpr(scores, truth, threshold, Resamples(groups, weights)),
+            detection.estimate_tpr(scores, truth, threshold, resamples),
             detection.tpr(scores, truth, threshold),
         ),
         "fpr": (
-            detection.estimate_fpr(scores, truth, threshold, Resamples(groups, weights)),
+            detection.estimate_fpr(scores, truth, threshold, resamples),
             detection.fpr(scores, truth, threshold),
         ),
         "balanced_accuracy": (
-            detection.estimate_balanced_accuracy(scores, truth, threshold, Resamples(groups, weights)),
+            detection.estimate_balanced_accuracy(scores, truth, threshold, resamples),
             detection.balanced_accuracy(scores, truth, threshold),
         ),
-        "auc": (roc.estimate_auc(scores, truth, Resamples(groups, weights)), roc.auc(scores, truth)),
-        "eer": (roc.estimate_eer(scores, truth, Resamples(groups, weights)), roc.eer(scores, truth)),
+        "auc": (roc.estimate_auc(scores, truth, resamples), roc.auc(scores, truth)),
+        "eer": (roc.estimate_eer(scores, truth, resamples), roc.eer(scores, truth)),
         "tpr_at_fpr": (
-            roc.estimate_tpr_at_fpr(scores, truth, 0.1, Resamples(groups, weights)),
+            roc.estimate_tpr_at_fpr(scores, truth, 0.1, resamples),
             roc.tpr_at_fpr(scores, truth, 0.1),
         ),
     }
@@ -245,8 +261,8 @@ def every_estimate(scores, truth, threshold, groups, weights):
 def test_estimates_carry_the_metric_inside_their_interval(data, seed):
     scores, truth = data
     groups = np.random.default_rng(seed).permutation(np.arange(scores.size) % 12)
-    for name, (estimate, value) in every_estimate(scores, truth, 0.0, groups, WEIGHTS).items():
-        assert estimate.value == pytest.approx(value), name
+    for name, (estimate, value) in every_estimate(scores, truth, 0.0, Resamples(groups, WEIGHTS)).items():
+        assert estimate.value == pytest.approx(value, nan_ok=True), name
         assert math.isnan(estimate.ci_low) or estimate.ci_low <= estimate.value <= estimate.ci_high, name
         assert math.isnan(estimate.ci_low) or 0 <= estimate.ci_low <= estimate.ci_high <= 1, name
 
@@ -263,16 +279,20 @@ def test_rates_count_the_clips_they_are_about():
 def test_a_perfect_detector_is_not_certain():
     truth = np.arange(96) % 2 == 0
     groups = np.arange(96) // 8
-    for name, (estimate, _) in every_estimate(truth * 1.0, truth, 0.5, groups, WEIGHTS).items():
+    for name, (estimate, _) in every_estimate(truth * 1.0, truth, 0.5, Resamples(groups, WEIGHTS)).items():
         assert estimate.ci_high - estimate.ci_low > 0.01, name
 
 
-def test_balanced_accuracy_joins_the_wilson_intervals_of_both_rates():
+def test_balanced_accuracy_joins_the_wilson_intervals_of_both_rates_where_recordings_are_alike():
     truth = np.arange(96) % 2 == 0
-    estimate = detection.estimate_balanced_accuracy(truth * 1.0, truth, 0.5, Resamples(np.arange(96) // 8, WEIGHTS))
-    missed = 1 - wilson(48, 48).low
-    assert estimate.ci_low == pytest.approx(1 - missed / math.sqrt(2))
-    assert estimate.ci_high == 1.0
+    # Each recording errs once on either side: the bootstrap has no width, and no recordings not seen.
+    scores = np.where(np.arange(96) % 8 < 2, ~truth, truth) * 1.0
+    estimate = detection.estimate_balanced_accuracy(scores, truth, 0.5, Resamples(np.arange(96) // 8, WEIGHTS))
+    rate = wilson(36, 48)
+    assert estimate.value == 0.75
+    # Twelve recordings that are alike are twelve coins.
+    assert estimate.ci_low == pytest.approx(0.75 * (1 - (1 - wilson(12, 12).low)))
+    assert estimate.ci_low < 0.75 - (0.75 - rate.low) / math.sqrt(2)
 
 
 @pytest.mark.parametrize(("value", "m", "n"), [(0.5, 20, 20), (0.8, 30, 12), (0.97, 100, 100), (1.0, 24, 24)])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sealproof.harness.statistics.estimation import estimate as es
 from sealproof.harness.statistics.estimation.bootstrap import Resamples, bootstrap_median, group_weights
 from sealproof.harness.statistics.estimation.intervals import Interval, wilson
+from sealproof.harness.statistics.estimation.resamples import Resamples
 
 
 def test_one_group_says_nothing_about_others():
@@ -21,50 +22,49 @@ def test_one_group_says_nothing_about_others():
 
 
 def test_nothing_to_estimate_from_is_nan():
-    weights = group_weights(3, 50)
+    nobody = Resamples(np.zeros(0, int), group_weights(3, 50))
     for estimate in (
-        es.estimate_rate(np.zeros(0, bool), Resamples(np.zeros(0, int), weights)),
-        es.estimate_mean([], Resamples([], weights)),
-        es.estimate_median([], Resamples([], weights)),
+        es.estimate_rate(np.zeros(0, bool), nobody),
+        es.estimate_mean([], nobody),
+        es.estimate_median([], nobody),
     ):
         assert np.isnan([estimate.value, estimate.ci_low, estimate.ci_high]).all()
         assert (estimate.n_clips, estimate.n_groups) == (0, 0)
-    assert np.isnan(bootstrap_median([], [], weights)).all()
+    assert np.isnan(bootstrap_median([], nobody)).all()
 
 
 def test_an_estimate_never_lies_outside_its_interval():
-    codes = np.array([0, 1])
-    assert es.make_estimate(0.9, Interval(0.2, 0.6), codes) == es.Estimate(0.9, 0.2, 0.9, 2, 2)
-    assert es.make_estimate(0.1, Interval(0.2, 0.6), codes) == es.Estimate(0.1, 0.1, 0.6, 2, 2)
+    clips = Resamples.of(["a", "b"])
+    assert es.make_estimate(0.9, Interval(0.2, 0.6), clips) == es.Estimate(0.9, 0.2, 0.9, 2, 2)
+    assert es.make_estimate(0.1, Interval(0.2, 0.6), clips) == es.Estimate(0.1, 0.1, 0.6, 2, 2)
 
 
 def test_a_group_of_each_clip_is_the_ordinary_bootstrap():
     rng = np.random.default_rng(3)
     values = rng.gamma(2, 1, 200)
-    estimate = es.estimate_mean(values, Resamples(np.arange(200), group_weights(200, 4000, seed=1)))
+    estimate = es.estimate_mean(values, Resamples.of(np.arange(200), 1, n_resamples=4000))
     ordinary = values[rng.integers(0, 200, (4000, 200))].mean(axis=1)
     low, high = np.quantile(ordinary, [0.025, 0.975])
     assert (estimate.ci_low, estimate.ci_high) == pytest.approx((low, high), abs=0.1 * (high - low))
 
 
 def test_medians_may_be_infinite():
-    weights = group_weights(12, 200)
     values = np.full(36, math.inf)
     values[:6] = 20.0
-    estimate = es.estimate_median(values, Resamples(np.repeat(np.arange(12), 3), weights))
+    estimate = es.estimate_median(values, Resamples.of(np.repeat(np.arange(12), 3)))
     assert estimate.value == estimate.ci_high == math.inf
     assert estimate.ci_low <= math.inf
 
 
-def test_rate_interval_is_wilsons_where_all_clips_agree():
-    estimate = es.estimate_rate(np.ones(200, bool), Resamples(np.repeat(np.arange(20), 10), group_weights(20)))
-    assert (estimate.ci_low, estimate.ci_high) == (wilson(200, 200).low, 1.0)
+def test_rate_interval_is_wilsons_of_the_recordings_where_all_clips_agree():
+    estimate = es.estimate_rate(np.ones(200, bool), Resamples.of(np.repeat(np.arange(20), 10)))
+    assert (estimate.ci_low, estimate.ci_high) == (pytest.approx(wilson(20, 20).low), 1.0)
     assert (estimate.n_clips, estimate.n_groups) == (200, 20)
 
 
 def test_rate_interval_is_the_bootstraps_where_clips_of_a_group_are_copies():
     flags = np.repeat(np.arange(20) % 2 == 0, 10)
-    estimate = es.estimate_rate(flags, Resamples(np.repeat(np.arange(20), 10), group_weights(20)))
+    estimate = es.estimate_rate(flags, Resamples.of(np.repeat(np.arange(20), 10)))
     # Twenty coins, whatever the number of clips: Student's t for 19 degrees of freedom times their standard error.
     assert estimate.ci_high - estimate.ci_low == pytest.approx(2 * 2.093 * math.sqrt(0.25 / 19), rel=0.1)
     assert estimate.ci_high - estimate.ci_low > 3 * wilson(100, 200).width
@@ -72,13 +72,12 @@ def test_rate_interval_is_the_bootstraps_where_clips_of_a_group_are_copies():
 
 def test_design_effect_is_one_for_independent_clips_and_the_group_size_for_copies():
     rng = np.random.default_rng(0)
-    weights = group_weights(200, 2000, seed=1)
-    groups = np.repeat(np.arange(200), 5)
+    clips = Resamples.of(np.repeat(np.arange(200), 5), 1)
     copies = np.repeat(rng.normal(size=200), 5)
-    assert es.design_effect(copies, Resamples(groups, weights)) == pytest.approx(5, rel=0.1)
-    assert es.design_effect(rng.normal(size=1000), Resamples(groups, weights)) == pytest.approx(1, rel=0.25)
-    assert math.isnan(es.design_effect(np.ones(1000), Resamples(groups, weights)))
-    assert math.isnan(es.design_effect(copies, Resamples(np.zeros(1000, int), weights)))
+    assert es.design_effect(copies, clips) == pytest.approx(5, rel=0.1)
+    assert es.design_effect(rng.normal(size=1000), clips) == pytest.approx(1, rel=0.25)
+    assert math.isnan(es.design_effect(np.ones(1000), clips))
+    assert math.isnan(es.design_effect(copies, Resamples.of(np.zeros(1000, int))))
 
 
 @settings(max_examples=50)
@@ -86,9 +85,9 @@ def test_design_effect_is_one_for_independent_clips_and_the_group_size_for_copie
 def test_counts_by_group_are_all_a_rate_takes(seed, n_groups):
     rng = np.random.default_rng(seed)
     groups, flags = rng.integers(0, n_groups, 60), rng.random(60) < 0.7
-    weights = group_weights(n_groups, 200, seed)
+    clips = Resamples(groups, group_weights(n_groups, 200, seed))
     right, asked = np.bincount(groups[flags], minlength=n_groups), np.bincount(groups, minlength=n_groups)
-    assert es.estimate_rate_by_group(right, asked, weights) == es.estimate_rate(flags, Resamples(groups, weights))
+    assert es.estimate_rate_by_group(right, asked, clips) == es.estimate_rate(flags, clips)
 
 
 @pytest.mark.parametrize(
@@ -96,14 +95,14 @@ def test_counts_by_group_are_all_a_rate_takes(seed, n_groups):
 )
 def test_counts_must_fit_each_other_and_the_resamples(right, asked):
     with pytest.raises(ValueError, match="a count for each of the 2 groups"):
-        es.estimate_rate_by_group(right, asked, group_weights(2, 10))
+        es.estimate_rate_by_group(right, asked, Resamples.of(["a", "b"]))
 
 
 def test_a_median_leaves_out_what_has_no_value():
     snrs = np.array([10.0, 20.0, math.inf, math.nan, 30.0, 15.0])
-    estimate = es.estimate_median_of_defined(snrs, Resamples(np.arange(6), group_weights(6, 400)))
+    estimate = es.estimate_median_of_defined(snrs, Resamples.of(np.arange(6)))
     assert (estimate.value, estimate.n_clips, estimate.n_groups) == (20.0, 5, 5)
     assert estimate.ci_low <= 20.0 <= estimate.ci_high
-    nothing = es.estimate_median_of_defined(np.full(3, math.nan), Resamples(np.arange(3), group_weights(3, 10)))
+    nothing = es.estimate_median_of_defined(np.full(3, math.nan), Resamples.of(np.arange(3)))
     assert math.isnan(nothing.value)
     assert nothing.n_clips == 0

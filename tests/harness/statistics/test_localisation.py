@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
+from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.localisation import estimate_frame_iou, frame_iou
 
 
@@ -47,6 +47,6 @@ def test_frames_are_booleans_of_one_shape():
 
 def test_the_estimate_is_the_mean_where_the_overlap_is_defined():
     ious = np.array([0.5, math.nan, 1.0, 0.0, 0.5, math.nan])
-    estimate = estimate_frame_iou(ious, Resamples(np.array([0, 1, 2, 3, 4, 1]), group_weights(5, 200)))
+    estimate = estimate_frame_iou(ious, Resamples.of([0, 1, 2, 3, 4, 1]))
     assert (estimate.value, estimate.n_clips, estimate.n_groups) == (0.5, 4, 4)
     assert estimate.ci_low < 0.5 < estimate.ci_high

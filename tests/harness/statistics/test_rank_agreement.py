@@ -9,8 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sealproof.harness.statistics import rank_agreement
-from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
-from sealproof.harness.statistics.estimation.intervals import percentile_interval
+from sealproof.harness.statistics.estimation.bootstrap import group_weights
+from sealproof.harness.statistics.estimation.intervals import wilson
+from sealproof.harness.statistics.estimation.resamples import Resamples
 
 WEIGHTS = group_weights(12, 400, seed=5)
 
@@ -31,12 +32,12 @@ def test_spearman_equals_scipys(n, seed, with_ties):
     assert rank_agreement.spearman(-a, b) == pytest.approx(-value)
 
 
-def test_spearman_of_a_constant_is_not_defined_and_of_a_copy_has_no_known_interval():
+def test_spearman_of_a_constant_is_not_defined_and_of_a_copy_is_not_certain():
     scores = np.arange(24.0)
     assert math.isnan(rank_agreement.spearman(scores, np.ones(24)))
     estimate = rank_agreement.estimate_spearman(scores, scores**2, Resamples(np.arange(24) % 12, WEIGHTS))
     assert estimate.value == pytest.approx(1.0)
-    assert math.isnan(estimate.ci_low)
+    assert (estimate.ci_low, estimate.ci_high) == pytest.approx((wilson(12, 12).low, 1.0))
 
 
 def two_scores(rng, groups, kind):
@@ -71,8 +72,9 @@ def test_resamples_of_few_groups_are_ranked_anew(seed, kind):
     rng = np.random.default_rng(seed)
     groups = rng.integers(0, 12, 50)
     a, b = two_scores(rng, groups, kind)
-    interval = percentile_interval(ranked_anew(a, b, groups, WEIGHTS[:30]), np.unique(groups).size)
-    estimate = rank_agreement.estimate_spearman(a, b, Resamples(groups, WEIGHTS[:30]))
+    resamples = Resamples(groups, WEIGHTS[:30])
+    interval = resamples.interval(ranked_anew(a, b, groups, WEIGHTS[:30]))
+    estimate = rank_agreement.estimate_spearman(a, b, resamples)
     assert (estimate.n_clips, estimate.n_groups) == (50, np.unique(groups).size)
     assert estimate.ci_low == pytest.approx(min(interval.low, estimate.value), abs=1e-5)
     assert estimate.ci_high == pytest.approx(max(interval.high, estimate.value), abs=1e-5)
@@ -85,8 +87,9 @@ def test_intervals_of_many_groups_are_those_of_resamples_ranked_anew(kind, n_gro
     groups = np.concatenate([np.arange(n_groups), rng.integers(0, n_groups, 9 * n_groups)])
     a, b = two_scores(rng, groups, kind)
     weights = group_weights(n_groups, 400, rng)
-    exact = percentile_interval(ranked_anew(a, b, groups, weights), n_groups)
-    estimate = rank_agreement.estimate_spearman(a, b, Resamples(groups, weights))
+    resamples = Resamples(groups, weights)
+    exact = resamples.interval(ranked_anew(a, b, groups, weights))
+    estimate = rank_agreement.estimate_spearman(a, b, resamples)
     assert estimate.ci_low == pytest.approx(exact.low, abs=tolerance * exact.width)
     assert estimate.ci_high == pytest.approx(exact.high, abs=tolerance * exact.width)
 

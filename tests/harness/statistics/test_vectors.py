@@ -8,6 +8,7 @@ import pytest
 from sealproof.harness.statistics.estimation import groups, vectors
 from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
 from sealproof.harness.statistics.estimation.estimate import estimate_mean, estimate_median, estimate_rate
+from sealproof.harness.statistics.estimation.resamples import Resamples
 
 
 def test_group_codes_number_the_sorted_names():
@@ -26,7 +27,7 @@ def test_sum_by_group_adds_columns_and_keeps_empty_groups():
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        ([0, 1], "one code for each of the 3 clips"),
+        ([0, 1], "one group for each of the 3 clips"),
         ([0.0, 1.0, 1.0], "must be integers"),
         ([0, 1, 2], r"must lie in 0 \.\. 1"),
         ([0, 1, -1], r"must lie in 0 \.\. 1"),
@@ -43,15 +44,15 @@ def test_weights_must_be_a_matrix():
 
 
 def test_scores_are_no_decisions_and_nan_is_no_number():
-    weights = group_weights(2, 10)
+    clips = Resamples([0, 1], group_weights(2, 10))
     with pytest.raises(ValueError, match="'successes' must be a vector of booleans"):
-        estimate_rate([0.1, 0.9], Resamples([0, 1], weights))
+        estimate_rate([0.1, 0.9], clips)
     with pytest.raises(ValueError, match=r"must not hold NaN\. Got 1 of 2"):
-        estimate_median([0.1, math.nan], Resamples([0, 1], weights))
+        estimate_median([0.1, math.nan], clips)
     with pytest.raises(ValueError, match="'values' must be finite"):
-        estimate_mean([0.1, math.inf], Resamples([0, 1], weights))
+        estimate_mean([0.1, math.inf], clips)
     with pytest.raises(ValueError, match="must be a vector, one number per clip"):
-        estimate_mean([[0.1, 0.2]], Resamples([0, 1], weights))
+        estimate_mean([[0.1, 0.2]], clips)
 
 
 def test_a_ratio_with_nothing_below_is_not_defined():

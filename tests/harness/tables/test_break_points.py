@@ -13,6 +13,7 @@ from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row
 from sealproof.harness.matrix.cell import Cell
 from sealproof.harness.matrix.outcome import Outcome, Scores
 from sealproof.harness.matrix.subject import Subject
+from sealproof.harness.statistics.calibrated import CalibratedThreshold
 from sealproof.harness.tables.break_points import BREAK_POINT_COLUMNS, as_csv, break_point_rows, find_sweeps
 from sealproof.harness.tables.rules import Thresholds
 
@@ -105,10 +106,10 @@ def dataset() -> Dataset:
     return Dataset(Path("somewhere/tiny"), {"scheme": "real", "seed": 3}, rows)
 
 
-def rows_of(*outcomes: Outcome):
+def rows_of(*outcomes: Outcome, thresholds: dict[str, Thresholds] | None = None):
     tiny = dataset()
     subject = Subject("real", "reference", "1", lambda: pytest.fail("break points must not load a detector"))
-    thresholds = {"real": Thresholds(0.9, {"fpr_1pct": 0.5}, 100)}
+    thresholds = thresholds or {"real": Thresholds(0.9, {"fpr_1pct": CalibratedThreshold.given(0.5)}, 100)}
     return list(break_point_rows(tiny, tiny.split("test"), [subject], thresholds, outcomes))
 
 
@@ -121,6 +122,13 @@ def test_the_break_point_is_between_the_strengths_around_it() -> None:
     assert (row.attack, row.params, row.parameter) == ("mp3", "", "bitrate_kbps")
     assert (row.weakest, row.strongest, row.n_strengths, row.n_clips, row.n_groups) == (64, 32, 4, 40, 10)
     assert (row.dataset, row.scheme, row.detector, row.role) == ("tiny", "real", "real", "reference")
+
+
+def test_without_a_threshold_there_is_no_break_point_and_that_is_said() -> None:
+    cells = [outcome(attack, n) for attack, n in zip(mp3(32, 64, 48, 40), (4, 40, 30, 10), strict=True)]
+    (row,) = rows_of(*cells, thresholds={"real": Thresholds(0.9, {}, 98)})
+    assert row.status == "no_threshold"
+    assert np.isnan([row.value, row.ci_low, row.ci_high]).all()
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,8 @@ def test_values_lie_in_their_range(out: Path) -> None:
                 assert metric.low is None or value >= metric.low, row
                 assert metric.high is None or value <= metric.high, row
                 known.add(row["metric"])
-    assert known == set(METRICS)
+    # That one takes 99 clean clips; a run that has them is recomputed in tests/audit.
+    assert known == set(METRICS) - {"tpr_at_fpr_1pct"}
 
 
 def test_quantities_that_many_attacks_have_are_explained(out: Path) -> None:
@@ -148,7 +149,8 @@ def test_run_json_has_a_threshold_for_every_rule_that_has_one(out: Path) -> None
     detectors = json.loads((out / "run.json").read_text())["detectors"]
     for about in detectors.values():
         for rule in ("fixed", "fpr_1pct", "fpr_0.1pct"):
-            assert isinstance(about[f"threshold_{rule}"], float)
+            assert about[f"threshold_{rule}"] is None or isinstance(about[f"threshold_{rule}"], float)
+        assert isinstance(about["threshold_fixed"], float)
 
 
 def test_other_commands_write_the_columns_that_are_told() -> None:

@@ -39,7 +39,9 @@ def test_rates_are_those_of_summary_csv(bench_copy: Callable[[str], Dataset]) ->
         (row.detector, row.threshold_rule, row.metric): (row.value, row.n_clips, row.n_groups, row.role)
         for row in summariser_of(bench, 0).rows(outcome)
     }
-    assert len(found) == len(RULES) * (3 + 4)
+    # Too few calibration clips for the other rule.
+    assert {tally.threshold_rule for tally in found} == {"fixed"} < set(RULES)
+    assert len(found) == 3 + 4
     for tally in found:
         value, n_clips, n_groups, role = rows[tally.detector, tally.threshold_rule, tally.metric]
         assert tally.value == pytest.approx(value)

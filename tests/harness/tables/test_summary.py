@@ -1,6 +1,6 @@
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,7 @@ from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row
 from sealproof.harness.matrix.cell import Cell
 from sealproof.harness.matrix.outcome import Measured, Outcome, Scores
 from sealproof.harness.matrix.subject import Subject
+from sealproof.harness.statistics.calibrated import CalibratedThreshold
 from sealproof.harness.tables.dictionary.metrics import THRESHOLD_RULES
 from sealproof.harness.tables.rules import Thresholds, calibrate
 from sealproof.harness.tables.summary import SUMMARY_COLUMNS, Summariser, SummaryRow, as_record, with_holm
@@ -28,13 +29,17 @@ def nothing() -> None:
     raise AssertionError("a summary must not load a detector")
 
 
+def calibrated_at(*values: float) -> dict[str, CalibratedThreshold]:
+    return dict(zip(("fpr_1pct", "fpr_0.1pct"), map(CalibratedThreshold.given, values), strict=False))
+
+
 SUBJECTS = [
     Subject("real", "reference", "1", nothing),  # type: ignore[arg-type]  # never called
     Subject("copy", "mimic", "1", nothing),  # type: ignore[arg-type]
 ]
 THRESHOLDS = {
-    "real": Thresholds(0.5, {"fpr_1pct": 0.75, "fpr_0.1pct": 0.85}, 100),
-    "copy": Thresholds(0.0, {"fpr_1pct": -1.5, "fpr_0.1pct": 2.5}, 99),
+    "real": Thresholds(0.5, calibrated_at(0.75, 0.85), 1000),
+    "copy": Thresholds(0.0, calibrated_at(-1.5, 2.5), 1000),
 }
 
 # Clean clips above, watermarked ones below; a score at a threshold counts as clean.
@@ -85,10 +90,13 @@ def outcome(
 
 
 def rows_of(
-    an_outcome: Outcome, subjects: list[Subject] = SUBJECTS, groups: Sequence[str] = "aabc"
+    an_outcome: Outcome,
+    subjects: list[Subject] = SUBJECTS,
+    groups: Sequence[str] = "aabc",
+    thresholds: Mapping[str, Thresholds] = THRESHOLDS,
 ) -> list[SummaryRow]:
     tiny = dataset(groups)
-    return list(Summariser(tiny, tiny.split("test"), subjects, THRESHOLDS).rows(an_outcome))
+    return list(Summariser(tiny, tiny.split("test"), subjects, thresholds).rows(an_outcome))
 
 
 def values(rows: list[SummaryRow]) -> dict[tuple[str, str, str], float | None]:
@@ -137,8 +145,8 @@ def test_values_are_those_worked_out_by_hand() -> None:
         ("real", "auc", ""): 14 / 16,
         # At any threshold from 0.5 to 0.6 one clip of each kind is wrong.
         ("real", "eer", ""): 1 / 4,
-        # Above all clean ones: 0.9, 0.8, 0.7.
-        ("real", "tpr_at_fpr_1pct", ""): 3 / 4,
+        # Four clean clips give no threshold at 1 %.
+        ("real", "tpr_at_fpr_1pct", ""): None,
         # Right bits of the watermarked clips: 4, 3, 0, 4 of 4.
         ("real", "bit_accuracy", ""): 11 / 16,
         ("real", "exact_match", ""): 2 / 4,
@@ -148,7 +156,7 @@ def test_values_are_those_worked_out_by_hand() -> None:
         # 3 beats 4; -1 beats -2 and ties with two: 1 + 1; the 1s beat 3 each.
         ("copy", "auc", ""): (4 + 2 + 3 + 3) / 16,
         ("copy", "eer", ""): 1 / 4,
-        ("copy", "tpr_at_fpr_1pct", ""): 1 / 4,
+        ("copy", "tpr_at_fpr_1pct", ""): None,
         # fixed: real says 0100 1110, copy 0100 1011: 6 alike; each says yes to 4 of 8, so 4 by chance.
         ("copy", "agreement", "fixed"): 6 / 8,
         ("copy", "cohens_kappa", "fixed"): (6 / 8 - 4 / 8) / (1 - 4 / 8),
@@ -244,16 +252,16 @@ def test_p_values_keep_their_digits_and_others_have_six_decimals() -> None:
     assert as_record(replace(row, metric="accuracy"))["value"] == "0.000015"
 
 
-def test_an_interval_is_at_least_wilsons() -> None:
+def test_an_interval_is_at_least_wilsons_of_the_recordings() -> None:
     (row,) = [
         row
         for row in rows_of(outcome())
         if (row.detector, row.metric, row.threshold_rule) == ("real", "fpr", "fpr_1pct")
     ]
     assert row.value == 0
-    # Wilson's 95 % interval of 0 out of 4: 0 to z^2 / (4 + z^2).
+    # Wilson's 95 % interval of 0 out of 3 recordings that are alike: 0 to z^2 / (3 + z^2).
     assert row.ci_low == pytest.approx(0.0, abs=1e-9)
-    assert row.ci_high == pytest.approx(1.959964**2 / (4 + 1.959964**2), abs=1e-6)
+    assert row.ci_high == pytest.approx(1.959964**2 / (3 + 1.959964**2), abs=1e-6)
 
 
 def test_intervals_know_which_clips_belong_together() -> None:
@@ -316,16 +324,30 @@ def test_thresholds_come_from_clean_clips_alone() -> None:
     calibration = Cell("real", get_attack("identity"), 0, "calibration", (CLEAN,), "0")
     nothing_else = (np.zeros((1, 0), dtype=np.float32), np.full((1, 200), np.nan))
     scores = {"real": Scores(clean, np.zeros((1, 200, 0), dtype=np.uint8), 4.0, 1.0, *nothing_else)}
-    found = calibrate(Outcome(calibration, None, None, scores))
-    # 1 % of 200: two clips, 198 and 199, lie above it. Of 0.1 % not one may.
-    assert found == {
-        "real": Thresholds(fixed=4.0, calibrated={"fpr_1pct": 197.0, "fpr_0.1pct": 199.0}, n_negatives=200)
+    (found,) = calibrate(Outcome(calibration, None, None, scores), [str(clip) for clip in range(200)], 0).values()
+    # 1 % of 201: a new clip and one other, 199, lie above it. 0.1 % takes 999 clips.
+    assert found.by_rule() == {"fixed": 4.0, "fpr_1pct": 198.0}
+    assert found.n_negatives == 200
+    assert found.is_supported("fpr_1pct")
+    assert not found.is_supported("fpr_0.1pct")
+    assert found.why_not("fpr_1pct") == ""
+    assert found.why_not("fpr_0.1pct") == (
+        "no threshold: 0.1 % false positives take 999 clean calibration clips, there are 200"
+    )
+
+
+def test_without_a_threshold_numbers_are_empty_and_say_why() -> None:
+    thin = {name: Thresholds(found.fixed, {}, 98) for name, found in THRESHOLDS.items()}
+    rows = rows_of(outcome(), thresholds=thin)
+    lacking = [row for row in rows if row.threshold_rule in ("fpr_1pct", "fpr_0.1pct")]
+    assert {row.metric for row in lacking} >= {"accuracy", "tpr", "fpr", "agreement", "cohens_kappa", "mcnemar_p"}
+    assert {(row.value, row.ci_low, row.status) for row in lacking} == {(None, None, "no_threshold")}
+    assert {row.error for row in lacking if row.threshold_rule == "fpr_1pct"} == {
+        "no threshold: 1 % false positives take 99 clean calibration clips, there are 98"
     }
-    assert found["real"].by_rule() == {"fixed": 4.0, "fpr_1pct": 197.0, "fpr_0.1pct": 199.0}
-    assert found["real"].is_supported("fpr_1pct")
-    assert not found["real"].is_supported("fpr_0.1pct")
-    assert THRESHOLDS["real"].is_supported("fpr_1pct")
-    assert not THRESHOLDS["copy"].is_supported("fpr_1pct")
+    others = [row for row in rows if row not in lacking]
+    assert {(row.status, row.error) for row in others} == {("ok", "")}
+    assert len(rows) == len(rows_of(outcome()))
 
 
 def test_params_are_written_in_order() -> None:

@@ -25,8 +25,7 @@ from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.matrix.assembly import open_bench
 from sealproof.harness.matrix.request import RunRequest
 from sealproof.harness.statistics.detection import accuracy, estimate_accuracy
-from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
-from sealproof.harness.statistics.estimation.groups import group_codes
+from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.thresholds import threshold_at_fpr
 from sealproof.harness.training.mimics import fit_frames
 from sealproof.harness.training.mimics import train as training
@@ -317,8 +316,8 @@ def test_where_labels_mean_nothing_nothing_is_learned(
     mimic, _ = train_mimic(permuted, request_)
     found = np.concatenate([scores(mimic, permuted, "test", label) for label in ("clean", "watermarked")])
     truth = np.repeat([False, True], len(found) // 2)
-    groups, names = group_codes([pair.group for pair in permuted.split("test")])
-    estimate = estimate_accuracy(found, truth, 0.5, Resamples(np.tile(groups, 2), group_weights(len(names), seed=0)))
+    resamples = Resamples.of([pair.group for pair in permuted.split("test")]).twice()
+    estimate = estimate_accuracy(found, truth, 0.5, resamples)
     assert estimate.value == pytest.approx(mimic.card["metrics"]["test"]["accuracy"])
     assert estimate.ci_low <= 0.5 <= estimate.ci_high
     assert 0.35 < estimate.value < 0.65

@@ -33,13 +33,12 @@ def alignment(material: Material) -> Iterator[Finding | Curve]:
     """Marked clips still flagged, at the detector's own threshold, and bits still read."""
     marked = material.judged_host + material.judged_mark
     seeds = list(range(material.n))
-    resamples = material.resamples(slice(material.n))
     for attack in progress(ATTACKS, "moving marked clips"):
         heard = material.ear.detect(get_attack(attack)(marked, SAMPLE_RATE, seeds))
         rate = material.rate(heard.score > material.ear.threshold)
         yield Finding.of(f"alignment.tpr.{attack}", f"marked clips flagged after {attack}", "share", rate)
         if heard.bits is not None and attack.startswith("offset"):
-            bits = estimate_bit_accuracy(heard.bits, material.messages[: material.n], resamples)
+            bits = estimate_bit_accuracy(heard.bits, material.messages[: material.n], material.judged)
             yield Finding.of(f"alignment.bits.{attack}", f"bits read after {attack}", "share", bits)
     turned = material.ear.flags((material.judged_host - material.judged_mark).astype(np.float32))
     meaning = "clips flagged with the mark alone turned over"

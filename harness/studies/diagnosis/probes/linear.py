@@ -58,7 +58,7 @@ def linear(material: Material) -> Iterator[Finding | Curve]:
             clean = values[~test & ~truth]
             scores[name][test] = ((values - clean.mean()) / max(float(clean.std()), 1e-12))[test]
     for name, meaning in _MEANING.items():
-        estimate = estimate_auc(scores[name], truth, Resamples(codes, material.weights))
+        estimate = estimate_auc(scores[name], truth, material.resamples.twice())
         detail = f"periods {', '.join(map(str, sorted(set(periods))))} and {_STEP}" if name == "folded" else ""
         yield Finding.of(f"linear.{name}", f"linear detector: {meaning}", "auc", estimate, detail)
 

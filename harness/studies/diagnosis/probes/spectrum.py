@@ -24,10 +24,10 @@ def spectrum(material: Material) -> Iterator[Finding | Curve]:
     if not len(kept):
         return
     power = _power(unit)
-    resamples = material.resamples(kept)
+    clips = material.resamples.pick(kept)
     bin_hz = SAMPLE_RATE / material.n_samples
     # DC is asked about by itself.
-    largest = estimate_median(power[:, 1:].max(axis=1), resamples)
+    largest = estimate_median(power[:, 1:].max(axis=1), clips)
     common = np.bincount(1 + power[:, 1:].argmax(axis=1), minlength=power.shape[1])
     at = f"most often at {common.argmax() * bin_hz:,.0f} Hz ({common.max()} of {len(kept)} clips)"
     meaning = f"largest {bin_hz:g}-Hz bin, share of the mark's energy (median clip)"
@@ -37,13 +37,13 @@ def spectrum(material: Material) -> Iterator[Finding | Curve]:
     peak = power[:, common_bin]
     meaning = "largest bin of the mean spectrum, share of the mark's energy (median clip)"
     where = f"{common_bin * bin_hz:,.0f} Hz"
-    yield Finding.of("spectrum.common_bin", meaning, "share", estimate_median(peak, resamples), where)
-    dc = estimate_median(power[:, 0], resamples)
+    yield Finding.of("spectrum.common_bin", meaning, "share", estimate_median(peak, clips), where)
+    dc = estimate_median(power[:, 0], clips)
     yield Finding.of("spectrum.dc", "DC, share of the mark's energy (median clip)", "share", dc)
-    low = estimate_median(power[:, : math.ceil(20 / bin_hz)].sum(axis=1), resamples)
+    low = estimate_median(power[:, : math.ceil(20 / bin_hz)].sum(axis=1), clips)
     yield Finding.of("spectrum.below_20hz", "below 20 Hz, share of the mark's energy (median clip)", "share", low)
     # Effective number of bins: 1 for a tone, all of them for white noise.
-    spread = estimate_median(1 / (power**2).sum(axis=1), resamples)
+    spread = estimate_median(1 / (power**2).sum(axis=1), clips)
     yield Finding.of("spectrum.effective_bins", f"effective number of {bin_hz:g}-Hz bins (median clip)", "bins", spread)
     bands = np.arange(0, SAMPLE_RATE / 2, 50)
     in_band = np.add.reduceat(mean, (bands / bin_hz).astype(int))

@@ -18,13 +18,12 @@ ATTACKS = ("mp3.64kbps", "white_noise.30db", "resample.8khz", "gain.6db", "gain.
 
 def standing(material: Material) -> Iterator[Finding | Curve]:
     """Level of the mark, detection unattacked and under mild attacks, at the threshold for 1 % false positives."""
-    resamples = material.resamples(slice(material.n))
     host, marked = material.judged_host, material.judged_host + material.judged_mark
-    snr = estimate_median_of_defined(material.snr_db(), resamples)
+    snr = estimate_median_of_defined(material.snr_db(), material.judged)
     yield Finding.of("standing.snr_db", "median signal-to-watermark ratio", "db", snr)
     clean, heard = material.ear.detect(host), material.ear.detect(marked)
     both, truth = np.concatenate([heard.score, clean.score]), np.repeat([True, False], material.n)
-    auc = estimate_auc(both, truth, resamples.twice())
+    auc = estimate_auc(both, truth, material.judged.twice())
     yield Finding.of("standing.auc", "area under the curve, marked against clean", "auc", auc)
     own = material.ear.threshold
     yield Finding.of(
@@ -37,7 +36,7 @@ def standing(material: Material) -> Iterator[Finding | Curve]:
     tpr = material.rate(heard.score > material.threshold)
     yield Finding.of("standing.tpr", "marked clips flagged at 1 % false positives", "share", tpr, at)
     if heard.bits is not None:
-        bits = estimate_bit_accuracy(heard.bits, material.messages[: material.n], resamples)
+        bits = estimate_bit_accuracy(heard.bits, material.messages[: material.n], material.judged)
         yield Finding.of("standing.bits", "bits of the message read rightly", "share", bits)
     seeds = list(range(material.n))
     for attack in progress(ATTACKS, "mild attacks"):

@@ -55,7 +55,7 @@ def _frames(material: Material) -> Iterator[Finding | Curve]:
     quarter = _FRAMES // 4
     for name, chosen in (("quietest", order[:, :quarter]), ("loudest", order[:, -quarter:])):
         values = np.take_along_axis(seen, chosen, axis=1).mean(axis=1)
-        estimate = estimate_mean(values, material.resamples(slice(material.n)))
+        estimate = estimate_mean(values, material.judged, (0.0, 1.0))
         meaning = f"mean P(marked) of frames in the {name} quarter of each marked clip"
         yield Finding.of(f"timing.frames_{name}", meaning, "probability", estimate)
     yield Curve("P(marked) by place", "place", (np.arange(_FRAMES) + 0.5) / _FRAMES, seen.mean(axis=0), material.n)
