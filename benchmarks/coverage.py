@@ -290,7 +290,7 @@ def _intervals(population: Population, n_resamples: int, rng: np.random.Generato
     sample = _sample(population, population.n_groups, rng)
     clips = sample.resamples(rng, n_resamples)
     truth, cut, reference, mimic = sample.truth, population.cut, sample.reference, sample.mimic
-    a, b, marked = mimic > cut, reference > cut, clips.pick(truth)
+    a, b, marked = mimic > cut, reference > cut, clips.of_clips(truth)
     bits, sent = _bits(population, sample, rng), np.ones((marked.n_clips, N_BITS), np.bool_)
     found = {
         "tpr": detection.estimate_tpr(reference, truth, cut, clips),

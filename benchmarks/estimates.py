@@ -18,13 +18,22 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS
 
 import numpy as np
 
-from sealproof.harness.statistics import agreement, detection, message, rank_agreement, roc, significance, thresholds
+from sealproof.harness.statistics import (
+    agreement,
+    calibrated,
+    detection,
+    message,
+    rank_agreement,
+    roc,
+    significance,
+    thresholds,
+)
 from sealproof.harness.statistics.break_point import find_break_point
-from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
 from sealproof.harness.statistics.estimation.estimate import estimate_median_of_defined
+from sealproof.harness.statistics.estimation.resamples import Resamples
 
-RULES = 4
-"""Threshold rules: fixed, 1 %, 0.1 %, best."""
+RULES = 2
+"""Threshold rules that are given: fixed and best. Those of 1 % and 0.1 % are calibrated."""
 
 Timed = Mapping[str, tuple[Callable[[], object], int]]
 
@@ -51,7 +60,6 @@ def main() -> None:
 
 def _estimates(n_clips: int, n_groups: int, n_resamples: int) -> Timed:
     rng = np.random.default_rng(0)
-    weights = group_weights(n_groups, n_resamples)
     # Clean clips, then their twins, as a run has them.
     groups = np.tile(np.arange(n_clips // 2) % n_groups, 2)
     truth = np.repeat([False, True], n_clips // 2)
@@ -61,12 +69,17 @@ def _estimates(n_clips: int, n_groups: int, n_resamples: int) -> Timed:
     a, b, snrs = mimic > 1, reference > 1, rng.normal(20, 3, truth.size)
     sent = rng.integers(0, 2, (n_clips // 2, 16))
     decoded = np.where(rng.random(sent.shape) < 0.1, 1 - sent, sent)
-    resamples = Resamples(groups, weights)
+    resamples = Resamples.of(groups, 0, n_resamples=n_resamples)
+    calibration = Resamples.of(np.arange(300) % n_groups, 1, n_resamples=n_resamples)
+    threshold = calibrated.calibrate_threshold(rng.normal(size=300), 0.01, calibration)
+    if threshold is None:
+        raise AssertionError
     bits = (decoded, sent, resamples.of_clips(truth))
     strengths = np.arange(12.0)
     trials = np.tile(np.bincount(groups[truth], minlength=n_groups), (12, 1))
     hits = rng.binomial(trials, np.linspace(0.95, 0.05, 12)[:, None])
     return {
+        "four rates, calibrated": (lambda: calibrated.estimate_rates(mimic, truth, threshold, resamples), 2),
         "accuracy": (lambda: detection.estimate_accuracy(mimic, truth, 1, resamples), RULES),
         "balanced_accuracy": (lambda: detection.estimate_balanced_accuracy(mimic, truth, 1, resamples), RULES),
         "tpr": (lambda: detection.estimate_tpr(mimic, truth, 1, resamples), RULES),
@@ -93,7 +106,7 @@ def _estimates(n_clips: int, n_groups: int, n_resamples: int) -> Timed:
         "mcnemar_p": (lambda: significance.mcnemar_exact(a == truth, b == truth), 2),
         "spearman": (lambda: rank_agreement.estimate_spearman(mimic, reference, resamples), 1),
         "median (3 qualities for 4 mimics)": (lambda: estimate_median_of_defined(snrs, resamples), 1),
-        "break point (12 strengths)": (lambda: find_break_point(strengths, hits, trials, weights), 0),
+        "break point (12 strengths)": (lambda: find_break_point(strengths, hits, trials, resamples), 0),
     }
 
 

@@ -2,13 +2,13 @@
 
 Raw agreement is inflated where both detectors say the same for almost every clip (an attack that removes every
 watermark), so it is reported with coefficients that correct for it: Cohen's kappa, PABAK, the Matthews correlation.
-All take two vectors of decisions and, but for ``conditional_agreement``, treat both detectors alike. A coefficient that
+All take two vectors of decisions and, but for `conditional_agreement`, treat both detectors alike. A coefficient that
 the data do not define is NaN, never 0 ("no agreement") and never 1 ("perfect").
 
-``estimate_...`` gives the same value with an interval. The bootstrap works on the 2 x 2 counts of each group. Decisions
+`estimate_...` gives the same value with an interval. The bootstrap works on the 2 x 2 counts of each group. Decisions
 at a calibrated threshold are taken as given: its own uncertainty is not in these intervals.
 
-The correlation of scores comes from ``rank_agreement``, tests from ``significance``.
+The correlation of scores comes from `rank_agreement`, tests from `significance`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sealproof.harness.statistics.estimation.bootstrap import Resamples
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate, make_estimate
 from sealproof.harness.statistics.estimation.intervals import UNKNOWN, Interval, wider, wilson
 from sealproof.harness.statistics.estimation.resamples import Resamples
@@ -53,8 +52,8 @@ def agreement(a: ArrayLike, b: ArrayLike) -> float:
     the other. (Jagielski et al. 2020, High Accuracy and High Fidelity Extraction of Neural Networks, section 3.)
 
     Args:
-        a: ``(n,)`` booleans, the decisions of one detector.
-        b: ``(n,)`` booleans, the decisions of the other.
+        a: `(n,)` booleans, the decisions of one detector.
+        b: `(n,)` booleans, the decisions of the other.
 
     Raises:
         ValueError: If these are not booleans of one length.
@@ -66,14 +65,14 @@ def agreement(a: ArrayLike, b: ArrayLike) -> float:
 def cohens_kappa(a: ArrayLike, b: ArrayLike) -> float:
     """Agreement beyond chance: (observed - expected) / (1 - expected).
 
-    ``expected`` is the agreement of independent detectors that say "watermarked" as often as these. Range [-1, 1],
+    `expected` is the agreement of independent detectors that say "watermarked" as often as these. Range [-1, 1],
     higher is more alike, 0 by chance. NaN, "not defined", where both detectors are constant: on one class alone nothing
     tells agreement from chance. Where only one is constant it is 0. (Cohen 1960, Educational and Psychological
     Measurement 20.)
 
     Args:
-        a: ``(n,)`` booleans, the decisions of one detector.
-        b: ``(n,)`` booleans, the decisions of the other.
+        a: `(n,)` booleans, the decisions of one detector.
+        b: `(n,)` booleans, the decisions of the other.
 
     Raises:
         ValueError: If these are not booleans of one length.
@@ -89,8 +88,8 @@ def pabak(a: ArrayLike, b: ArrayLike) -> float:
     Carlin 1993, Journal of Clinical Epidemiology 46.)
 
     Args:
-        a: ``(n,)`` booleans, the decisions of one detector.
-        b: ``(n,)`` booleans, the decisions of the other.
+        a: `(n,)` booleans, the decisions of one detector.
+        b: `(n,)` booleans, the decisions of the other.
 
     Raises:
         ValueError: If these are not booleans of one length.
@@ -105,8 +104,8 @@ def mcc(a: ArrayLike, b: ArrayLike) -> float:
     return 0 there call a detector that always agrees uncorrelated). (Matthews 1975, Biochimica et Biophysica Acta 405.)
 
     Args:
-        a: ``(n,)`` booleans, the decisions of one detector.
-        b: ``(n,)`` booleans, the decisions of the other.
+        a: `(n,)` booleans, the decisions of one detector.
+        b: `(n,)` booleans, the decisions of the other.
 
     Raises:
         ValueError: If these are not booleans of one length.
@@ -124,13 +123,13 @@ def conditional_agreement(
     more alike. NaN where the reference is never right (or wrong).
 
     Args:
-        mimic: ``(n,)`` booleans, the decisions of the imitating detector.
-        reference: ``(n,)`` booleans, the decisions of the imitated one.
-        is_watermarked: ``(n,)`` booleans, the truth.
-        given: Which clips to look at: those on which the reference is ``"right"`` or ``"wrong"``.
+        mimic: `(n,)` booleans, the decisions of the imitating detector.
+        reference: `(n,)` booleans, the decisions of the imitated one.
+        is_watermarked: `(n,)` booleans, the truth.
+        given: Which clips to look at: those on which the reference is `"right"` or `"wrong"`.
 
     Raises:
-        ValueError: If these are not booleans of one length, or ``given`` is neither.
+        ValueError: If these are not booleans of one length, or `given` is neither.
     """
     alike, selected = _alike_where(mimic, reference, is_watermarked, given)
     return float(ratio(np.count_nonzero(alike[selected]), np.count_nonzero(selected)))
@@ -140,9 +139,9 @@ def estimate_agreement(a: ArrayLike, b: ArrayLike, resamples: Resamples) -> Esti
     """Raw agreement with the wider of Wilson's and the cluster bootstrap's interval.
 
     Args:
-        a: ``(n,)`` booleans, the decisions of one detector.
-        b: ``(n,)`` booleans, the decisions of the other.
-        resamples: Of the ``n`` clips.
+        a: `(n,)` booleans, the decisions of one detector.
+        b: `(n,)` booleans, the decisions of the other.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -158,9 +157,9 @@ def estimate_kappa(a: ArrayLike, b: ArrayLike, resamples: Resamples) -> Estimate
     it has a width where the detectors never differ and the bootstrap has none.
 
     Args:
-        a: ``(n,)`` booleans, the decisions of one detector.
-        b: ``(n,)`` booleans, the decisions of the other.
-        resamples: Of the ``n`` clips.
+        a: `(n,)` booleans, the decisions of one detector.
+        b: `(n,)` booleans, the decisions of the other.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -174,9 +173,9 @@ def estimate_mcc(a: ArrayLike, b: ArrayLike, resamples: Resamples) -> Estimate:
     The former is Wilson's interval of the agreement, carried over with the detectors' rates held fixed.
 
     Args:
-        a: ``(n,)`` booleans, the decisions of one detector.
-        b: ``(n,)`` booleans, the decisions of the other.
-        resamples: Of the ``n`` clips.
+        a: `(n,)` booleans, the decisions of one detector.
+        b: `(n,)` booleans, the decisions of the other.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -188,9 +187,9 @@ def estimate_pabak(a: ArrayLike, b: ArrayLike, resamples: Resamples) -> Estimate
     """PABAK with the interval of the raw agreement, of which it is a linear function.
 
     Args:
-        a: ``(n,)`` booleans, the decisions of one detector.
-        b: ``(n,)`` booleans, the decisions of the other.
-        resamples: Of the ``n`` clips.
+        a: `(n,)` booleans, the decisions of one detector.
+        b: `(n,)` booleans, the decisions of the other.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -210,19 +209,19 @@ def estimate_conditional_agreement(
     """Conditional agreement with the wider of Wilson's and the cluster bootstrap's interval.
 
     Args:
-        mimic: ``(n,)`` booleans, the decisions of the imitating detector.
-        reference: ``(n,)`` booleans, the decisions of the imitated one.
-        is_watermarked: ``(n,)`` booleans, the truth.
-        resamples: Of the ``n`` clips.
-        given: Which clips to look at: those on which the reference is ``"right"`` or ``"wrong"``; they are the ones
-            that ``n_clips`` counts.
+        mimic: `(n,)` booleans, the decisions of the imitating detector.
+        reference: `(n,)` booleans, the decisions of the imitated one.
+        is_watermarked: `(n,)` booleans, the truth.
+        resamples: Of the `n` clips.
+        given: Which clips to look at: those on which the reference is `"right"` or `"wrong"`; they are the ones
+            that `n_clips` counts.
 
     Raises:
         ValueError: If the arguments do not fit each other.
     """
     alike, selected = _alike_where(mimic, reference, is_watermarked, given)
     resamples.require(alike.size)
-    return estimate_rate(alike[selected], resamples.pick(selected))
+    return estimate_rate(alike[selected], resamples.of_clips(selected))
 
 
 def _decisions(a: ArrayLike, b: ArrayLike) -> tuple[Flags, Flags]:
@@ -243,7 +242,7 @@ def _alike_where(
 
 
 def _outcomes(a: Flags, b: Flags) -> Flags:
-    """Mark the 2 x 2 outcome of each clip, ``(n, 4)``: neither says "watermarked", only b, only a, both."""
+    """Mark the 2 x 2 outcome of each clip, `(n, 4)`: neither says "watermarked", only b, only a, both."""
     return np.stack([~a & ~b, ~a & b, a & ~b, a & b], axis=1)
 
 
@@ -253,7 +252,7 @@ def _counts(a: Flags, b: Flags) -> Floats:
 
 
 def _kappa(counts: Floats) -> Floats:
-    """Return Cohen's kappa of ``(..., 4)`` counts, in the form without divisions but one, so that 0 / 0 is exact."""
+    """Return Cohen's kappa of `(..., 4)` counts, in the form without divisions but one, so that 0 / 0 is exact."""
     neither, only_b, only_a, both = np.moveaxis(counts, -1, 0)
     expected_disagreement = (neither + only_b) * (only_b + both) + (neither + only_a) * (only_a + both)
     both_constant = (counts != 0).sum(axis=-1) <= 1
@@ -263,7 +262,7 @@ def _kappa(counts: Floats) -> Floats:
 
 
 def _matthews(counts: Floats) -> Floats:
-    """Return the Matthews correlation of ``(..., 4)`` counts."""
+    """Return the Matthews correlation of `(..., 4)` counts."""
     neither, only_b, only_a, both = np.moveaxis(counts, -1, 0)
     # Clipped because the root of a large product may round to a hair below it.
     return np.clip(ratio(neither * both - only_b * only_a, _margins_scale(counts)), -1.0, 1.0)
@@ -301,8 +300,8 @@ def _estimate_coefficient(
 def _with_margins_held(coefficient: Callable[[Floats], Floats], counts: Floats, confidence: float) -> Interval:
     """Carry Wilson's interval of the agreement over to a coefficient, holding each detector's own rate.
 
-    Kappa and the Matthews correlation are both (observed - expected agreement) / scale, where ``expected`` and
-    ``scale`` depend on the two rates alone.
+    Kappa and the Matthews correlation are both (observed - expected agreement) / scale, where `expected` and
+    `scale` depend on the two rates alone.
     """
     neither, only_b, only_a, both = counts
     n = float(counts.sum())

@@ -7,8 +7,8 @@ towards stronger damage are pooled first (isotonic regression), so there is one 
 
 Statuses
 --------
-``crosses``: the value is a strength. ``never``: the rate stays at or above the level at all strengths; the break point
-lies beyond the strongest. ``always``: it is below at all; the break point lies before the weakest. ``not_monotone``:
+`crosses`: the value is a strength. `never`: the rate stays at or above the level at all strengths; the break point
+lies beyond the strongest. `always`: it is below at all; the break point lies before the weakest. `not_monotone`:
 the rate rises towards stronger damage, by more than 0.05 and by more than chance; there is no one break point.
 
 The interval holds the strengths at which the level lies within the rate's own interval, as a plot with a band shows
@@ -17,7 +17,7 @@ of a detection curve, and the interval covers both: where all clips are found at
 is all that lies between them.
 
 An end beyond the strongest strength is infinite, as is one before the weakest, each in its own direction: with 40, 30
-and 20 dB from weak to strong, beyond the strongest is ``-inf``.
+and 20 dB from weak to strong, beyond the strongest is `-inf`.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class BreakPoint:
 
     Attributes:
         status: What was found.
-        value: The strength, in its own unit; infinite for ``never`` and ``always``, NaN for ``not_monotone`` and, which
-            only callers say, ``no_threshold``.
-        ci_low: Lower end of the interval, never above ``value``; infinite where it lies beyond the strengths tried. NaN
-            where it is not known: for ``not_monotone``, and where all clips are of one group.
+        value: The strength, in its own unit; infinite for `never` and `always`, NaN for `not_monotone` and, which
+            only callers say, `no_threshold`.
+        ci_low: Lower end of the interval, never above `value`; infinite where it lies beyond the strengths tried. NaN
+            where it is not known: for `not_monotone`, and where all clips are of one group.
         ci_high: Upper end, likewise.
     """
 
@@ -72,18 +72,18 @@ def find_break_point(
     level: float = 0.5,
     rates: Sequence[Estimate] | None = None,
 ) -> BreakPoint:
-    """Find the strength at which the rate falls below ``level``, with an interval.
+    """Find the strength at which the rate falls below `level`, with an interval.
 
     The interval inverts those of the rates, so it is widest where the curve is flat. How well it covers:
     docs/statistics.md.
 
     Args:
-        strengths: ``(S,)`` numbers, weakest first, rising or falling throughout.
-        successes: ``(S, G)`` watermarked clips found, by strength and group.
-        trials: ``(S, G)`` watermarked clips, at least one for each strength.
-        resamples: Of these ``G`` groups.
+        strengths: `(S,)` numbers, weakest first, rising or falling throughout.
+        successes: `(S, G)` watermarked clips found, by strength and group.
+        trials: `(S, G)` watermarked clips, at least one for each strength.
+        resamples: Of these `G` groups.
         level: The rate that counts as broken when it is not reached, in (0, 1).
-        rates: The rates with the intervals to invert, one a strength, where they are not those of ``estimate_rate``: at
+        rates: The rates with the intervals to invert, one a strength, where they are not those of `estimate_rate`: at
             a calibrated threshold they know its uncertainty too.
 
     Raises:
@@ -164,7 +164,7 @@ def _rises(right: Floats, asked: Floats, resamples: Resamples) -> bool:
 
 
 def _pooled(right: Floats, asked: Floats) -> Floats:
-    """Return the rates that never rise and fit best: neighbours in the wrong order share their mean (``(S,)``).
+    """Return the rates that never rise and fit best: neighbours in the wrong order share their mean (`(S,)`).
 
     (Barlow et al. 1972, Statistical Inference under Order Restrictions, section 1.2: the max-min formula.)
     """

@@ -32,9 +32,9 @@ class CalibratedThreshold:
 
     Attributes:
         value: The threshold.
-        others: ``(K,)`` thresholds of the resamples, each once, rising.
-        place: ``(B,)`` which of them each resample has.
-        kept: ``(B,)`` share of what is flagged there that would stay flagged; below 1 where the threshold lies beyond
+        others: `(K,)` thresholds of the resamples, each once, rising.
+        place: `(B,)` which of them each resample has.
+        kept: `(B,)` share of what is flagged there that would stay flagged; below 1 where the threshold lies beyond
             the highest score seen.
     """
 
@@ -58,7 +58,7 @@ def calibrate_threshold(clean_scores: ArrayLike, target_fpr: float, resamples: R
     """Calibrate a threshold on clean clips, and on every resample of them.
 
     Args:
-        clean_scores: ``(n,)`` scores of the calibration split's clean clips.
+        clean_scores: `(n,)` scores of the calibration split's clean clips.
         target_fpr: Highest false positive rate allowed, in (0, 1].
         resamples: Of these clips; as many as those of the clips that will be judged, and drawn apart from them.
 
@@ -94,14 +94,14 @@ def estimate_rates(
 ) -> Mapping[str, Estimate]:
     """Accuracy, balanced accuracy, TPR and FPR at a calibrated threshold, by name.
 
-    The value is that at ``threshold.value``. Each is given the wider of the cluster bootstrap's interval and the one of
+    The value is that at `threshold.value`. Each is given the wider of the cluster bootstrap's interval and the one of
     `detection` for independent clips.
 
     Args:
-        scores: ``(n,)`` scores.
-        is_watermarked: ``(n,)`` booleans, the truth.
+        scores: `(n,)` scores.
+        is_watermarked: `(n,)` booleans, the truth.
         threshold: Of the same detector.
-        resamples: Of the ``n`` clips.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -111,7 +111,7 @@ def estimate_rates(
     resamples.require(truth.size)
     hits, n_marked, alarms, n_clean = _tally(flags, truth).sum(axis=0).tolist()
     flagged = _on_resamples(numbers, truth, threshold, resamples)
-    of_marked, of_clean = resamples.pick(truth), resamples.pick(~truth)
+    of_marked, of_clean = resamples.of_clips(truth), resamples.of_clips(~truth)
     tpr, fpr = ratio(flagged[:, 0], flagged[:, 1]), ratio(flagged[:, 2], flagged[:, 3])
     n, right = n_marked + n_clean, hits + n_clean - alarms
     of_all = ratio(flagged[:, 0] + flagged[:, 3] - flagged[:, 2], flagged[:, 1] + flagged[:, 3])
@@ -134,7 +134,7 @@ def estimate_rates(
 
 
 def _on_resamples(scores: Floats, truth: Flags, threshold: CalibratedThreshold, resamples: Resamples) -> Floats:
-    """Count by weight, in every resample at its own threshold: hits, marked, alarms, clean clips, ``(B, 4)``."""
+    """Count by weight, in every resample at its own threshold: hits, marked, alarms, clean clips, `(B, 4)`."""
     weights = resamples.weights
     if threshold.place.size != weights.shape[0]:
         raise ValueError(

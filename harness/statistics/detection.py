@@ -1,20 +1,20 @@
 """How well a detector tells watermarked clips from clean ones, at a threshold.
 
-Conventions: a score is higher the surer the detector is that a clip is watermarked, and its decision is ``score >
-threshold``, strictly. Every function is pure. A metric over no clips (a true positive rate without watermarked clips)
-is NaN, "not defined", and never 0. ``estimate_...`` gives the same value with an interval.
+Conventions: a score is higher the surer the detector is that a clip is watermarked, and its decision is `score >
+threshold`, strictly. Every function is pure. A metric over no clips (a true positive rate without watermarked clips)
+is NaN, "not defined", and never 0. `estimate_...` gives the same value with an interval.
 
 Arguments, of all functions:
 
-- ``scores``: ``(n,)`` scores, without NaN.
-- ``is_watermarked``: ``(n,)`` booleans, the truth.
-- ``threshold``: In the unit of the scores. It is taken as given: where it was calibrated, ``calibrated`` has the
+- `scores`: `(n,)` scores, without NaN.
+- `is_watermarked`: `(n,)` booleans, the truth.
+- `threshold`: In the unit of the scores. It is taken as given: where it was calibrated, `calibrated` has the
   estimates that know its own uncertainty.
-- ``resamples``: Of the ``n`` clips.
+- `resamples`: Of the `n` clips.
 
 All raise ValueError where the arguments do not fit each other.
 
-Rates at a threshold are defined here; figures over all thresholds come from ``roc``, thresholds from ``thresholds``.
+Rates at a threshold are defined here; figures over all thresholds come from `roc`, thresholds from `thresholds`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sealproof.harness.statistics.estimation.bootstrap import Resamples
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate, make_estimate
 from sealproof.harness.statistics.estimation.intervals import mean_of_rates, wider
 from sealproof.harness.statistics.estimation.resamples import Resamples
@@ -90,14 +89,14 @@ def estimate_tpr(scores: ArrayLike, is_watermarked: ArrayLike, threshold: float,
     """True positive rate with the wider of Wilson's and the cluster bootstrap's interval."""
     decisions, truth = decisions_and_truth(scores, is_watermarked, threshold)
     resamples.require(truth.size)
-    return estimate_rate(decisions[truth], resamples.pick(truth))
+    return estimate_rate(decisions[truth], resamples.of_clips(truth))
 
 
 def estimate_fpr(scores: ArrayLike, is_watermarked: ArrayLike, threshold: float, resamples: Resamples) -> Estimate:
     """False positive rate with the wider of Wilson's and the cluster bootstrap's interval."""
     decisions, truth = decisions_and_truth(scores, is_watermarked, threshold)
     resamples.require(truth.size)
-    return estimate_rate(decisions[~truth], resamples.pick(~truth))
+    return estimate_rate(decisions[~truth], resamples.of_clips(~truth))
 
 
 def estimate_balanced_accuracy(

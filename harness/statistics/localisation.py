@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sealproof.harness.statistics.estimation.bootstrap import Resamples
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_mean
 from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.estimation.vectors import Floats, ratio
@@ -22,11 +21,11 @@ def frame_iou(predicted: ArrayLike, truth: ArrayLike) -> Floats:
     Detection of Voice Cloning with Localized Watermarking, ICML.)
 
     Args:
-        predicted: ``(n, t)`` booleans, frames that the detector flags.
-        truth: ``(n, t)`` booleans, frames that are marked.
+        predicted: `(n, t)` booleans, frames that the detector flags.
+        truth: `(n, t)` booleans, frames that are marked.
 
     Returns:
-        ``(n,)`` shares.
+        `(n,)` shares.
 
     Raises:
         ValueError: If these are not booleans of one shape.
@@ -46,11 +45,11 @@ def frame_iou(predicted: ArrayLike, truth: ArrayLike) -> Floats:
 def estimate_frame_iou(ious: ArrayLike, resamples: Resamples) -> Estimate:
     """Mean overlap over the clips where it is defined, with the cluster bootstrap's interval, which is never a point.
 
-    Clips where it is not (NaN) are left out and not counted in ``n_clips``.
+    Clips where it is not (NaN) are left out and not counted in `n_clips`.
 
     Args:
-        ious: ``(n,)`` overlaps from ``frame_iou``; NaN is allowed.
-        resamples: Of the ``n`` clips.
+        ious: `(n,)` overlaps from `frame_iou`; NaN is allowed.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -58,4 +57,4 @@ def estimate_frame_iou(ious: ArrayLike, resamples: Resamples) -> Estimate:
     overlaps = np.asarray(ious, dtype=np.float64)
     resamples.require(overlaps.size)
     defined = ~np.isnan(overlaps)
-    return estimate_mean(overlaps[defined], resamples.pick(defined), bounds=(0.0, 1.0))
+    return estimate_mean(overlaps[defined], resamples.of_clips(defined), bounds=(0.0, 1.0))

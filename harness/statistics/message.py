@@ -1,6 +1,6 @@
 """How well a watermark's message comes through: bits right, messages right, and how likely that is by luck.
 
-Bits are booleans, or zeros and ones. Without clips every metric is NaN, "not defined". ``estimate_...`` gives the same
+Bits are booleans, or zeros and ones. Without clips every metric is NaN, "not defined". `estimate_...` gives the same
 value with an interval.
 """
 
@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sealproof.harness.statistics.estimation.bootstrap import Resamples, bootstrap_mean
+from sealproof.harness.statistics.estimation.bootstrap import bootstrap_mean
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_median, estimate_rate, make_estimate
 from sealproof.harness.statistics.estimation.intervals import UNKNOWN, wider, wilson
 from sealproof.harness.statistics.estimation.resamples import Resamples
@@ -35,8 +35,8 @@ def bit_accuracy(decoded: ArrayLike, sent: ArrayLike) -> float:
     Range [0, 1], higher is better, .5 by chance; 1 minus the bit error rate. NaN without clips.
 
     Args:
-        decoded: ``(n, k)`` bits.
-        sent: ``(n, k)`` bits.
+        decoded: `(n, k)` bits.
+        sent: `(n, k)` bits.
 
     Raises:
         ValueError: If these are not bits, or the shapes differ.
@@ -48,11 +48,11 @@ def bit_accuracy_per_clip(decoded: ArrayLike, sent: ArrayLike) -> Floats:
     """Share of message bits decoded rightly, of each clip.
 
     Args:
-        decoded: ``(n, k)`` bits.
-        sent: ``(n, k)`` bits.
+        decoded: `(n, k)` bits.
+        sent: `(n, k)` bits.
 
     Returns:
-        ``(n,)`` shares in [0, 1].
+        `(n,)` shares in [0, 1].
 
     Raises:
         ValueError: If these are not bits, or the shapes differ.
@@ -67,8 +67,8 @@ def exact_match(decoded: ArrayLike, sent: ArrayLike) -> float:
     Range [0, 1], higher is better, 2^-k by chance; 1 minus the message error rate. NaN without clips.
 
     Args:
-        decoded: ``(n, k)`` bits.
-        sent: ``(n, k)`` bits.
+        decoded: `(n, k)` bits.
+        sent: `(n, k)` bits.
 
     Raises:
         ValueError: If these are not bits, or the shapes differ.
@@ -84,11 +84,11 @@ def p_value_per_clip(decoded: ArrayLike, sent: ArrayLike) -> Floats:
     The Stable Signature, ICCV.)
 
     Args:
-        decoded: ``(n, k)`` bits.
-        sent: ``(n, k)`` bits.
+        decoded: `(n, k)` bits.
+        sent: `(n, k)` bits.
 
     Returns:
-        ``(n,)`` probabilities in (0, 1].
+        `(n,)` probabilities in (0, 1].
 
     Raises:
         ValueError: If these are not bits, or the shapes differ.
@@ -105,11 +105,11 @@ def p_value_per_clip(decoded: ArrayLike, sent: ArrayLike) -> Floats:
 
 
 def p_value(decoded: ArrayLike, sent: ArrayLike) -> float:
-    """Median over clips of ``p_value_per_clip``: what half of the clips reach or stay below. NaN without clips.
+    """Median over clips of `p_value_per_clip`: what half of the clips reach or stay below. NaN without clips.
 
     Args:
-        decoded: ``(n, k)`` bits.
-        sent: ``(n, k)`` bits.
+        decoded: `(n, k)` bits.
+        sent: `(n, k)` bits.
 
     Raises:
         ValueError: If these are not bits, or the shapes differ.
@@ -125,9 +125,9 @@ def estimate_bit_accuracy(decoded: ArrayLike, sent: ArrayLike, resamples: Resamp
     every clip came out right and the bootstrap has no width.
 
     Args:
-        decoded: ``(n, k)`` bits.
-        sent: ``(n, k)`` bits.
-        resamples: Of the ``n`` clips.
+        decoded: `(n, k)` bits.
+        sent: `(n, k)` bits.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -149,9 +149,9 @@ def estimate_exact_match(decoded: ArrayLike, sent: ArrayLike, resamples: Resampl
     """Share of messages without a wrong bit, with the wider of Wilson's and the cluster bootstrap's interval.
 
     Args:
-        decoded: ``(n, k)`` bits.
-        sent: ``(n, k)`` bits.
-        resamples: Of the ``n`` clips.
+        decoded: `(n, k)` bits.
+        sent: `(n, k)` bits.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -163,9 +163,9 @@ def estimate_p_value(decoded: ArrayLike, sent: ArrayLike, resamples: Resamples) 
     """Median p value over clips with the cluster bootstrap's interval.
 
     Args:
-        decoded: ``(n, k)`` bits.
-        sent: ``(n, k)`` bits.
-        resamples: Of the ``n`` clips.
+        decoded: `(n, k)` bits.
+        sent: `(n, k)` bits.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -174,7 +174,7 @@ def estimate_p_value(decoded: ArrayLike, sent: ArrayLike, resamples: Resamples) 
 
 
 def _right_bits(decoded: ArrayLike, sent: ArrayLike) -> Flags:
-    """Tell which bits are right, ``(n, k)``."""
+    """Tell which bits are right, `(n, k)`."""
     received, message = _bits("decoded", decoded), _bits("sent", sent)
     if received.shape != message.shape:
         raise ValueError(f"'decoded' and 'sent' must have one shape. Got {received.shape} and {message.shape}.")
@@ -183,12 +183,12 @@ def _right_bits(decoded: ArrayLike, sent: ArrayLike) -> Flags:
 
 
 def _right_messages(decoded: ArrayLike, sent: ArrayLike) -> Flags:
-    """Tell which messages have no wrong bit, ``(n,)``."""
+    """Tell which messages have no wrong bit, `(n,)`."""
     return np.asarray(_right_bits(decoded, sent).all(axis=1))
 
 
 def _bits(name: str, values: ArrayLike) -> Flags:
-    """Return ``(n, k)`` bits as booleans; probabilities are refused, they would never equal a bit."""
+    """Return `(n, k)` bits as booleans; probabilities are refused, they would never equal a bit."""
     bits = np.asarray(values)
     if bits.ndim != 2 or bits.shape[1] == 0:
         raise ValueError(f"{name!r} must be (clips, bits) with at least one bit. Got shape {bits.shape}.")

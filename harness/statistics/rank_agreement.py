@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sealproof.harness.statistics.estimation.bootstrap import Resamples, midcounts
+from sealproof.harness.statistics.estimation.bootstrap import midcounts
 from sealproof.harness.statistics.estimation.estimate import Estimate, make_estimate
 from sealproof.harness.statistics.estimation.groups import count_by_group
 from sealproof.harness.statistics.estimation.intervals import UNKNOWN
@@ -42,8 +42,8 @@ def spearman(scores_a: ArrayLike, scores_b: ArrayLike) -> float:
     Journal of Psychology 15.)
 
     Args:
-        scores_a: ``(n,)`` scores of one detector, without NaN.
-        scores_b: ``(n,)`` scores of the other.
+        scores_a: `(n,)` scores of one detector, without NaN.
+        scores_b: `(n,)` scores of the other.
 
     Raises:
         ValueError: If a score is NaN or the lengths differ.
@@ -61,9 +61,9 @@ def estimate_spearman(scores_a: ArrayLike, scores_b: ArrayLike, resamples: Resam
     Resamples are ranked anew: exactly for up to 12 groups, to second order above (see the module).
 
     Args:
-        scores_a: ``(n,)`` scores of one detector, without NaN.
-        scores_b: ``(n,)`` scores of the other.
-        resamples: Of the ``n`` clips.
+        scores_a: `(n,)` scores of one detector, without NaN.
+        scores_b: `(n,)` scores of the other.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -96,7 +96,7 @@ def _centred_ranks(values: Floats) -> Floats:
 
 
 def _rank_correlations(first: Floats, second: Floats, groups: Codes, weights: Floats) -> Floats:
-    """Return Spearman's correlation in every resample, ``(B,)``; NaN where a resample has no clips."""
+    """Return Spearman's correlation in every resample, `(B,)`; NaN where a resample has no clips."""
     sizes = count_by_group(groups, weights.shape[1])
     present = np.flatnonzero(sizes)
     drawn = weights if present.size == sizes.size else weights[:, present]
@@ -121,7 +121,7 @@ def _rank_correlations(first: Floats, second: Floats, groups: Codes, weights: Fl
 
 
 def _centred_midcounts(values: Floats, groups: Codes, sizes: Floats) -> Singles:
-    """Count each group's clips below every clip, less half of the group's: ``(n, G)``, exact in single precision.
+    """Count each group's clips below every clip, less half of the group's: `(n, G)`, exact in single precision.
 
     Summed with the weights of a resample it is the clip's rank there less the mean rank, ties sharing theirs; and
     centred like this, sums of ranks need no correction for a mean.
@@ -135,10 +135,10 @@ def _cubes_of_ties(values: Floats, groups: Codes, weights: Floats, cubes: Floats
     """Sum the cubes of how often each value is drawn, in every resample: a clip drawn twice is tied with itself.
 
     Args:
-        values: ``(n,)`` scores.
-        groups: ``(n,)`` group codes.
-        weights: ``(B, G)`` resamples.
-        cubes: ``(B, G)`` their cubes.
+        values: `(n,)` scores.
+        groups: `(n,)` group codes.
+        weights: `(B, G)` resamples.
+        cubes: `(B, G)` their cubes.
     """
     n_groups = weights.shape[1]
     _, first_clip, ranks, copies = np.unique(values, return_index=True, return_inverse=True, return_counts=True)
@@ -158,7 +158,7 @@ def _cubes_of_ties(values: Floats, groups: Codes, weights: Floats, cubes: Floats
 
 
 def _products_of_ranks(a: Singles, b: Singles, groups: Codes, excess: Singles) -> Floats:
-    """Sum the products of both ranks over the clips of every resample, by the ``excess`` of its weights over 1.
+    """Sum the products of both ranks over the clips of every resample, by the `excess` of its weights over 1.
 
     The sum over clips i is w[group of i] (a w)[i] (b w)[i], cubic in the weights w = 1 + excess.
     """

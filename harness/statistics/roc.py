@@ -1,6 +1,6 @@
 """How well scores separate watermarked clips from clean ones over all thresholds: the ROC curve and its figures.
 
-Conventions are those of ``metrics``, where these functions are to be found too.
+Conventions are those of `metrics`, where these functions are to be found too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sealproof.harness.statistics.estimation.bootstrap import (
-    Resamples,
     bootstrap_auc,
     bootstrap_eer,
     bootstrap_tpr_at_allowance,
@@ -59,8 +58,8 @@ def auc(scores: ArrayLike, is_watermarked: ArrayLike) -> float:
     clips under the same attack: attacks move the clean clips' scores too. (Hanley and McNeil 1982, Radiology 143.)
 
     Args:
-        scores: ``(n,)`` scores.
-        is_watermarked: ``(n,)`` booleans, the truth.
+        scores: `(n,)` scores.
+        is_watermarked: `(n,)` booleans, the truth.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -79,8 +78,8 @@ def eer(scores: ArrayLike, is_watermarked: ArrayLike) -> float:
     Performance, Eurospeech.)
 
     Args:
-        scores: ``(n,)`` scores.
-        is_watermarked: ``(n,)`` booleans, the truth.
+        scores: `(n,)` scores.
+        is_watermarked: `(n,)` booleans, the truth.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -92,14 +91,14 @@ def eer(scores: ArrayLike, is_watermarked: ArrayLike) -> float:
 def tpr_at_fpr(scores: ArrayLike, is_watermarked: ArrayLike, target_fpr: float) -> float:
     """Share of watermarked clips that are flagged at the threshold that flags at most a given share of the clean ones.
 
-    The threshold is ``threshold_at_fpr`` of these very clean clips (attacked ones in a cell), so no calibration split
+    The threshold is `threshold_at_fpr` of these very clean clips (attacked ones in a cell), so no calibration split
     is involved. Range [0, 1], higher is better. NaN where a class is missing, or the clean clips are too few for any
-    threshold (``fpr_support``). (Carlini et al. 2022, Membership Inference
+    threshold (`fpr_support`). (Carlini et al. 2022, Membership Inference
     Attacks From First Principles, on why low false positive rates are the ones to report.)
 
     Args:
-        scores: ``(n,)`` scores.
-        is_watermarked: ``(n,)`` booleans, the truth.
+        scores: `(n,)` scores.
+        is_watermarked: `(n,)` booleans, the truth.
         target_fpr: Highest false positive rate allowed, in (0, 1].
 
     Raises:
@@ -119,9 +118,9 @@ def estimate_auc(scores: ArrayLike, is_watermarked: ArrayLike, resamples: Resamp
     interval that has a width at an AUC of 1 too (Newcombe 2006, Statistics in Medicine 25, part 2, method 5).
 
     Args:
-        scores: ``(n,)`` scores.
-        is_watermarked: ``(n,)`` booleans, the truth.
-        resamples: Of the ``n`` clips.
+        scores: `(n,)` scores.
+        is_watermarked: `(n,)` booleans, the truth.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -146,9 +145,9 @@ def estimate_eer(scores: ArrayLike, is_watermarked: ArrayLike, resamples: Resamp
     in Medicine 17, method 10, for a mean in place of a difference).
 
     Args:
-        scores: ``(n,)`` scores.
-        is_watermarked: ``(n,)`` booleans, the truth.
-        resamples: Of the ``n`` clips.
+        scores: `(n,)` scores.
+        is_watermarked: `(n,)` booleans, the truth.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -172,15 +171,15 @@ def estimate_tpr_at_fpr(
     """TPR at a false positive rate with an interval for the TPR at that *true* rate.
 
     The bootstrap sets the threshold anew in every resample, and reckons with clean clips above the highest that was
-    seen: ``beyond_highest``. Where these alone exceed the target, no threshold that was seen will do, and the ROC curve
+    seen: `beyond_highest`. Where these alone exceed the target, no threshold that was seen will do, and the ROC curve
     is taken to be a straight line from the highest score's point to the origin, below which no concave curve lies.
     Wilson's interval, which takes the threshold as given, stands in where it is the wider.
 
     Args:
-        scores: ``(n,)`` scores.
-        is_watermarked: ``(n,)`` booleans, the truth.
+        scores: `(n,)` scores.
+        is_watermarked: `(n,)` booleans, the truth.
         target_fpr: Highest false positive rate allowed, in (0, 1].
-        resamples: Of the ``n`` clips.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other, or the target is not in (0, 1].
@@ -191,7 +190,7 @@ def estimate_tpr_at_fpr(
     value = tpr_at_fpr(scores, is_watermarked, target_fpr)
     if math.isnan(value):
         return make_estimate(value, UNKNOWN, resamples)
-    of_clean, weights = resamples.pick(~truth), resamples.weights
+    of_clean, weights = resamples.of_clips(~truth), resamples.weights
     beyond = beyond_highest(clean, of_clean)
     n_clean = weights @ of_clean.counts()
     allowed = target_fpr * (n_clean + beyond) - beyond
@@ -204,14 +203,14 @@ def estimate_tpr_at_fpr(
 
 
 def beyond_highest(clean: Floats, resamples: Resamples) -> Floats:
-    """Draw how many clean clips lie above the highest score seen, in every resample: ``(B,)``.
+    """Draw how many clean clips lie above the highest score seen, in every resample: `(B,)`.
 
-    Of independent clips the share above the highest of ``n`` is about a standard exponential variable over ``n``. Where
-    high scores come by the recording, ``n`` is to be divided by how many come together: the clips of a recording among
+    Of independent clips the share above the highest of `n` is about a standard exponential variable over `n`. Where
+    high scores come by the recording, `n` is to be divided by how many come together: the clips of a recording among
     the highest twentieth (at least 10), over as many as chance would put there.
 
     Args:
-        clean: ``(n,)`` scores of clean clips.
+        clean: `(n,)` scores of clean clips.
         resamples: Of these clips.
     """
     n_top = min(clean.size, max(10, clean.size // 20))
@@ -225,7 +224,7 @@ def beyond_highest(clean: Floats, resamples: Resamples) -> Floats:
 
 
 def kept_share(target_fpr: float, n_clean: Floats, beyond: Floats) -> Floats:
-    """Share of what is flagged at the highest clean score that stays flagged at the target: ``(B,)``, mostly 1."""
+    """Share of what is flagged at the highest clean score that stays flagged at the target: `(B,)`, mostly 1."""
     above: Floats = ratio(beyond, n_clean + beyond)
     return np.where(above > target_fpr, target_fpr / np.maximum(above, target_fpr), 1.0)
 
@@ -233,7 +232,7 @@ def kept_share(target_fpr: float, n_clean: Floats, beyond: Floats) -> Floats:
 def auc_interval(value: float, n_marked: int, n_clean: int, confidence: float = 0.95) -> Interval:
     """Interval of an AUC over independent clips, by Newcombe's score method.
 
-    The AUCs whose distance from ``value`` is within the reach of their own standard error, that being Hanley and
+    The AUCs whose distance from `value` is within the reach of their own standard error, that being Hanley and
     McNeil's for exponential scores with both class sizes replaced by their mean. (Newcombe 2006, Statistics in Medicine
     25, part 2, method 5.)
 

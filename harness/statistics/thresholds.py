@@ -1,6 +1,6 @@
 """Thresholds: where a detector's scores are cut into decisions.
 
-A score is higher the surer the detector is that a clip is watermarked, and its decision is ``score > threshold``,
+A score is higher the surer the detector is that a clip is watermarked, and its decision is `score > threshold`,
 strictly.
 """
 
@@ -20,14 +20,14 @@ __all__ = ["TARGET_FPR", "best_threshold", "decide", "fpr_support", "n_flagged_a
 
 
 def decide(scores: ArrayLike, threshold: float) -> Flags:
-    """Decide for each clip whether it is watermarked: ``score > threshold``.
+    """Decide for each clip whether it is watermarked: `score > threshold`.
 
     Args:
-        scores: ``(n,)`` scores, without NaN.
+        scores: `(n,)` scores, without NaN.
         threshold: In the unit of the scores. A score equal to it is "clean".
 
     Returns:
-        ``(n,)`` booleans.
+        `(n,)` booleans.
 
     Raises:
         ValueError: If a score or the threshold is NaN.
@@ -42,12 +42,12 @@ def decide(scores: ArrayLike, threshold: float) -> Flags:
 def n_flagged_at_fpr(n_negatives: int, target_fpr: float) -> int | None:
     """Return how many of the clean calibration clips a threshold may flag; None where no threshold will do.
 
-    A new clean clip is as likely to be the highest of ``n + 1`` as any of the ``n`` others. So above the ``k``-th
-    highest of these it lies with a probability of ``k / (n + 1)`` at most, and the threshold may be the ``k``-th
-    highest where that is within the target: ``floor(target (n + 1)) - 1`` of the clips lie above. (Split conformal
+    A new clean clip is as likely to be the highest of `n + 1` as any of the `n` others. So above the `k`-th
+    highest of these it lies with a probability of `k / (n + 1)` at most, and the threshold may be the `k`-th
+    highest where that is within the target: `floor(target (n + 1)) - 1` of the clips lie above. (Split conformal
     prediction: Vovk, Gammerman and Shafer 2005, Algorithmic Learning in a Random World.)
 
-    With fewer than ``1 / target - 1`` clips even the highest score is flagged too easily: 1 % takes 99 clean clips,
+    With fewer than `1 / target - 1` clips even the highest score is flagged too easily: 1 % takes 99 clean clips,
     0.1 % takes 999.
 
     Args:
@@ -70,17 +70,17 @@ def threshold_at_fpr(clean_scores: ArrayLike, target_fpr: float) -> float | None
     """Return the smallest threshold among the scores of clean clips that new clean clips exceed rarely enough.
 
     The expected share of new clean clips above it is at most the target, clips being independent; of these very clips
-    it flags as many as ``n_flagged_at_fpr`` says, or fewer where scores tie. Take the clean clips of a calibration
-    split, not those under test, or the rate is optimistic. Clips that tie share one fate: as a decision is ``score >
-    threshold``, ties at the threshold are all "clean" and the reached rate can lie well below the target (it is 0 for a
+    it flags as many as `n_flagged_at_fpr` says, or fewer where scores tie. Take the clean clips of a calibration
+    split, not those under test, or the rate is optimistic. Clips that tie share one fate: as a decision is `score >
+    threshold`, ties at the threshold are all "clean" and the reached rate can lie well below the target (it is 0 for a
     detector that gives every clean clip the same score).
 
     Args:
-        clean_scores: ``(n,)`` scores of clean clips.
+        clean_scores: `(n,)` scores of clean clips.
         target_fpr: Highest false positive rate allowed, in (0, 1].
 
     Returns:
-        A threshold, in the unit of the scores; None where there are too few clips for any (see ``fpr_support``).
+        A threshold, in the unit of the scores; None where there are too few clips for any (see `fpr_support`).
 
     Raises:
         ValueError: If a score is NaN, or the target is not in (0, 1].
@@ -91,7 +91,7 @@ def threshold_at_fpr(clean_scores: ArrayLike, target_fpr: float) -> float | None
 
 
 def fpr_support(n_negatives: int, target_fpr: float) -> bool:
-    """Tell whether there are enough clean clips for a threshold at a false positive rate: ``1 / target_fpr - 1``.
+    """Tell whether there are enough clean clips for a threshold at a false positive rate: `1 / target_fpr - 1`.
 
     Args:
         n_negatives: Clean clips in the calibration split.
@@ -111,8 +111,8 @@ def best_threshold(scores: ArrayLike, is_watermarked: ArrayLike) -> float:
     the highest, which flags the fewest clips.
 
     Args:
-        scores: ``(n,)`` scores, at least one, without NaN.
-        is_watermarked: ``(n,)`` booleans, the truth.
+        scores: `(n,)` scores, at least one, without NaN.
+        is_watermarked: `(n,)` booleans, the truth.
 
     Returns:
         A score of these clips; or, where flagging every clip is best, the next number below the lowest.

@@ -216,7 +216,7 @@ class Summariser:
                 estimate = agreement.estimate_conditional_agreement(a, b, truth, resamples, given=given)
                 yield rule, f"agreement_reference_{given}", estimate
             for label, chosen in ((CLEAN, ~truth), (WATERMARKED, truth)):
-                some = agreement.estimate_agreement(a[chosen], b[chosen], resamples.pick(chosen))
+                some = agreement.estimate_agreement(a[chosen], b[chosen], resamples.of_clips(chosen))
                 yield rule, f"agreement_{label}", some
             p_value = significance.mcnemar_exact(a == truth, b == truth)
             yield rule, MCNEMAR, make_estimate(p_value, UNKNOWN, resamples)

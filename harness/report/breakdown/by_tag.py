@@ -136,7 +136,7 @@ def break_down(
     rows: list[BreakdownRow] = []
     for tag, clips in [(ALL_CLIPS, np.arange(len(groups))), *sorted(clips_of.items())]:
         if len(clips) < min_clips and tag != ALL_CLIPS:
-            n_groups = context.resamples.pick(clips).n_groups
+            n_groups = context.resamples.of_clips(clips).n_groups
             rows.append(BreakdownRow(**_head(folder, by, tag), n_clips=len(clips), n_groups=n_groups, status=TOO_FEW))
         else:
             rows += _rows(context, by, tag, clips)
@@ -192,7 +192,7 @@ def _classes(folder: RunFolder, decisions: RunDecisions, attack: str | None) -> 
 
 
 def _rows(run: _Run, by: str, tag: str, clips: NDArray[np.intp]) -> Iterator[BreakdownRow]:
-    resamples = run.resamples.pick(clips).compact()
+    resamples = run.resamples.of_clips(clips).compact()
     roles = {detector.name: detector.role for detector in run.folder.detectors}
     detectors = sorted(enumerate(run.decisions.detectors), key=lambda one: (roles[one[1]] != "reference", one[1]))
     for name, cells in run.classes.items():

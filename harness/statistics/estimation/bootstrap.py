@@ -1,6 +1,6 @@
 """A bootstrap that resamples whole recordings: the values of a metric on every resample, all at once.
 
-Clips of one recording are alike, so ``n`` clips carry less information than ``n`` independent ones. The unit of
+Clips of one recording are alike, so `n` clips carry less information than `n` independent ones. The unit of
 resampling is therefore the group (the recording), never the clip. A resample is a vector of weights, one per group, and
 almost every metric is a function of sums over groups; so all resamples together are one matrix product.
 
@@ -34,16 +34,16 @@ __all__ = [
 def group_weights(n_groups: int, n_resamples: int = 2000, seed: int | np.random.Generator = 0) -> Floats:
     """Draw groups with replacement: how often each comes up in each resample.
 
-    A row is one draw of ``n_groups`` groups, so it sums to ``n_groups``. For differences between two runs; the
-    estimates of one run use ``Resamples``. (Efron and Tibshirani 1993, An Introduction to the Bootstrap, section 6.)
+    A row is one draw of `n_groups` groups, so it sums to `n_groups`. For differences between two runs; the
+    estimates of one run use `Resamples`. (Efron and Tibshirani 1993, An Introduction to the Bootstrap, section 6.)
 
     Args:
-        n_groups: Number of groups ``G`` in the evaluation, at least 1.
-        n_resamples: Number of resamples ``B``, at least 1; with 2,000 the ends of a 95 % interval are steady.
+        n_groups: Number of groups `G` in the evaluation, at least 1.
+        n_resamples: Number of resamples `B`, at least 1; with 2,000 the ends of a 95 % interval are steady.
         seed: Seed or generator; the same seed gives the same resamples.
 
     Returns:
-        ``(B, G)`` float64, whole numbers; floating because matrix products of integers are slow.
+        `(B, G)` float64, whole numbers; floating because matrix products of integers are slow.
 
     Raises:
         ValueError: If a count is below 1.
@@ -59,12 +59,12 @@ def bootstrap_ratio(numerators: Floats, denominators: Floats, weights: Floats) -
     """Values of a ratio of sums on every resample; NaN where the denominator is 0.
 
     Args:
-        numerators: ``(G,)`` sums per group, as correct clips.
-        denominators: ``(G,)`` sums per group, as clips.
-        weights: ``(B, G)`` resamples.
+        numerators: `(G,)` sums per group, as correct clips.
+        denominators: `(G,)` sums per group, as clips.
+        weights: `(B, G)` resamples.
 
     Returns:
-        ``(B,)`` ratios.
+        `(B,)` ratios.
     """
     totals = weights @ np.stack([numerators, denominators], axis=1)
     return ratio(totals[:, 0], totals[:, 1])
@@ -74,11 +74,11 @@ def bootstrap_mean(values: ArrayLike, resamples: Resamples) -> Floats:
     """Values of the mean over clips on every resample; a resample without clips is NaN.
 
     Args:
-        values: ``(n,)`` finite numbers.
-        resamples: Of the ``n`` clips.
+        values: `(n,)` finite numbers.
+        resamples: Of the `n` clips.
 
     Returns:
-        ``(B,)`` means.
+        `(B,)` means.
 
     Raises:
         ValueError: If a value is not finite, or the shapes do not fit.
@@ -96,11 +96,11 @@ def bootstrap_median(values: ArrayLike, resamples: Resamples) -> Floats:
     """Values of the median over clips on every resample; a resample without clips is NaN.
 
     Args:
-        values: ``(n,)`` numbers; infinite ones are allowed.
-        resamples: Of the ``n`` clips.
+        values: `(n,)` numbers; infinite ones are allowed.
+        resamples: Of the `n` clips.
 
     Returns:
-        ``(B,)`` medians; for an even count the mean of the two in the middle.
+        `(B,)` medians; for an even count the mean of the two in the middle.
 
     Raises:
         ValueError: If a value is NaN, or the shapes do not fit.
@@ -127,13 +127,13 @@ def bootstrap_auc(wins: Floats, n_marked: Floats, n_clean: Floats, weights: Floa
     """Values of the AUC on every resample: a quadratic form in the weights.
 
     Args:
-        wins: ``(G, G)`` from ``pairwise_wins``.
-        n_marked: ``(G,)`` watermarked clips per group.
-        n_clean: ``(G,)`` clean clips per group.
-        weights: ``(B, G)`` resamples.
+        wins: `(G, G)` from `pairwise_wins`.
+        n_marked: `(G,)` watermarked clips per group.
+        n_clean: `(G,)` clean clips per group.
+        weights: `(B, G)` resamples.
 
     Returns:
-        ``(B,)`` AUCs; NaN where a resample lacks one of the classes.
+        `(B,)` AUCs; NaN where a resample lacks one of the classes.
     """
     # Single precision holds the pairs won against one group; their sum may be larger.
     won_from_group = weights.astype(np.float32) @ wins.astype(np.float32)
@@ -145,14 +145,14 @@ def bootstrap_eer(marked: Floats, marked_groups: Codes, clean: Floats, clean_gro
     """Values of the equal error rate on every resample, each with a threshold of its own.
 
     Args:
-        marked: ``(n,)`` scores of watermarked clips.
-        marked_groups: ``(n,)`` their group codes.
-        clean: ``(m,)`` scores of clean clips.
-        clean_groups: ``(m,)`` their group codes.
-        weights: ``(B, G)`` resamples.
+        marked: `(n,)` scores of watermarked clips.
+        marked_groups: `(n,)` their group codes.
+        clean: `(m,)` scores of clean clips.
+        clean_groups: `(m,)` their group codes.
+        weights: `(B, G)` resamples.
 
     Returns:
-        ``(B,)`` rates; NaN where a resample lacks one of the classes.
+        `(B,)` rates; NaN where a resample lacks one of the classes.
     """
     if marked.size == 0 or clean.size == 0:
         return np.full(weights.shape[0], np.nan)
@@ -182,15 +182,15 @@ def bootstrap_tpr_at_allowance(
     """Values of the TPR on every resample, at the smallest clean score above which no more than is allowed is clean.
 
     Args:
-        marked: ``(n,)`` scores of watermarked clips.
-        marked_groups: ``(n,)`` their group codes.
-        clean: ``(m,)`` scores of clean clips.
-        clean_groups: ``(m,)`` their group codes.
-        allowed: ``(B,)`` how many clean clips may be flagged, by weight; where it is below 0 none is.
-        weights: ``(B, G)`` resamples.
+        marked: `(n,)` scores of watermarked clips.
+        marked_groups: `(n,)` their group codes.
+        clean: `(m,)` scores of clean clips.
+        clean_groups: `(m,)` their group codes.
+        allowed: `(B,)` how many clean clips may be flagged, by weight; where it is below 0 none is.
+        weights: `(B, G)` resamples.
 
     Returns:
-        ``(B,)`` rates; NaN where a resample lacks one of the classes.
+        `(B,)` rates; NaN where a resample lacks one of the classes.
     """
     if marked.size == 0 or clean.size == 0:
         return np.full(weights.shape[0], np.nan)
@@ -215,13 +215,13 @@ def midcounts(values: Floats, others: Floats, groups: Codes, n_groups: int) -> S
     """Count, for every value and group, the others of that group that lie below it; an equal one counts half.
 
     Args:
-        values: ``(n,)`` numbers without NaN.
-        others: ``(m,)`` numbers without NaN.
-        groups: ``(m,)`` codes of ``others``.
+        values: `(n,)` numbers without NaN.
+        others: `(m,)` numbers without NaN.
+        groups: `(m,)` codes of `others`.
         n_groups: Number of groups.
 
     Returns:
-        ``(n, G)`` counts, in halves: single precision holds them exactly, and is twice as fast.
+        `(n, G)` counts, in halves: single precision holds them exactly, and is twice as fast.
     """
     order = np.argsort(others, kind="stable")
     cumulative = np.zeros((others.size + 1, n_groups), dtype=np.float32)
@@ -237,17 +237,17 @@ def midcounts(values: Floats, others: Floats, groups: Codes, n_groups: int) -> S
 def pairwise_wins(marked: Floats, marked_groups: Codes, clean: Floats, clean_groups: Codes, n_groups: int) -> Floats:
     """Count, for every two groups, the pairs in which a watermarked clip of one outscores a clean clip of the other.
 
-    A tie counts half, so the sum over all groups is the Mann-Whitney U statistic. Time ``n log n + n G``, memory
-    ``n G``: no pair of clips is ever formed.
+    A tie counts half, so the sum over all groups is the Mann-Whitney U statistic. Time `n log n + n G`, memory
+    `n G`: no pair of clips is ever formed.
 
     Args:
-        marked: ``(n,)`` scores of watermarked clips.
-        marked_groups: ``(n,)`` their group codes.
-        clean: ``(m,)`` scores of clean clips.
-        clean_groups: ``(m,)`` their group codes.
-        n_groups: Number of groups ``G``.
+        marked: `(n,)` scores of watermarked clips.
+        marked_groups: `(n,)` their group codes.
+        clean: `(m,)` scores of clean clips.
+        clean_groups: `(m,)` their group codes.
+        n_groups: Number of groups `G`.
 
     Returns:
-        ``(G, G)`` wins of the row's watermarked clips over the column's clean clips.
+        `(G, G)` wins of the row's watermarked clips over the column's clean clips.
     """
     return sum_by_group(midcounts(marked, clean, clean_groups, n_groups), marked_groups, n_groups)

@@ -5,7 +5,7 @@ What a table reports
 A formula for independent clips is too narrow when clips are alike, and the bootstrap of recordings is too narrow where
 few of them tell little. Wherever a formula exists the reported interval is the **wider of the two**, which keeps its
 coverage in both cases; elsewhere it is the bootstrap's. Neither is a point where every clip gave the same answer: see
-``Resamples.interval``.
+`Resamples.interval`.
 
 Not a number means *not known*, in three cases: there is nothing to estimate from; all clips are of one group, which
 says nothing about other recordings; or more than 5 % of the resamples have no value (a zero denominator).
@@ -42,8 +42,8 @@ class Estimate:
 
     Attributes:
         value: The metric on the clips as they are; NaN where it is not defined.
-        ci_low: Lower end of the interval, never above ``value``; NaN where it is not known.
-        ci_high: Upper end of the interval, never below ``value``; NaN where it is not known.
+        ci_low: Lower end of the interval, never above `value`; NaN where it is not known.
+        ci_high: Upper end of the interval, never below `value`; NaN where it is not known.
         n_clips: Clips that the metric is taken over (for a true positive rate the watermarked ones only).
         n_groups: Groups (recordings) that these clips come from.
     """
@@ -73,11 +73,11 @@ def estimate_rate(successes: ArrayLike, resamples: Resamples) -> Estimate:
     """Share of clips that succeed, with the wider of Wilson's interval and the cluster bootstrap's.
 
     Wilson's assumes independent clips and is too narrow for clips of a recording that are alike. Range [0, 1]. How much
-    the likeness matters tells ``design_effect``.
+    the likeness matters tells `design_effect`.
 
     Args:
-        successes: ``(n,)`` booleans.
-        resamples: Of the ``n`` clips.
+        successes: `(n,)` booleans.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -88,11 +88,11 @@ def estimate_rate(successes: ArrayLike, resamples: Resamples) -> Estimate:
 
 
 def estimate_rate_by_group(successes: ArrayLike, trials: ArrayLike, resamples: Resamples) -> Estimate:
-    """``estimate_rate`` from each group's counts, which are all that it takes.
+    """`estimate_rate` from each group's counts, which are all that it takes.
 
     Args:
-        successes: ``(G,)`` whole numbers, successes in each group.
-        trials: ``(G,)`` whole numbers, clips of each group; a group without clips does not count.
+        successes: `(G,)` whole numbers, successes in each group.
+        trials: `(G,)` whole numbers, clips of each group; a group without clips does not count.
         resamples: Of these groups; which clip is of which does not matter here.
 
     Raises:
@@ -117,8 +117,8 @@ def estimate_mean(values: ArrayLike, resamples: Resamples, bounds: tuple[float, 
     """Mean over clips, in the unit of the values, with the cluster bootstrap's interval.
 
     Args:
-        values: ``(n,)`` finite numbers.
-        resamples: Of the ``n`` clips.
+        values: `(n,)` finite numbers.
+        resamples: Of the `n` clips.
         bounds: The lowest and the highest value that a clip can have, where there are such: recordings of a kind not
             seen then count in, and an interval is never a point.
 
@@ -137,8 +137,8 @@ def estimate_median(values: ArrayLike, resamples: Resamples) -> Estimate:
     """Median over clips, in the unit of the values, with the cluster bootstrap's interval.
 
     Args:
-        values: ``(n,)`` numbers; infinite ones are allowed.
-        resamples: Of the ``n`` clips.
+        values: `(n,)` numbers; infinite ones are allowed.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other, or a value is NaN.
@@ -155,11 +155,11 @@ def estimate_median(values: ArrayLike, resamples: Resamples) -> Estimate:
 def estimate_median_of_defined(values: ArrayLike, resamples: Resamples) -> Estimate:
     """Median over the clips that have a value: for measures that are not defined for every clip (silence has no SNR).
 
-    Clips without one (NaN) are left out and not counted in ``n_clips``; so are groups in ``n_groups``.
+    Clips without one (NaN) are left out and not counted in `n_clips`; so are groups in `n_groups`.
 
     Args:
-        values: ``(n,)`` numbers; infinite ones and NaN are allowed.
-        resamples: Of the ``n`` clips.
+        values: `(n,)` numbers; infinite ones and NaN are allowed.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other.
@@ -167,20 +167,20 @@ def estimate_median_of_defined(values: ArrayLike, resamples: Resamples) -> Estim
     numbers = np.asarray(values, dtype=np.float64)
     resamples.require(numbers.size)
     defined = ~np.isnan(numbers)
-    return estimate_median(numbers[defined], resamples.pick(defined))
+    return estimate_median(numbers[defined], resamples.of_clips(defined))
 
 
 def design_effect(values: ArrayLike, resamples: Resamples) -> float:
     """How many times larger the variance of a mean is than for as many independent clips.
 
-    1 for independent clips, about the number of clips per group where a group's clips are copies; ``n / design_effect``
+    1 for independent clips, about the number of clips per group where a group's clips are copies; `n / design_effect`
     is the number of independent clips that the sample is worth. At least 0; NaN where all values are equal, or there
     are fewer than two groups. It is the check beside Wilson's interval, which assumes 1: at 4 that interval is half as
     wide as it should be. (Kish 1965, Survey Sampling, section 8.2.)
 
     Args:
-        values: ``(n,)`` finite numbers or booleans.
-        resamples: Of the ``n`` clips.
+        values: `(n,)` finite numbers or booleans.
+        resamples: Of the `n` clips.
 
     Raises:
         ValueError: If the arguments do not fit each other, or a value is not finite.

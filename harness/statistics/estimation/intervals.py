@@ -56,7 +56,7 @@ def normal_quantile(confidence: float) -> float:
         confidence: Share of intervals that shall cover, in (0, 1).
 
     Raises:
-        ValueError: If ``confidence`` is not in (0, 1).
+        ValueError: If `confidence` is not in (0, 1).
     """
     if not 0 < confidence < 1:
         raise ValueError(f"'confidence' must lie between 0 and 1, as 0.95. Got {confidence}.")
@@ -75,7 +75,7 @@ def wilson(successes: float, n: int, confidence: float = 0.95) -> Interval:
         confidence: Share of intervals that shall cover, in (0, 1).
 
     Raises:
-        ValueError: If ``successes`` is not in [0, n], ``n`` is negative or ``confidence`` is not in (0, 1).
+        ValueError: If `successes` is not in [0, n], `n` is negative or `confidence` is not in (0, 1).
     """
     z = normal_quantile(confidence)
     if n < 0 or not 0 <= successes <= n:
@@ -116,9 +116,9 @@ def mean_of_rates(first: float, n_first: int, second: float, n_second: int, conf
 def percentile_tail(n_groups: int, confidence: float) -> float:
     """Share of the resamples to cut off at each end, so that few groups do not make the interval too narrow.
 
-    A plain percentile interval cuts (1 - confidence) / 2. That ignores that the spread is estimated from ``G`` groups
-    and is too small by ``(G - 1) / G``; with 10 groups a "95 %" interval covers in about 90 %. The expanded percentile
-    interval cuts ``Phi(-t * sqrt(G / (G - 1)))`` instead, ``t`` being Student's quantile for ``G - 1`` degrees of
+    A plain percentile interval cuts (1 - confidence) / 2. That ignores that the spread is estimated from `G` groups
+    and is too small by `(G - 1) / G`; with 10 groups a "95 %" interval covers in about 90 %. The expanded percentile
+    interval cuts `Phi(-t * sqrt(G / (G - 1)))` instead, `t` being Student's quantile for `G - 1` degrees of
     freedom. (Hesterberg 2015, What Teachers Should Know About the Bootstrap, The American Statistician 69, section 4.)
 
     Args:
@@ -137,13 +137,13 @@ def percentile_interval(replicates: Floats, n_groups: int, confidence: float = 0
     The ends are values of resamples, without interpolation, so that infinite values (a noiseless clip's SNR) work.
 
     Args:
-        replicates: ``(B,)`` values of the metric, NaN where a resample is degenerate (a zero denominator). These are
+        replicates: `(B,)` values of the metric, NaN where a resample is degenerate (a zero denominator). These are
             left out; where they are more than 5 % the interval is NaN.
         n_groups: Number of groups the metric is taken over; with fewer than 2 the interval is NaN.
         confidence: Share of intervals that shall cover, in (0, 1).
 
     Raises:
-        ValueError: If ``confidence`` is not in (0, 1).
+        ValueError: If `confidence` is not in (0, 1).
     """
     normal_quantile(confidence)
     defined = replicates[~np.isnan(replicates)]

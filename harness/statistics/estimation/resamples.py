@@ -1,18 +1,18 @@
 """The resamples of a run: which recording every clip is of, and how much each recording counts in every resample.
 
-Clips of one recording are alike, so ``n`` clips carry less information than ``n`` independent ones: what is resampled
+Clips of one recording are alike, so `n` clips carry less information than `n` independent ones: what is resampled
 is the group (the recording), never the clip. The resamples are drawn once per run and shared by all cells and
-detectors, which can then be compared; one `Resamples` is all that an ``estimate_...`` needs beside its data.
+detectors, which can then be compared; one `Resamples` is all that an `estimate_...` needs beside its data.
 
 Three things make the intervals cover where recordings are unequal, rare or few (docs/statistics.md has the table):
 
 - **Weights, not counts.** A group's weight is drawn from a gamma distribution of mean 1, so that no resample lacks a
   group, and rare groups pull an interval towards the side on which more of them may be. (The Bayesian bootstrap: Rubin
-  1981, The Annals of Statistics 9.) Its variance is ``1 / (1 - h)`` for a group with the share ``h`` of all clips: a
+  1981, The Annals of Statistics 9.) Its variance is `1 / (1 - h)` for a group with the share `h` of all clips: a
   large group draws the estimate towards itself and so looks closer to it than it is. (Bell and McCaffrey 2002, Survey
   Methodology 28.)
 - **Recordings of a kind not seen.** Of 40 recordings none is dead in 13 % of samples where 5 % of all are. So a
-  resample also holds a few recordings in which everything is wrong, and a few in which all is right: ``unseen``, with a
+  resample also holds a few recordings in which everything is wrong, and a few in which all is right: `unseen`, with a
   prior of 0.3 recordings each. Their pull falls with the number of groups.
 - **Student's quantile** for the number of groups in place of the normal one, as the spread itself is estimated.
   (Hesterberg 2015, What Teachers Should Know About the Bootstrap, The American Statistician 69, section 4.)
@@ -53,11 +53,11 @@ class Resamples:
     """Groups of clips, and how much each group counts in every resample.
 
     Attributes:
-        codes: ``(n,)`` the column of ``weights`` that each clip belongs to.
-        weights: ``(B, G)`` how much each group counts in each resample, 1 on average.
-        names: The ``G`` names of the groups; empty where nobody needs them.
-        unseen: ``(2, B)`` recordings of a kind not seen, the worst and the best; none where it is left out.
-        beyond: ``(B,)`` draws of a standard exponential variable, for what lies beyond the highest score; see `roc`.
+        codes: `(n,)` the column of `weights` that each clip belongs to.
+        weights: `(B, G)` how much each group counts in each resample, 1 on average.
+        names: The `G` names of the groups; empty where nobody needs them.
+        unseen: `(2, B)` recordings of a kind not seen, the worst and the best; none where it is left out.
+        beyond: `(B,)` draws of a standard exponential variable, for what lies beyond the highest score; see `roc`.
         confidence: Share of intervals that shall cover, in (0, 1).
     """
 
@@ -72,7 +72,7 @@ class Resamples:
         """Refuse codes without a column.
 
         Raises:
-            ValueError: The codes do not fit the weights, or ``confidence`` is not in (0, 1).
+            ValueError: The codes do not fit the weights, or `confidence` is not in (0, 1).
         """
         normal_quantile(self.confidence)
         object.__setattr__(self, "codes", as_groups(self.codes, np.size(self.codes), self.weights))
@@ -91,8 +91,8 @@ class Resamples:
         Args:
             groups: The group of every clip: names or numbers, at least one.
             seed: Seed or generator; the same seed gives the same resamples. For the numbers of one dataset it is
-                ``derive_seed(seed of the dataset, "bootstrap")``, so that whatever shows them shows the same intervals.
-            n_resamples: Number of resamples ``B``, at least 1.
+                `derive_seed(seed of the dataset, "bootstrap")`, so that whatever shows them shows the same intervals.
+            n_resamples: Number of resamples `B`, at least 1.
             confidence: Share of intervals that shall cover, in (0, 1).
 
         Raises:
@@ -123,11 +123,11 @@ class Resamples:
         """Number of groups that have clips."""
         return count_groups(self.codes) if self.codes.size else 0
 
-    def pick(self, clips: Flags | Codes | slice) -> Resamples:
+    def of_clips(self, clips: Flags | Codes | slice) -> Resamples:
         """Return the same resamples for some of the clips.
 
         Args:
-            clips: ``(n,)`` booleans, indices, or a slice.
+            clips: `(n,)` booleans, indices, or a slice.
         """
         return replace(self, codes=self.codes[clips])
 
@@ -150,15 +150,15 @@ class Resamples:
         if self.codes.size != n_clips:
             raise ValueError(
                 f"'resamples' must hold one group for each of the {n_clips} clips. Got {self.codes.size}; take a part "
-                f"of them with pick."
+                f"of them with of_clips."
             )
 
     def sums(self, values: ArrayLike) -> Floats:
-        """Add up the clips' values by group: ``(n,)`` or ``(n, k)`` to ``(G,)`` or ``(G, k)``."""
+        """Add up the clips' values by group: `(n,)` or `(n, k)` to `(G,)` or `(G, k)`."""
         return sum_by_group(values, self.codes, self.weights.shape[1])
 
     def counts(self) -> Floats:
-        """Count the clips of every group: ``(G,)``."""
+        """Count the clips of every group: `(G,)`."""
         return count_by_group(self.codes, self.weights.shape[1])
 
     def interval(
@@ -166,12 +166,12 @@ class Resamples:
     ) -> Interval:
         """Interval of a metric from its values on the resamples.
 
-        Where ``extremes`` are given, recordings of a kind not seen count in; and where the value is the same
+        Where `extremes` are given, recordings of a kind not seen count in; and where the value is the same
         on all resamples, which tells nothing of how recordings differ, the interval is Wilson's with as many trials as
         there are groups: 12 groups in which all is right bound a rate to [0.76, 1].
 
         Args:
-            replicates: ``(B,)`` values of the metric, NaN where a resample is degenerate (a zero denominator). These
+            replicates: `(B,)` values of the metric, NaN where a resample is degenerate (a zero denominator). These
                 are left out; where they are more than 5 % the interval is NaN.
             n_groups: Number of groups the metric is taken over, by default those of the clips; with fewer than 2 the
                 interval is NaN.

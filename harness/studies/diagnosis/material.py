@@ -118,7 +118,7 @@ class Material:
     @property
     def judged(self) -> Resamples:
         """Resamples of the clips that are judged."""
-        return self.resamples.pick(slice(self.n))
+        return self.resamples.of_clips(slice(self.n))
 
     @property
     def judged_host(self) -> Audio:
@@ -147,7 +147,7 @@ class Material:
             flags: One for each clip.
             clips: Which clips these are; default: those that are judged.
         """
-        return estimate_rate(flags, self.judged if clips is None else self.resamples.pick(clips))
+        return estimate_rate(flags, self.judged if clips is None else self.resamples.of_clips(clips))
 
     def snr_db(self) -> Floats:
         """Signal-to-watermark ratio of the judged clips, in dB; NaN for an unmarked one."""

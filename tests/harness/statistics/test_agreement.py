@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sealproof.harness.statistics import agreement as ag
 from sealproof.harness.statistics import rank_agreement, significance
-from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
+from sealproof.harness.statistics.estimation.bootstrap import group_weights
 from sealproof.harness.statistics.estimation.intervals import wilson
 from sealproof.harness.statistics.estimation.resamples import Resamples
 

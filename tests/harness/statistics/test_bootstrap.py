@@ -163,7 +163,7 @@ def test_resamples_follow_the_seed_and_know_the_recordings():
     assert (resamples.weights != Resamples.of(names, 8).weights).all()
     twins = resamples.twice()
     assert twins.codes.tolist() == 2 * resamples.codes.tolist()
-    part = resamples.pick(np.array([0, 2, 3])).compact()
+    part = resamples.of_clips(np.array([0, 2, 3])).compact()
     assert (part.names, part.codes.tolist(), part.weights.shape) == (("b", "c"), [0, 0, 1], (2000, 2))
     assert (part.weights == resamples.weights[:, 1:]).all()
 

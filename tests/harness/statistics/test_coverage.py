@@ -21,33 +21,24 @@ def consistent(share: float, lowest: float, highest: float) -> bool:
     return lowest - low <= share <= highest + high
 
 
-@pytest.mark.parametrize("likeness", [0.0, 0.3])
-def test_intervals_cover_in_93_to_97_per_cent(simulation: Any, likeness: float) -> None:
-    covered = simulation["coverage"](simulation["Setting"](40, likeness), N_SIMULATIONS, 1000)
-    assert {name: share for name, share in covered.items() if not consistent(share, 0.93, 0.97)} == {}
+# What is no rate covers in 97 to 100 % where clips are independent, recordings few, or nothing is missed: allowed for.
+@pytest.mark.parametrize("name", ["alike", "unequal", "dead", "bimodal"])
+def test_intervals_cover_in_93_per_cent_and_more(simulation: Any, name: str) -> None:
+    covered = simulation["coverage"](name, N_SIMULATIONS, 500)
+    assert {metric: share for metric, share in covered.items() if not consistent(share, 0.93, 1.0)} == {}
 
 
-def test_the_truths_are_those_of_a_large_sample(simulation: Any) -> None:
-    import numpy as np
+def test_a_calibrated_threshold_is_part_of_the_interval(simulation: Any) -> None:
+    covered = simulation["calibrated"](120, N_SIMULATIONS, 500)
+    for metric in ("tpr", "fpr", "accuracy"):
+        assert consistent(covered[metric], 0.93, 1.0), metric
+    assert covered["tpr, threshold as given"] < 0.8
 
-    from sealproof.harness.statistics import agreement, detection, rank_agreement, roc
 
-    rng = np.random.default_rng(0)
-    truth = np.repeat([False, True], 200_000)
-    shift, correlation = simulation["SHIFT"], simulation["CORRELATION"]
-    ours, theirs = rng.normal(size=(2, truth.size))
-    reference = shift * truth + ours
-    mimic = shift * truth + correlation * ours + math.sqrt(1 - correlation**2) * theirs
-    a, b = mimic > shift / 2, reference > shift / 2
-    expected = simulation["truths"]()
-    found = {
-        "accuracy": detection.accuracy(reference, truth, shift / 2),
-        "AUC": roc.auc(reference, truth),
-        "EER": roc.eer(reference, truth),
-        "TPR at 1 % FPR": roc.tpr_at_fpr(reference, truth, 0.01),
-        "kappa": agreement.cohens_kappa(a, b),
-        "agreement, reference right": agreement.conditional_agreement(a, b, truth, given="right"),
-        "agreement, reference wrong": agreement.conditional_agreement(a, b, truth, given="wrong"),
-        "Spearman": rank_agreement.spearman(mimic, reference),
-    }
-    assert found == pytest.approx({name: expected[name] for name in found}, abs=0.01)
+def test_the_truths_are_those_of_clips_that_are_normal(simulation: Any) -> None:
+    # The metrics of very many recordings agree with what the normal distribution says of their clips.
+    population = simulation["POPULATIONS"]["alike"]
+    rng = simulation["np"].random.default_rng(0)
+    found = dict(simulation["_values"](population, simulation["_sample"](population, 20_000, rng)))
+    known = simulation["_known"](population)
+    assert {name: found[name] for name in known} == pytest.approx(known, abs=0.01)

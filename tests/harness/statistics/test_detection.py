@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealproof.harness.statistics import detection, roc, thresholds
-from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
+from sealproof.harness.statistics.estimation.bootstrap import group_weights
 from sealproof.harness.statistics.estimation.intervals import wilson
 from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.roc import auc_interval

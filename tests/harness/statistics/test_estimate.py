@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealproof.harness.statistics.estimation import estimate as es
-from sealproof.harness.statistics.estimation.bootstrap import Resamples, bootstrap_median, group_weights
+from sealproof.harness.statistics.estimation.bootstrap import bootstrap_median, group_weights
 from sealproof.harness.statistics.estimation.intervals import Interval, wilson
 from sealproof.harness.statistics.estimation.resamples import Resamples
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sealproof.harness.statistics.estimation import groups, vectors
-from sealproof.harness.statistics.estimation.bootstrap import Resamples, group_weights
+from sealproof.harness.statistics.estimation.bootstrap import group_weights
 from sealproof.harness.statistics.estimation.estimate import estimate_mean, estimate_median, estimate_rate
 from sealproof.harness.statistics.estimation.resamples import Resamples
 

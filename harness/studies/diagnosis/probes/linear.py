@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from sealproof.harness.foundation.audio.files import SAMPLE_RATE
 from sealproof.harness.foundation.progress import progress
-from sealproof.harness.statistics.estimation.bootstrap import Resamples
 from sealproof.harness.statistics.estimation.vectors import Floats
 from sealproof.harness.statistics.roc import estimate_auc
 from sealproof.harness.studies.diagnosis import carriers

@@ -24,7 +24,7 @@ def spectrum(material: Material) -> Iterator[Finding | Curve]:
     if not len(kept):
         return
     power = _power(unit)
-    clips = material.resamples.pick(kept)
+    clips = material.resamples.of_clips(kept)
     bin_hz = SAMPLE_RATE / material.n_samples
     # DC is asked about by itself.
     largest = estimate_median(power[:, 1:].max(axis=1), clips)

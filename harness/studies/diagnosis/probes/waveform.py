@@ -76,7 +76,7 @@ def _share(
     detail: str = "",
 ) -> Finding:
     shares = explain(material.side[kept])
-    return Finding.of(name, meaning, "share", estimate_mean(shares, material.resamples.pick(kept)), detail)
+    return Finding.of(name, meaning, "share", estimate_mean(shares, material.resamples.of_clips(kept)), detail)
 
 
 def _by_patterns(unit: Floats, count: int) -> Callable[[NDArray[np.bool_]], Floats]:
