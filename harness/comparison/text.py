@@ -4,7 +4,7 @@ from collections import Counter
 
 from sealproof.harness.comparison.difference import CHANGED, IMPROVEMENT, REGRESSION, SAME, UNPROVEN, interval_text
 from sealproof.harness.comparison.runs import Compared, Comparison
-from sealproof.harness.foundation.text import aligned, csv_text
+from sealproof.harness.foundation.text import aligned, csv_text, filled
 
 CSV = "compare.csv"
 
@@ -103,7 +103,7 @@ def _fields(rate: Compared) -> list[object]:
     tally, difference = rate.after, rate.difference
     ends = (difference.ci_low, difference.ci_high)
     return [
-        *(tally.scheme, tally.attack, tally.params, tally.detector, tally.role),
+        *(tally.scheme, tally.attack, filled(tally.params), tally.detector, tally.role),
         *(tally.threshold_rule, tally.metric),
         *(f"{number:.6f}" for number in (difference.before, difference.after, difference.value)),
         *(f"{end:.6f}" if difference.n_groups > 1 else "" for end in ends),

@@ -4,6 +4,9 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
+NOTHING = "-"
+"""Stands for nothing in a CSV column that is never empty."""
+
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object] | Mapping[str, object]]) -> str:
     r"""Write a table as CSV with `\n` at the ends of lines.
@@ -24,6 +27,19 @@ def csv_fields(values: Sequence[object]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(values)
     return text.getvalue()
+
+
+def filled(text: str) -> str:
+    """Return what stands in a column that is never empty: a dash for nothing.
+
+    pandas takes an empty field for a missing one, and `groupby` drops its rows without a word.
+    """
+    return text or NOTHING
+
+
+def unfilled(text: str) -> str:
+    """Return what `filled` was given."""
+    return "" if text == NOTHING else text
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = False) -> str:

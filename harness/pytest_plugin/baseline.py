@@ -11,7 +11,7 @@ import numpy as np
 
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_json, write_text
-from sealproof.harness.foundation.text import csv_text
+from sealproof.harness.foundation.text import csv_text, filled, unfilled
 from sealproof.harness.tables.rates import RateKey, Tally
 
 if TYPE_CHECKING:
@@ -151,16 +151,20 @@ def to_csv(rows: Iterable[BaselineRow]) -> str:
 def _fields(row: BaselineRow) -> list[object]:
     key, n_clips = row.key, sum(row.trials)
     numbers = (f"{sum(row.successes) / n_clips:.6f}", n_clips, len(row.trials))
-    return [key.dataset, key.clips, *key.rate, row.role, *numbers, _runs(row.successes), _runs(row.trials)]
+    rate = key.rate._replace(params=filled(key.rate.params))
+    return [key.dataset, key.clips, *rate, row.role, *numbers, _runs(row.successes), _runs(row.trials)]
 
 
 def _row(record: list[str], where: str) -> BaselineRow:
     if len(record) != len(COLUMNS):
         raise HarnessError(f"{where} must have {len(COLUMNS)} fields. Got {len(record)}. {_HINT}")
-    dataset, clips, *rate = record[:_N_KEY]
+    dataset, clips, *fields = record[:_N_KEY]
+    rate = RateKey(*fields)
+    # A file of before has nothing where one of now has a dash.
+    rate = rate._replace(params=unfilled(rate.params))
     role, value, n_clips, n_groups, successes, trials = record[_N_KEY:]
     try:
-        row = BaselineRow(BaselineKey(dataset, clips, RateKey(*rate)), role, _counts(successes), _counts(trials))
+        row = BaselineRow(BaselineKey(dataset, clips, rate), role, _counts(successes), _counts(trials))
         fits = len(row.successes) == len(row.trials) == int(n_groups) and sum(row.trials) == int(n_clips) > 0
         fits = fits and all(0 <= count <= of for count, of in zip(row.successes, row.trials, strict=True))
         fits = fits and f"{sum(row.successes) / sum(row.trials):.6f}" == value

@@ -165,9 +165,9 @@ def table_lines(rows: Iterable[SummaryRow], report: GateReport, n_above: int) ->
     reference = next(name for name, role in roles.items() if role == "reference")
     mimics = [name for name, role in roles.items() if role == "mimic"]
     columns = [(reference, "accuracy"), (reference, "tpr"), (reference, "fpr")]
-    columns += [(name, metric) for name in mimics for metric in ("accuracy", "agreement")]
+    columns += [(name, metric) for name in mimics for metric in ("accuracy", "agreement", "cohens_kappa")]
     heads = [f"{reference} acc", "TPR", "FPR"]
-    heads += [f"{name} {short}" for name in mimics for short in ("acc", "agree")]
+    heads += [f"{name} {short}" for name in mimics for short in ("acc", "agree", "kappa")]
     change = {(one[0].tally.attack, one[0].tally.params): _change(one) for one in report.judged.values() if one}
     order = sorted(cells, key=lambda cell: (change.get(cell, (0.0, ""))[0], cells[cell].get(columns[0], 2.0)))
     shown = order[: max(5, _SCREEN - n_above - 2)]

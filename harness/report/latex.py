@@ -34,9 +34,11 @@ def latex_table(contents: Contents) -> str:
         columns += [
             ("accuracy", contents.series.get((mimic.name, "fixed", "accuracy"))),
             ("agreement", contents.series.get((mimic.name, "fixed", "agreement"))),
+            (r"$\kappa$", contents.series.get((mimic.name, "fixed", "cohens_kappa"))),
         ]
-    heads = [_head(detector.name) for detector in folder.detectors]
-    rules = " ".join(rf"\cmidrule(lr){{{2 * at + 2}-{2 * at + 3}}}" for at in range(len(heads)))
+    heads = [_head(reference.name, 2), *(_head(mimic.name, 3) for mimic in mimics)]
+    spans = [(2, 3), *((3 * at + 4, 3 * at + 6) for at in range(len(mimics)))]
+    rules = " ".join(rf"\cmidrule(lr){{{first}-{last}}}" for first, last in spans)
     lines = [
         "% Needs \\usepackage{booktabs,longtable,textcomp} and T1 fonts: \\usepackage[T1]{fontenc}.",
         rf"\begin{{longtable}}{{l{'r' * len(columns)}}}",
@@ -63,8 +65,8 @@ def _lines(contents: Contents, columns: list[Series | None]) -> Iterator[str]:
             yield rf"{name} & {' & '.join(_estimate(series, index) for series in columns)} \\"
 
 
-def _head(name: str) -> str:
-    return rf"\multicolumn{{2}}{{c}}{{{escape_latex(name)}}}"
+def _head(name: str, n_columns: int) -> str:
+    return rf"\multicolumn{{{n_columns}}}{{c}}{{{escape_latex(name)}}}"
 
 
 def _caption(contents: Contents) -> str:
@@ -73,7 +75,8 @@ def _caption(contents: Contents) -> str:
         f"{escape_latex(contents.folder.scheme)} under attack: {int(facts['n_test_pairs']):,} pairs of clean and "
         f"watermarked clips from {int(facts['n_test_groups']):,} recordings "
         f"(dataset {escape_latex(str(facts['dataset']))}). "
-        r"Accuracy at each detector's own threshold; agreement is with the reference; 95\,\% intervals in parentheses."
+        r"Accuracy at each detector's own threshold; agreement and Cohen's $\kappa$ are with the reference; "
+        r"95\,\% intervals in parentheses."
     )
 
 

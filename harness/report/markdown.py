@@ -47,13 +47,15 @@ def _worst(contents: Contents) -> list[str]:
         return []
     known = [index for index in range(len(folder.cells)) if np.isfinite(own.value[index])]
     worst = sorted(known, key=lambda index: float(own.value[index]))[:_N_WORST]
-    agreements = [contents.series.get((mimic.name, "fixed", "agreement")) for mimic in mimics]
-    header = ["attack", f"{reference.name} accuracy", *(f"{mimic.name} agreement" for mimic in mimics)]
+    # Kappa beside it: a mimic that says one thing to everything may agree on 98 % and know nothing.
+    shared = (("agreement", "agreement"), ("kappa", "cohens_kappa"))
+    alike = [contents.series.get((mimic.name, "fixed", metric)) for mimic in mimics for _, metric in shared]
+    heads = [f"{mimic.name} {word}" for mimic in mimics for word, _ in shared]
+    header = ["attack", f"{reference.name} accuracy", *heads]
     lines = ["", f"The {len(worst)} worst of {len(known)} cells, with 95 % intervals:", "", _line(header)]
     lines.append("|" + "|".join(["---", *["---:"] * (len(header) - 1)]) + "|")
     return lines + [
-        _line([cell_text(folder.cells[index]), *(_estimate(each, index) for each in (own, *agreements))])
-        for index in worst
+        _line([cell_text(folder.cells[index]), *(_estimate(each, index) for each in (own, *alike))]) for index in worst
     ]
 
 

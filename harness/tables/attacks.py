@@ -7,7 +7,7 @@ from typing import Any
 
 from sealproof.attacks.contract.base import Attack
 from sealproof.attacks.verification.verify import Status
-from sealproof.harness.foundation.text import csv_text
+from sealproof.harness.foundation.text import csv_text, filled
 
 COLUMNS = (
     "attack", "params", "family", "quantity", "claimed_low", "claimed_high", "median", "low", "high", "n_clips",
@@ -64,7 +64,7 @@ def rows(checked: Sequence[Checked]) -> Iterator[dict[str, str]]:
     for one in checked:
         about = {
             "attack": one.attack.name,
-            "params": one.attack.params_text,
+            "params": filled(one.attack.params_text),
             "family": one.attack.family,
             "duplicate_of": same_as.get(one.attack.id, ""),
         }

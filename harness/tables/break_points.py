@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 
 from sealproof.attacks.contract.base import Attack
 from sealproof.attacks.contract.parameters import Value, params_text
 from sealproof.harness.datasets.dataset import Dataset, Pair
-from sealproof.harness.foundation.text import csv_text
+from sealproof.harness.foundation.text import csv_text, filled
 from sealproof.harness.matrix.outcome import Outcome
 from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.statistics.break_point import BreakPoint, find_break_point
@@ -152,7 +152,10 @@ def break_point_rows(
 
 def as_csv(rows: Sequence[BreakPointRow]) -> str:
     """Write break_points.csv: six digits; missing values empty, interval ends beyond the strengths tried infinite."""
-    return csv_text(BREAK_POINT_COLUMNS, ([_text(value) for value in asdict(row).values()] for row in rows))
+    return csv_text(
+        BREAK_POINT_COLUMNS,
+        ([_text(value) for value in asdict(replace(row, params=filled(row.params))).values()] for row in rows),
+    )
 
 
 def _text(value: object) -> object:

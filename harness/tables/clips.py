@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.harness.datasets.dataset import messages
-from sealproof.harness.foundation.text import csv_fields
+from sealproof.harness.foundation.text import csv_fields, filled
 from sealproof.harness.matrix.bench import Bench
 from sealproof.harness.matrix.outcome import Outcome, Scores
 from sealproof.harness.matrix.subject import Subject
@@ -43,7 +43,7 @@ def write_clips(
         if outcome.measured is None:
             continue
         attack = outcome.cell.attack
-        start = csv_fields((bench.dataset.name, outcome.cell.scheme, attack.name, attack.params_text))
+        start = csv_fields((bench.dataset.name, outcome.cell.scheme, attack.name, filled(attack.params_text)))
         heads = [f"{start},{clip},{label}" for label in outcome.cell.labels for clip in clips]
         snr = _texts(outcome.measured.quality["snr_db"], 2)
         for subject in bench.subjects:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sealproof.harness.datasets.dataset import Dataset, Pair, messages
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
+from sealproof.harness.foundation.text import filled
 from sealproof.harness.matrix.outcome import Outcome, Scores
 from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.statistics import (
@@ -281,4 +282,5 @@ def as_record(row: SummaryRow) -> dict[str, object]:
     """Return a row as it stands in the CSV: six decimals, of p values six digits; missing values empty."""
     form = METRICS[row.metric].form if row.metric else ""
     numbers = {name: getattr(row, name) for name in ("value", "ci_low", "ci_high")}
-    return {**row.__dict__, **{name: "" if number is None else f"{number:{form}}" for name, number in numbers.items()}}
+    record = {**row.__dict__, "params": filled(row.params)}
+    return {**record, **{name: "" if number is None else f"{number:{form}}" for name, number in numbers.items()}}

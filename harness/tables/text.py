@@ -125,14 +125,18 @@ def terminal_table(rows: Sequence[SummaryRow]) -> str:
             f"{reference} acc",
             "TPR",
             "FPR",
-            *(f"{name} {what}" for name in mimics for what in ("acc", "agree")),
+            *(f"{name} {what}" for name in mimics for what in ("acc", "agree", "kappa")),
         ]
     ]
     views = cell_views(rows, FIXED)
     shown = _worst(views, reference)
     for view in shown:
         line = [view.title, *(_number(view.row(reference, metric), 3) for metric in ("accuracy", "tpr", "fpr"))]
-        line += [_number(view.row(mimic, metric), 3) for mimic in mimics for metric in ("accuracy", "agreement")]
+        line += [
+            _number(view.row(mimic, metric), 3)
+            for mimic in mimics
+            for metric in ("accuracy", "agreement", "cohens_kappa")
+        ]
         lines.append(line)
     text = "\n".join(aligned(lines, numbers=True))
     left = len(views) - len(shown)

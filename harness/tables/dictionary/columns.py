@@ -21,7 +21,7 @@ _CELL = {
     "dataset": "name of the dataset's folder",
     "scheme": "name of the watermark scheme",
     "attack": "name of the attack; `identity` is the unattacked test split",
-    "params": "its parameters, `name=value` joined by `;` (units are in the names)",
+    "params": "its parameters, `name=value` joined by `;` (units are in the names); `-` where it has none, never empty",
 }
 
 _SUMMARY = {
@@ -42,7 +42,7 @@ _SUMMARY = {
 
 _BREAK_POINTS = {
     **_CELL,
-    "params": "the attack's parameters that are held fixed; empty where it has no other",
+    "params": "the attack's parameters that are held fixed; `-` where it has no other",
     "parameter": "its parameter that varies",
     "detector": "whose break point it is",
     "role": "`reference` or `mimic`",
@@ -63,7 +63,7 @@ _BREAK_POINTS = {
 
 _ATTACKS = {
     "attack": "name of the attack",
-    "params": "its parameters",
+    "params": "its parameters; `-` where it has none",
     "family": "heading under which the catalogue lists the attack",
     "quantity": "what was measured, with its unit",
     "claimed_low": "lower end of the range in which the attack says it lies; empty for no bound, or where nothing was "

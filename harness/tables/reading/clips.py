@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
 from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.foundation.text import unfilled
 from sealproof.harness.tables.dictionary.columns import CLIPS
 from sealproof.harness.tables.rates import RULES
 from sealproof.harness.tables.reading.run_folder import RunFolder
@@ -146,7 +147,7 @@ class _Names:
         codes = {column: chunk[column].cat.codes.to_numpy().astype(np.int64) for column in _TEXTS}
         pairs, cells = _joined(codes["attack"], codes["params"], len(names["params"]))
         own = [
-            self.cells.setdefault((names["attack"][attack], names["params"][params]), len(self.cells))
+            self.cells.setdefault((names["attack"][attack], unfilled(names["params"][params])), len(self.cells))
             for attack, params in pairs
         ]
         detectors = [self.detectors.setdefault(name, len(self.detectors)) for name in names["detector"]]

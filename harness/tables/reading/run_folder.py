@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import read_json, sha256_file
+from sealproof.harness.foundation.text import unfilled
 from sealproof.harness.tables.dictionary.columns import ATTACKS, BREAK_POINTS, CLIPS, RUN, SUMMARY
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ class RunFolder:
                 raise HarnessError(
                     f"{path} must have the columns {', '.join(missing)}: write it again with `sealproof run`."
                 )
+            table["params"] = table["params"].map(unfilled)
             for column in _NUMBERS[name]:
                 table[column] = pd.to_numeric(table[column])
         except (pd.errors.ParserError, ValueError) as error:

@@ -7,7 +7,7 @@ const cellSort = { column: -1, isDown: false };
 function cellColumns() {
   const subjects = subjectsOf(state.metric, ruleInUse()).filter((detector) => detector !== "-");
   const audio = QUALITY.map((metric) => ({ name: metric.label, numbers: series("-", metric.id, ""), metric, isWithInterval: false }));
-  const own = subjects.map((detector) => ({ name: detectorName(detector), numbers: chosenSeries(detector), metric: theMetric(), isWithInterval: true }));
+  const own = subjects.map((detector) => ({ name: detectorName(detector), numbers: chosenSeries(detector), metric: theMetric(), isWithInterval: true, detector }));
   return [...audio, ...own];
 }
 
@@ -41,10 +41,12 @@ function drawCells() {
   }
 }
 
-function cellValue({ numbers, metric, isWithInterval }, cell) {
+function cellValue({ numbers, metric, isWithInterval, detector }, cell) {
   const found = number(numbers, cell);
   const interval = isWithInterval && found && found[1] !== null ? h("small", {}, `[${written(found[1], 3)}, ${written(found[2], 3)}]`) : null;
-  return h("td", {}, written(found?.[0], isWithInterval ? 3 : metric.decimals), interval);
+  const kappa = isWithInterval && found ? kappaOf(detector, metric.id, ruleInUse(), cell) : null;
+  const beside = kappa ? h("small", {}, `kappa ${estimate(kappa, 3)}`) : null;
+  return h("td", { class: isChance(kappa) ? "chance" : "" }, written(found?.[0], isWithInterval ? 3 : metric.decimals), interval, beside);
 }
 
 function setUpCells() {

@@ -26,6 +26,17 @@ function number(columns, cell) {
   return columns === null || columns[0][cell] === null ? null : [columns[0][cell], columns[1][cell], columns[2][cell]];
 }
 
+/** Kappa of one cell where an agreement is shown, or null: raw agreement alone flatters whoever always says the same. */
+function kappaOf(detector, metric, rule, cell) {
+  if (!metric.startsWith("agreement") || !METRIC.has("cohens_kappa")) return null;
+  return number(series(detector, "cohens_kappa", rule), cell);
+}
+
+/** Whether a kappa cannot be told from 0, agreement by chance. */
+function isChance(kappa) {
+  return kappa !== null && (kappa[1] === null ? kappa[0] <= 0 : kappa[1] <= 0 && kappa[2] >= 0);
+}
+
 /** Detectors that a metric says something of under a rule; "-" for numbers about the audio. */
 function subjectsOf(metric, rule) {
   return ["-", ...D.detectors.keys()].filter((detector) => series(detector, metric, rule) !== null);

@@ -25,7 +25,7 @@ function drawHeatMap() {
   const subject = heatSubject();
   const columns = series(subject, state.metric, ruleInUse());
   const metric = theMetric();
-  byId("heat-map-lead").textContent = `${whatIsShown()}${metric.about ? `: ${metric.about}` : ""}. Each row is a sweep, its weakest strength first.`;
+  byId("heat-map-lead").textContent = `${whatIsShown()}${metric.about ? `: ${metric.about}` : ""}. Each row is a sweep, its weakest strength first.${metric.id.startsWith("agreement") ? " Grey where kappa cannot be told from 0: no better than chance." : ""}`;
   const radios = [...(subjects.includes("-") ? ["-"] : []), ...D.detectors.keys()];
   byId("subject").replaceChildren(h("legend", { class: "hidden" }, "Whose numbers"), ...radios.map((index) => h("label", {},
     h("input", { type: "radio", name: "subject", value: index, checked: index === subject, disabled: !subjects.includes(index),
@@ -37,7 +37,7 @@ function drawHeatMap() {
   const table = h("table", { class: "heat", role: "grid", "aria-label": `${whatIsShown()} of ${detectorName(subject)}` },
     h("tbody", {}, shown.map((row) => h("tr", {},
       h("th", { scope: "row" }, row.title, h("small", {}, subtitle(row))),
-      row.cells.map((cell, at) => heatCell(row, cell, at, columns, metric))))));
+      row.cells.map((cell, at) => heatCell(row, cell, at, columns, metric, subject))))));
   const first = table.querySelector("td[data-cell]");
   if (first) first.tabIndex = 0;
   byId("heat-body").replaceChildren(rows.length ? table : h("p", { class: "empty" }, "No attack passes the filter."));
@@ -55,11 +55,12 @@ function subtitle(row) {
   return row.subtitle + (row.values.length > 1 && !row.ordered ? ", ascending" : "");
 }
 
-function heatCell(row, cell, at, columns, metric) {
+function heatCell(row, cell, at, columns, metric, subject) {
   const value = columns[0][cell];
   const step = value === null ? null : Math.round(harm(metric, value) * 15);
   const tone = step === null ? "none" : `h${step} ${step >= 10 ? "strong" : "mild"}`;
-  return h("td", { class: `${tone}${cell === state.cell ? " chosen" : ""}`, "data-cell": cell, tabindex: -1,
+  const isGrey = isChance(kappaOf(subject, metric.id, ruleInUse(), cell));
+  return h("td", { class: `${tone}${isGrey ? " chance" : ""}${cell === state.cell ? " chosen" : ""}`, "data-cell": cell, tabindex: -1,
     "aria-label": `${cellName(cell)}: ${D.cells.error[cell] ? "failed" : written(value, metric.decimals)}` },
     row.labels[at] ? h("span", {}, row.labels[at]) : null, h("b", {}, D.cells.error[cell] ? "failed" : written(value, metric.decimals)));
 }
@@ -76,7 +77,11 @@ function cellLines(cell) {
   if (D.cells.error[cell]) return [cellName(cell), `failed: ${D.cells.error[cell]}`];
   const metric = theMetric();
   const subjects = subjectsOf(state.metric, ruleInUse());
-  const lines = subjects.map((detector) => `${detectorName(detector)}: ${estimate(number(chosenSeries(detector), cell), metric.decimals + 1)}`);
+  const lines = subjects.flatMap((detector) => {
+    const own = `${detectorName(detector)}: ${estimate(number(chosenSeries(detector), cell), metric.decimals + 1)}`;
+    const kappa = kappaOf(detector, metric.id, ruleInUse(), cell);
+    return kappa ? [own, `kappa ${estimate(kappa, 3)}${isChance(kappa) ? ": no better than chance" : ""}`] : [own];
+  });
   const columns = chosenSeries(subjects[0]);
   return [cellName(cell), ...lines, `${columns[3][cell] ?? 0} clips of ${columns[4][cell] ?? 0} recordings`];
 }
