@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sealproof.harness.foundation.text import filled
 from sealproof.harness.report.contents import Contents
 from sealproof.harness.report.disagreements import N_BINS
 from sealproof.harness.report.terms import AUDIO, METRICS
@@ -33,15 +34,19 @@ def figure_tables(contents: Contents) -> Mapping[str, str]:
         "examples": pd.DataFrame(example_rows(contents)),
     }
     return {
-        name: table.to_csv(index=False, lineterminator="\n", float_format="%.6g")
+        name: _without_gaps(table).to_csv(index=False, lineterminator="\n", float_format="%.6g")
         for name, table in tables.items()
         if table is not None and len(table)
     }
 
 
+def _without_gaps(table: "pd.DataFrame") -> "pd.DataFrame":
+    return table.assign(params=table["params"].map(filled)) if "params" in table else table
+
+
 def _numbers(contents: Contents) -> "pd.DataFrame":
     rows = contents.folder.summary
-    return rows.loc[rows["status"] != "failed", ["attack", "params", *_NUMBER]]
+    return rows.loc[rows["status"] == "ok", ["attack", "params", *_NUMBER]]
 
 
 def _curves(contents: Contents, numbers: "pd.DataFrame") -> "pd.DataFrame":

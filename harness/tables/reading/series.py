@@ -33,10 +33,10 @@ class Series:
 
 
 def read_series(folder: RunFolder) -> dict[Key, Series]:
-    """Return all numbers of a run, in the order of summary.csv."""
+    """Return all numbers of a run, in the order of summary.csv; a rule without a threshold has none."""
     rows = folder.summary
     place = {(cell.attack, cell.params): index for index, cell in enumerate(folder.cells)}
-    rows = rows[rows["status"] != "failed"]
+    rows = rows[rows["status"] == "ok"]
     cell = np.array([place[pair] for pair in zip(rows["attack"], rows["params"], strict=True)], dtype=np.int64)
     found: dict[Key, Series] = {}
     groups: Any = rows.groupby(["detector", "threshold_rule", "metric"], sort=False).indices

@@ -163,7 +163,7 @@ def test_heat_map_follows_detector_metric_and_rule(opened: Callable[..., Browser
     drawn(browser, "heat-map", "td[data-cell]")
     shown = heat_numbers(browser)
     assert shown["refusing"] == "failed"
-    for value, rule in (("accuracy", "fixed"), ("tpr", "fpr_1pct")):
+    for value, rule in (("accuracy", "fixed"), ("tpr", "best")):
         Select(browser.find_element(By.ID, "metric")).select_by_value(value)
         Select(browser.find_element(By.ID, "rule")).select_by_value(rule)
         for index, detector in enumerate(("spread_spectrum", "loudness")):
@@ -178,7 +178,7 @@ def test_heat_map_follows_detector_metric_and_rule(opened: Callable[..., Browser
                 assert float(shown["highpass 2 kHz"]) == pytest.approx(high, abs=0.0051)
 
     Select(browser.find_element(By.ID, "metric")).select_by_value("agreement")
-    expected = summary_of(finished_run, "loudness", "agreement", "fpr_1pct")
+    expected = summary_of(finished_run, "loudness", "agreement", "fixed")
 
     @eventually
     def _() -> None:

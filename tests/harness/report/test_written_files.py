@@ -90,6 +90,9 @@ def test_the_page_holds_the_numbers_of_the_summary(finished_run: Any, page: str)
         if row["status"] == "failed":
             assert data["cells"]["error"][place[row["attack"], row["params"]]] == row["error"]
             continue
+        if row["status"] == "no_threshold":
+            assert row["value"] == ""
+            continue
         columns = data["series"][f"{detectors[row['detector']]}|{row['threshold_rule']}|{row['metric']}"]
         for column, name in zip(columns, ("value", "ci_low", "ci_high", "n_clips", "n_groups"), strict=True):
             shown = column[place[row["attack"], row["params"]]]
@@ -98,7 +101,7 @@ def test_the_page_holds_the_numbers_of_the_summary(finished_run: Any, page: str)
             else:
                 assert shown == pytest.approx(float(row[name]), rel=5e-4)
                 n_numbers += 1
-    assert n_numbers > 3000
+    assert n_numbers > 2000
 
 
 def test_histograms_of_the_page_count_every_clip(finished_run: Any, page: str) -> None:
@@ -127,7 +130,7 @@ def test_the_verdict_counts_what_the_summary_says(finished_run: Any, page: str, 
     assert f"it judges {float(unattacked['value']):.3f} [" in page
     assert "1 of 18 cells failed" in page
     # 8 clean calibration clips cannot carry a rate of 1 %.
-    assert "clean clips, and 1 % false alarms take 100: the thresholds of that rule are merely" in page
+    assert "clean clips, and 1 % false alarms take 99: by that rule there is no threshold" in page
 
 
 def test_numbers_for_the_page_are_short_and_never_nan() -> None:
@@ -184,7 +187,7 @@ def test_the_page_does_not_say_where_on_this_machine_things_are(finished_run: An
 
 def test_figures_hold_the_summary(finished_run: Any, report: Path) -> None:
     found = pd.read_csv(report / "figures" / "heat_map.csv", keep_default_na=False, dtype=str)
-    expected = [row for row in summary(finished_run.folder) if row["status"] != "failed"]
+    expected = [row for row in summary(finished_run.folder) if row["status"] == "ok"]
     assert len(found) == len(expected)
     for mine, theirs in zip(found.to_dict("records"), expected, strict=True):
         assert all(mine[name] == theirs[name] for name in ("attack", "params", "detector", "threshold_rule", "metric"))
@@ -231,9 +234,9 @@ def test_markdown_is_short_and_has_the_worst_cells(finished_run: Any, report: Pa
     worst = min(rows, key=lambda row: float(row["value"]))
     table = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(table) == 1 + 10
-    assert table[0] == r"| attack | spread\_spectrum accuracy | loudness agreement |"
+    assert table[0] == r"| attack | spread\_spectrum accuracy | loudness agreement | loudness kappa |"
     assert float(table[1].split("|")[2].split()[0]) == pytest.approx(float(worst["value"]), abs=5e-4)
-    assert all(line.count("|") - line.count(r"\|") == 4 for line in table)
+    assert all(line.count("|") - line.count(r"\|") == 5 for line in table)
     assert "<script" not in text
     assert "Failed cells (1):" in text
 
@@ -271,8 +274,8 @@ def test_latex_table_has_a_line_for_every_cell(finished_run: Any, report: Path) 
     body = lines[lines.index(r"\endhead") + 1 : lines.index(r"\bottomrule")]
     assert len(body) == 18
     assert all(line.endswith(r" \\") for line in body)
-    assert [line.count(" & ") for line in body[:-1]] == [4] * 17
-    assert body[-1] == r"refusing & \multicolumn{4}{l}{failed} \\"
+    assert [line.count(" & ") for line in body[:-1]] == [5] * 17
+    assert body[-1] == r"refusing & \multicolumn{5}{l}{failed} \\"
     assert body[1].startswith(r"white\_noise 30 dB & ")
     assert text.count("{") == text.count("}")
     assert text.count(r"\begin") == text.count(r"\end{")
