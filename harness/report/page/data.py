@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sealproof.harness.foundation.text import filled
 from sealproof.harness.report.contents import Contents
 from sealproof.harness.report.figures import example_rows
 from sealproof.harness.report.sweeps import Sweep, heat_map_rows, title_of
@@ -33,7 +34,7 @@ def page_data(contents: Contents) -> dict[str, Any]:
             "title": [title_of(cell) for cell in folder.cells],
             "strength": [_strength(cell.params) for cell in folder.cells],
             "attack": [cell.attack for cell in folder.cells],
-            "params": [cell.params for cell in folder.cells],
+            "params": [filled(cell.params) for cell in folder.cells],
             "family": [cell.family for cell in folder.cells],
             "error": [cell.error for cell in folder.cells],
         },

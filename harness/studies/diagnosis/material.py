@@ -86,7 +86,8 @@ class Material:
         side: Which half of the recordings a clip is of: what is learned of one half is judged on the other.
         resamples: Of the recordings of all m clips.
         n: Clips that are judged.
-        threshold: Score with at most 1 % false positives on clean clips of the calibration split.
+        threshold: Score that new clean clips exceed at 1 % at most, from those of the calibration split; None where they
+            are fewer than 99.
         n_calibration: Clips that this was taken from.
         embed: Marks further clips.
         seed: Of whatever is drawn.
@@ -100,7 +101,7 @@ class Material:
     side: Flags
     resamples: Resamples
     n: int
-    threshold: float
+    threshold: float | None
     n_calibration: int
     embed: Callable[[Audio, Bits], Audio]
     seed: int
@@ -149,6 +150,12 @@ class Material:
         """
         return estimate_rate(flags, self.judged if clips is None else self.resamples.of_clips(clips))
 
+    def rate_at_one_per_cent(self, scores: NDArray[np.float32]) -> Estimate:
+        """Share of the judged clips that are flagged at 1 % false positives; not known without a threshold for that."""
+        if self.threshold is None:
+            return Estimate(math.nan, math.nan, math.nan, self.n, self.judged.n_groups)
+        return self.rate(scores > self.threshold)
+
     def snr_db(self) -> Floats:
         """Signal-to-watermark ratio of the judged clips, in dB; NaN for an unmarked one."""
         ratio = np.asarray(snr_db(self.judged_host, self.judged_host + self.judged_mark), np.float64)
@@ -189,12 +196,6 @@ def gather(scheme: Scheme, clips: CorpusClips, split: str, n_clips: int, seed: i
     chosen = interleave_groups(list(clips.groups["calibration"]), derive_seed(seed, "diagnosis", "calibration"))
     quiet = from_pcm(calibration[chosen[: max(MIN_CALIBRATION, 2 * n_clips)]])
     threshold = threshold_at_fpr(ear.detect(quiet).score, TARGET_FPR)
-    if threshold is None:
-        msg = (
-            f"A diagnosis must have at least {MIN_CALIBRATION} clean clips in the calibration split: with fewer there "
-            f"is no threshold for 1 % false positives. Got {len(quiet)}: take a larger corpus."
-        )
-        raise HarnessError(msg)
     return Material(
         ear=ear,
         host=host,

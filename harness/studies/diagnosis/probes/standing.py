@@ -32,8 +32,9 @@ def standing(material: Material) -> Iterator[Finding | Curve]:
     yield Finding.of(
         "standing.tpr_own", "marked clips flagged, own threshold", "share", material.rate(heard.score > own)
     )
-    at = f"threshold {material.threshold:.3g} from {material.n_calibration} clean clips"
-    tpr = material.rate(heard.score > material.threshold)
+    at = f"from {material.n_calibration} clean clips"
+    at = f"no threshold {at}: it takes 99" if material.threshold is None else f"threshold {material.threshold:.3g} {at}"
+    tpr = material.rate_at_one_per_cent(heard.score)
     yield Finding.of("standing.tpr", "marked clips flagged at 1 % false positives", "share", tpr, at)
     if heard.bits is not None:
         bits = estimate_bit_accuracy(heard.bits, material.messages[: material.n], material.judged)
@@ -41,5 +42,5 @@ def standing(material: Material) -> Iterator[Finding | Curve]:
     seeds = list(range(material.n))
     for attack in progress(ATTACKS, "mild attacks"):
         scores = material.ear.detect(get_attack(attack)(marked, SAMPLE_RATE, seeds)).score
-        rate = material.rate(scores > material.threshold)
+        rate = material.rate_at_one_per_cent(scores)
         yield Finding.of(f"standing.tpr.{attack}", f"marked clips flagged at 1 % after {attack}", "share", rate)
