@@ -86,8 +86,8 @@ class Material:
         side: Which half of the recordings a clip is of: what is learned of one half is judged on the other.
         resamples: Of the recordings of all m clips.
         n: Clips that are judged.
-        threshold: Score that new clean clips exceed at 1 % at most, from those of the calibration split; None where they
-            are fewer than 99.
+        threshold: Score that new clean clips exceed at 1 % at most, from those of the calibration split; None where
+            they are fewer than 99.
         n_calibration: Clips that this was taken from.
         embed: Marks further clips.
         seed: Of whatever is drawn.

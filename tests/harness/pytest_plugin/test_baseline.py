@@ -42,7 +42,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_baseline(path) == {one.key: one for one in rows}
     text = path.read_text(encoding="utf-8")
     assert text.splitlines()[0] == ",".join(COLUMNS)
-    assert "set,0123456789ab,perth,gain,,perth,fixed,tpr,reference,0.916667,12,3,4x2 3,4x3" in text
+    assert "set,0123456789ab,perth,gain,-,perth,fixed,tpr,reference,0.916667,12,3,4x2 3,4x3" in text
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 5)), min_size=1, max_size=30))

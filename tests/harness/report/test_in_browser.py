@@ -179,7 +179,6 @@ def test_heat_map_follows_detector_metric_and_rule(opened: Callable[..., Browser
 
     Select(browser.find_element(By.ID, "metric")).select_by_value("agreement")
     expected = summary_of(finished_run, "loudness", "agreement", "fixed")
-<<<<<<< HEAD
 
     @eventually
     def _() -> None:
@@ -187,9 +186,6 @@ def test_heat_map_follows_detector_metric_and_rule(opened: Callable[..., Browser
         assert [radio.is_enabled() for radio in radios] == [False, True]
         assert float(heat_numbers(browser)["identity"]) == pytest.approx(expected["identity", "-"], abs=0.0051)
 
-=======
-    assert float(heat_numbers(browser)["identity"]) == pytest.approx(expected["identity", "-"], abs=0.0051)
->>>>>>> dff3bf1 (The page's own CSV, too, says a dash where an attack has no parameters)
     Select(browser.find_element(By.ID, "metric")).select_by_value("auc")
     until(browser, "return document.getElementById('rule').disabled")
 
