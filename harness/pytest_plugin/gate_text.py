@@ -202,7 +202,7 @@ class Finished:
         report: What the gate says.
         rows: The rows of summary.csv.
         files: What was written.
-        never: Which cells are in no table; empty when all are.
+        never: Which cells are in no table, and which rule has no threshold; empty where there is nothing to say.
     """
 
     report: GateReport

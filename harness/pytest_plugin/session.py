@@ -226,6 +226,7 @@ class RobustnessSession:
         """
         from sealproof.harness.pytest_plugin.baseline import merge_baseline, row_of
         from sealproof.harness.pytest_plugin.gate_text import Finished, GateReport
+        from sealproof.harness.tables.text import thin_calibration_note
         from sealproof.harness.tables.write import write_tables
 
         known = {name: outcome for name, cell in self.cells.items() if (outcome := self._known(cell)) is not None}
@@ -253,7 +254,9 @@ class RobustnessSession:
         )
         n_missing = len(self.cells) - len(known)
         never = f"{n_missing} of {len(self.cells)} cells were never run and are in no table." if n_missing else ""
-        return Finished(report, tables.rows, tables.files, never)
+        # What is not gated for want of a threshold is said, too.
+        lacking = "\n".join(filter(None, [never, thin_calibration_note(self._thresholds).strip()]))
+        return Finished(report, tables.rows, tables.files, lacking)
 
     def _matrix_keys(self) -> "Iterable[RateKey]":
         from sealproof.harness.tables.rates import RULES, RateKey, gated_metrics

@@ -105,12 +105,12 @@ def estimate_rate_by_group(successes: ArrayLike, trials: ArrayLike, resamples: R
             f"'successes' and 'trials' must hold a count for each of the {n_columns} groups of 'resamples', "
             f"successes in 0 .. trials. Got shapes {right.shape} and {asked.shape}."
         )
-    n_successes, n_trials, n_groups = right.sum(), int(asked.sum()), int(np.count_nonzero(asked))
+    n_successes, n_trials, n_groups = float(right.sum()), int(asked.sum()), int(np.count_nonzero(asked))
     if n_trials == 0:
         return _joined(math.nan, UNKNOWN, 0, 0)
     clustered = resamples.interval(bootstrap_ratio(right, asked, resamples.weights), n_groups, extremes=(0, 1))
     interval = wider(wilson(n_successes, n_trials, resamples.confidence), clustered)
-    return _joined(float(n_successes / n_trials), interval, n_trials, n_groups)
+    return _joined(n_successes / n_trials, interval, n_trials, n_groups)
 
 
 def estimate_mean(values: ArrayLike, resamples: Resamples, bounds: tuple[float, float] | None = None) -> Estimate:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,8 @@ def _metrics_csv(evaluations: Mapping[str, Evaluation]) -> str:
     writer.writerow(["corpus", "attack", "metric", "value", "ci_low", "ci_high", "n_clips", "n_groups"])
 
     def row(corpus: str, attack: str, metric: str, estimate: Estimate) -> None:
-        numbers = [f"{number:.6g}" for number in (estimate.value, estimate.ci_low, estimate.ci_high)]
+        ends = (estimate.value, estimate.ci_low, estimate.ci_high)
+        numbers = ["" if math.isnan(number) else f"{number:.6g}" for number in ends]
         writer.writerow([corpus, attack, metric, *numbers, estimate.n_clips, estimate.n_groups])
 
     for corpus, evaluation in evaluations.items():
@@ -172,5 +174,7 @@ def _threshold(value: float | None) -> str:
     return f"Threshold at 1 % FPR: {value:.3f}."
 
 
-def _number(estimate: Estimate | None) -> str:
-    return "-" if estimate is None else f"{estimate.value:.3f} [{estimate.ci_low:.3f}, {estimate.ci_high:.3f}]"
+def _number(estimate: Estimate) -> str:
+    return (
+        "-" if math.isnan(estimate.value) else f"{estimate.value:.3f} [{estimate.ci_low:.3f}, {estimate.ci_high:.3f}]"
+    )

@@ -1,5 +1,6 @@
 """Measuring a trained pair on recordings it has not heard: the numbers of its card."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,8 +59,8 @@ class AttackRow:
     auc: Estimate
     tpr_fixed: Estimate
     fpr_fixed: Estimate
-    tpr_calibrated: Estimate | None
-    fpr_calibrated: Estimate | None
+    tpr_calibrated: Estimate
+    fpr_calibrated: Estimate
     bit_accuracy: Estimate
 
 
@@ -70,7 +71,7 @@ class Evaluation:
     Attributes:
         snr_db: Median signal-to-watermark ratio of the test clips.
         threshold: Score that new clean clips exceed at 1 % at most, from those of the calibration split; None where
-            they are fewer than 99, and rates at it None too.
+            they are fewer than 99, and rates at it are NaN.
         rows: One for each attack.
         false_alarms: Share of clips above 0.5, by foreign sound.
     """
@@ -128,6 +129,7 @@ def _under(
     scores = np.concatenate([of_marked.score, of_clean.score])
     truth = np.repeat([True, False], len(host))
     both = resamples.twice()
+    nothing = Estimate(math.nan, math.nan, math.nan, len(host), resamples.n_groups)
     calibrated = {} if threshold is None else estimate_rates(scores, truth, threshold, both)
     assert of_marked.bits is not None  # noqa: S101 - a detector of AudioSeal's kind reads bits
     return AttackRow(
@@ -135,8 +137,8 @@ def _under(
         roc.estimate_auc(scores, truth, both),
         detection.estimate_tpr(scores, truth, detector.threshold, both),
         detection.estimate_fpr(scores, truth, detector.threshold, both),
-        calibrated.get("tpr"),
-        calibrated.get("fpr"),
+        calibrated.get("tpr", nothing),
+        calibrated.get("fpr", nothing),
         message.estimate_bit_accuracy(of_marked.bits, messages, resamples),
     )
 
