@@ -125,10 +125,12 @@ class Dataset:
     def audio(self, rows: Sequence[Row]) -> Audio:
         """Read WAVs into one array, float32 of shape (n, samples).
 
+        Every file is hashed at every reading: what is scored, and kept under a key, is what the manifest names.
+
         Raises:
-            HarnessError: A WAV is missing or damaged.
+            HarnessError: A WAV is missing, damaged, or not the one that the manifest names.
         """
-        return np.stack([from_pcm(read_wav(self.root / row.path, self.n_samples)) for row in rows])
+        return np.stack([from_pcm(read_wav(self.root / row.path, self.n_samples, row.sha256)) for row in rows])
 
 
 def messages(rows: Sequence[Row]) -> NDArray[np.uint8]:

@@ -181,16 +181,34 @@ def write_wav(path: Path, pcm: Pcm) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read_wav(path: Path, n_samples: int) -> Pcm:
+def read_wav(path: Path, n_samples: int, sha256: str | None = None) -> Pcm:
     """Read a WAV that `write_wav` wrote.
 
+    Args:
+        path: The file.
+        n_samples: The length that it must have.
+        sha256: The hash that it must have; None where nobody wrote one down. The bytes that are hashed are the bytes
+            that are decoded, so that no file is swapped in between.
+
     Raises:
-        HarnessError: The file is missing, damaged, or not mono 16-bit PCM at 16 kHz of the stated length.
+        HarnessError: The file is missing, damaged, not mono 16-bit PCM at 16 kHz of the stated length, or another one
+            than was written.
     """
     import soundfile
 
     try:
-        with soundfile.SoundFile(path) as file:
+        content = path.read_bytes()
+    except OSError as error:
+        raise HarnessError(
+            f"{path} cannot be read ({error.strerror}). Run `sealproof check` on the dataset, then build it again."
+        ) from error
+    if sha256 is not None and (found_sha256 := hashlib.sha256(content).hexdigest()) != sha256:
+        raise HarnessError(
+            f"{path} must have the sha256 that was written down for it, {sha256[:12]}... Got {found_sha256[:12]}...: "
+            "it was damaged or replaced. Put the right file back; `sealproof check` on the dataset lists all of them."
+        )
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
             found = (file.format, file.subtype, file.samplerate, file.channels, file.frames)
             pcm: Pcm = file.read(dtype="int16")
     except soundfile.SoundFileError as error:

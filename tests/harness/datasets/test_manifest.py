@@ -246,5 +246,5 @@ def test_audio_of_a_damaged_wav_is_refused(small_dataset: Dataset) -> None:
     row = small_dataset.rows[0]
     assert small_dataset.audio([row]).shape == (1, 16_000)
     (small_dataset.root / row.path).write_bytes(b"RIFF")
-    with pytest.raises(HarnessError, match=rf"{re.escape(row.path)} cannot be read .*Run `sealproof check`"):
+    with pytest.raises(HarnessError, match=rf"{re.escape(row.path)} must have the sha256.*`sealproof check`"):
         small_dataset.audio([row])

@@ -296,6 +296,15 @@ def test_a_wav_of_another_kind_is_no_clip(
         read_wav(tmp_path / "a.wav", 16_000)
 
 
+def test_a_wav_must_have_the_hash_that_was_written_down(tmp_path: Path) -> None:
+    sha256 = write_wav(tmp_path / "a.wav", np.zeros(16_000, np.int16))
+    assert not read_wav(tmp_path / "a.wav", 16_000, sha256).any()
+    write_wav(tmp_path / "a.wav", np.ones(16_000, np.int16))
+    with pytest.raises(HarnessError, match=r"a\.wav must have the sha256 that was written down for it"):
+        read_wav(tmp_path / "a.wav", 16_000, sha256)
+    assert read_wav(tmp_path / "a.wav", 16_000).all()
+
+
 def test_a_missing_wav_is_named(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"gone\.wav cannot be read .* Run `sealproof check`"):
         read_wav(tmp_path / "gone.wav", 16_000)

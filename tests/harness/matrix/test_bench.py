@@ -1,4 +1,6 @@
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -464,6 +466,25 @@ def test_a_damaged_wav_ends_the_run(bench_copy: Copy, tmp_path: Path) -> None:
     write_wav(dataset.root / pair.clean.path, np.zeros(5, dtype=np.int16))
     with pytest.raises(HarnessError, match="sealproof check"):
         bench(dataset, [CountingDetector().subject()], tmp_path).run(cell(dataset, Recording()))
+
+
+def test_wavs_that_are_not_the_manifests_stop_the_run_and_leave_nothing_in_the_store(
+    bench_copy: Copy, bench_dataset: Dataset, tmp_path: Path
+) -> None:
+    dataset = bench_copy("replaced")
+    pairs = dataset.split("test")
+    for pair in pairs[: len(pairs) // 2]:
+        shutil.copy(dataset.root / pair.clean.path, dataset.root / pair.watermarked.path)
+    the_cell, store_root = cell(dataset, get_attack("identity")), tmp_path / "cells"
+    with pytest.raises(HarnessError, match=rf"{re.escape(pairs[0].watermarked.path)} must have the sha256"):
+        bench(dataset, [reference()], store_root).run(the_cell)
+    assert list(store_root.rglob("*")) == []
+
+    for pair in pairs:
+        shutil.copy(bench_dataset.root / pair.watermarked.path, dataset.root / pair.watermarked.path)
+    found = ok(bench(dataset, [reference()], store_root).run(the_cell)).scores["spread_spectrum"].score
+    right = ok(bench(bench_dataset, [reference()], tmp_path / "right").run(cell(bench_dataset, the_cell.attack)))
+    assert np.array_equal(found, right.scores["spread_spectrum"].score)
 
 
 def test_the_calibration_cell_is_clean_clips_of_the_calibration_split(bench_dataset: Dataset, tmp_path: Path) -> None:
