@@ -82,7 +82,7 @@ def read_source(module: Module) -> Source:
     quick = read_quickly(text, package) if module.name.partition(".")[0] == OWN else None
     if quick is not None:
         return Source(module.name, sha256(content).hexdigest(), text, quick)
-    tree = ast.parse(content)
+    tree = ast.parse(content, str(module.path))
     registry = list(_entries(tree))
     getattr_ = next((each for each in tree.body if isinstance(each, _FUNCTIONS) and each.name == "__getattr__"), None)
     statements = list(_statements([each for each in tree.body if each is not getattr_]))
