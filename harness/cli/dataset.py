@@ -105,12 +105,13 @@ def describe(facts: dict[str, object]) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from sealproof.harness.datasets.dataset import check_dataset
+    from sealproof.harness.datasets.check import check_dataset
+    from sealproof.harness.matrix.store import check_cells
 
-    problems = check_dataset(options.dataset)
-    for problem in problems[:20]:
+    problems = [*check_dataset(options.dataset), *check_cells(options.dataset / "cells")]
+    for problem in problems:
         print(problem)
     if problems:
-        return fail(f"{options.dataset} has {len(problems)} problems (up to 20 are listed).", FAILED)
+        return fail(f"{options.dataset} has {len(problems)} problem{'s' * (len(problems) != 1)}.", FAILED)
     print(f"{options.dataset} is as its manifest says.")
     return OK

@@ -17,6 +17,7 @@ from sealproof.detectors.files import TEMPORARY
 from sealproof.harness.corpora.base import ALL_CLIPS, Clip, Corpus, CorpusReport, clip_samples
 from sealproof.harness.datasets.content_keys import marking_version
 from sealproof.harness.datasets.dataset import FACTS, MANIFEST, REQUEST, Dataset
+from sealproof.harness.datasets.links import refuse_links
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row, to_csv
 from sealproof.harness.datasets.split import split_by_corpus, split_by_group
 from sealproof.harness.foundation.audio.files import SAMPLE_RATE, Audio, Pcm, from_pcm, to_pcm, write_wav
@@ -107,6 +108,7 @@ def _is_finished(root: Path, asked: dict[str, object]) -> bool:
     """Say whether exactly this dataset is there; refuse a folder that holds anything else."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
+    refuse_links(root)
     if not (root / REQUEST).is_file():
         msg = f"--out must be a new or empty folder, or an earlier build. {root} holds something else."
         raise HarnessError(msg)

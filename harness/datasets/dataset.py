@@ -1,4 +1,4 @@
-"""A watermarked dataset on disk: reading it and checking that it is what its manifest says."""
+"""A watermarked dataset on disk."""
 
 import csv
 from collections.abc import Sequence
@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sealproof.harness.datasets.links import refuse_links
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row, read_manifest
-from sealproof.harness.datasets.split import SPLIT_FRACTIONS, shared_groups
 from sealproof.harness.foundation.audio.files import Audio, from_pcm, read_wav
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import read_json, sha256_file
-from sealproof.harness.foundation.progress import progress
 
 MANIFEST, FACTS, REQUEST = "manifest.csv", "dataset.json", "build.json"
 
@@ -57,7 +56,24 @@ class Dataset:
         """Open a finished dataset.
 
         Raises:
-            HarnessError: There is none, its build was not finished, or its manifest was changed since.
+            HarnessError: There is none, its build was not finished, its manifest was changed since, or there are
+                symbolic links in its folder.
+        """
+        dataset, problems = cls.read(root)
+        if problems:
+            raise HarnessError(problems[0])
+        refuse_links(root)
+        return dataset
+
+    @classmethod
+    def read(cls, root: Path) -> "tuple[Dataset, list[str]]":
+        """Read a dataset that may have been changed since its build, to look into it.
+
+        Returns:
+            The dataset, and what speaks against its manifest.
+
+        Raises:
+            HarnessError: There is none, its build was not finished, or its files cannot be read.
         """
         facts_path = root / FACTS
         if not facts_path.is_file():
@@ -74,12 +90,13 @@ class Dataset:
             found = sha256_file(root / MANIFEST)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise HarnessError(f"{root / MANIFEST} cannot be read ({error}): build the dataset again.") from error
+        problems = []
         if found != expected:
-            raise HarnessError(
+            problems.append(
                 f"{root / MANIFEST} must have the sha256 that {FACTS} gives, {expected[:12]}... Got {found[:12]}...: "
                 "it was changed after the build. Build the dataset again."
             )
-        return cls(root, facts, rows)
+        return cls(root, facts, rows), problems
 
     @property
     def name(self) -> str:
@@ -136,39 +153,3 @@ class Dataset:
 def messages(rows: Sequence[Row]) -> NDArray[np.uint8]:
     """Return the embedded bits, uint8 of shape (n, bits)."""
     return np.array([[int(bit) for bit in row.message] for row in rows], dtype=np.uint8).reshape(len(rows), -1)
-
-
-def check_dataset(root: Path) -> list[str]:
-    """Verify everything that a dataset claims about itself.
-
-    Every WAV's hash and format, that no group and no pair is in two splits, and that no split is empty.
-
-    Args:
-        root: The dataset's folder.
-
-    Returns:
-        The problems found, one sentence each; empty when all is well.
-
-    Raises:
-        HarnessError: There is no dataset, or its manifest cannot be used at all.
-    """
-    dataset = Dataset.open(root)
-    problems = [f"split {name} is empty." for name in SPLIT_FRACTIONS if not dataset.split(name)]
-    rows = dataset.rows
-    splits = [row.split for row in rows]
-    for group, found in shared_groups([row.group for row in rows], splits).items():
-        problems.append(f"group {group} is in {len(found)} splits: {', '.join(sorted(found))}.")
-    for clip_id, found in shared_groups([row.clip_id for row in rows], splits).items():
-        problems.append(f"clip {clip_id} is parted from its twin: {', '.join(sorted(found))}.")
-    for row in progress(rows, "checking hashes"):
-        path = root / row.path
-        if not path.is_file():
-            problems.append(f"{row.path} is missing.")
-        elif sha256_file(path) != row.sha256:
-            problems.append(f"{row.path} is damaged: its sha256 is not the manifest's.")
-        else:
-            try:
-                read_wav(path, dataset.n_samples)
-            except HarnessError as error:
-                problems.append(str(error))
-    return problems

@@ -70,8 +70,9 @@ class Bench:
 
     def finished(self, cell: Cell) -> Outcome | None:
         """Return a cell's outcome from the store, or None when something of it is still to be done."""
-        measured = self.store.measured(cell, self._perceptual(cell))
-        scores = {subject.name: self.store.scores(cell, subject) for subject in self.subjects}
+        n_clips = len(self._pairs(cell.split))
+        measured = self.store.measured(cell, self._perceptual(cell), n_clips)
+        scores = {subject.name: self.store.scores(cell, subject, n_clips) for subject in self.subjects}
         whole = {name: found for name, found in scores.items() if found is not None}
         if measured is None or len(whole) < len(scores):
             return None
@@ -115,7 +116,8 @@ class Bench:
         return self.perceptual if cell.split == "test" else ()
 
     def _run(self, cell: Cell) -> Outcome:
-        missing = [subject for subject in self.subjects if self.store.scores(cell, subject) is None]
+        n_clips = len(self._pairs(cell.split))
+        missing = [subject for subject in self.subjects if self.store.scores(cell, subject, n_clips) is None]
         blocks: list[_Block] = []
         scored: dict[str, list[Scored]] = {subject.name: [] for subject in missing}
         for block in self._attacked_blocks(cell):

@@ -4,21 +4,24 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sealproof.detectors.base import DetectorError
 from sealproof.harness.foundation.files import sha256_json, write_atomically
 from sealproof.harness.matrix.cell import Cell
+from sealproof.harness.matrix.entries import Arrays, wrong_measured, wrong_quality, wrong_scores
 from sealproof.harness.matrix.outcome import Measured, Scores
 from sealproof.harness.matrix.quality.perceptual import N_PAIRS, PERCEPTUAL_METRICS, metric_version
 from sealproof.harness.matrix.quality.waveform import WAVEFORM_METRICS
 from sealproof.harness.matrix.subject import Subject
 
+_SCORES = tuple(field.name for field in fields(Scores))
 _FACTS = ("is_noop", "verification", "attack_s")
 """What an entry of `Measured` holds beside its quality."""
 
@@ -30,29 +33,43 @@ class CellStore:
         """Use `root`, which is made when the first entry is written."""
         self._root = root
 
-    def measured(self, cell: Cell, perceptual: Sequence[str] = ()) -> Measured | None:
-        """Return what was measured in a cell, or None when it is not finished.
+    def measured(self, cell: Cell, perceptual: Sequence[str] = (), n_clips: int | None = None) -> Measured | None:
+        """Return what was measured in a cell, or None when it is not finished or what is kept of it cannot be true.
 
         Args:
             cell: The cell.
+            n_clips: How many clips of each label the cell has; None for any number.
             perceptual: The slow metrics that were asked for, some of `PERCEPTUAL_METRICS`. Others that the store holds
                 from an earlier run are left out, so that what a run says depends on what it was asked for alone.
         """
-        arrays = self._read(self._path(cell, "attack", cell.key), (*_FACTS, *WAVEFORM_METRICS))
+        shape = None if n_clips is None else (len(cell.labels), n_clips)
+        arrays = self._read(
+            self._path(cell, "attack", cell.key),
+            (*_FACTS, *WAVEFORM_METRICS),
+            lambda found: wrong_measured(found, WAVEFORM_METRICS, shape),
+        )
         if arrays is None:
             return None
         quality = {metric: arrays[metric] for metric in WAVEFORM_METRICS}
         for metric in perceptual:
-            slow = self._read(self._quality_path(cell, metric), ("values",))
+            path, expected = self._quality_path(cell, metric), arrays["is_noop"].shape
+            slow = self._read(path, ("values",), partial(_wrong_slow, metric, expected))
             if slow is None:
                 return None
             quality[metric] = slow["values"]
         return Measured(quality, arrays["is_noop"], str(arrays["verification"]), float(arrays["attack_s"]))
 
-    def scores(self, cell: Cell, subject: Subject) -> Scores | None:
-        """Return a detector's scores in a cell, or None when they are not finished."""
-        names = tuple(field.name for field in fields(Scores))
-        arrays = self._read(self._path(cell, subject.name, subject.key(cell)), names)
+    def scores(self, cell: Cell, subject: Subject, n_clips: int | None = None) -> Scores | None:
+        """Return a detector's scores in a cell, or None when they are not finished or cannot be true.
+
+        Args:
+            cell: The cell.
+            subject: The detector.
+            n_clips: How many clips of each label the cell has; None for any number.
+        """
+        shape = None if n_clips is None else (len(cell.labels), n_clips)
+        path = self._path(cell, subject.name, subject.key(cell))
+        arrays = self._read(path, _SCORES, lambda found: wrong_scores(found, shape))
         if arrays is None:
             return None
         return Scores(
@@ -75,7 +92,14 @@ class CellStore:
         self._write(self._path(cell, "attack", cell.key), arrays)
 
     def put_scores(self, cell: Cell, subject: Subject, scores: Scores) -> None:
-        """Keep a detector's scores in a cell."""
+        """Keep a detector's scores in a cell.
+
+        Raises:
+            DetectorError: They are none: a threshold of NaN, say, or frames that are called probabilities and are not.
+        """
+        wrong = wrong_scores({name: np.asarray(value) for name, value in scores.__dict__.items()})
+        if wrong:
+            raise DetectorError(f"{subject.name} must give scores that can be kept. Not so: {wrong}.")
         self._write(self._path(cell, subject.name, subject.key(cell)), scores.__dict__)
 
     def failure(self, cell: Cell) -> str | None:
@@ -100,19 +124,16 @@ class CellStore:
         return self._root / f"{cell.split}-{cell.id}" / f"failed.{cell.key[:24]}.json"
 
     @staticmethod
-    def _read(path: Path, needed: Sequence[str]) -> dict[str, NDArray[Any]] | None:
+    def _read(path: Path, needed: Sequence[str], wrong: Callable[[Arrays], str | None]) -> Arrays | None:
         try:
-            content = path.read_bytes()
+            arrays = _load(path, needed)
         except FileNotFoundError:
             return None
-        try:
-            # From memory: whatever is raised below is about the content, and never about the disk.
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in needed}
-        except (EOFError, KeyError, OSError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error):
-            # Damaged from outside: worth no more than a cell that was never run.
+        if arrays is None or wrong(arrays):
+            # Damaged or made up outside: worth no more than a cell that was never run.
             path.unlink(missing_ok=True)
             return None
+        return arrays
 
     @staticmethod
     def _write(path: Path, arrays: dict[str, object]) -> None:
@@ -120,3 +141,44 @@ class CellStore:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # scalars become 0-d arrays
 
         write_atomically(path, write)
+
+
+def check_cells(root: Path) -> list[str]:
+    """Return what is wrong with the entries of a store, one sentence each; `run` computes such cells again."""
+    problems = []
+    # A link is a fault of the dataset, told of elsewhere, and not followed.
+    paths = [] if root.is_symlink() else sorted(root.rglob("*.npz"))
+    for path in (path for path in paths if not path.is_symlink()):
+        kind = path.name.split(".", 1)[0]
+        names = ("values",) if kind in PERCEPTUAL_METRICS else _SCORES
+        if kind == "attack":
+            names = (*_FACTS, *WAVEFORM_METRICS)
+        arrays = _load(path, names)
+        if arrays is None:
+            wrong: str | None = f"it must be an archive of {', '.join(names)}"
+        elif kind == "attack":
+            wrong = wrong_measured(arrays, WAVEFORM_METRICS)
+        else:
+            wrong = _wrong_slow(kind, None, arrays) if kind in PERCEPTUAL_METRICS else wrong_scores(arrays)
+        if wrong:
+            problems.append(f"{path.relative_to(root.parent).as_posix()} is no finished cell: {wrong}.")
+    return problems
+
+
+def _wrong_slow(metric: str, expected: tuple[int, ...] | None, arrays: Arrays) -> str | None:
+    return wrong_quality(metric, arrays["values"], expected)
+
+
+def _load(path: Path, needed: Sequence[str]) -> Arrays | None:
+    """Read an entry, or return None where it is damaged.
+
+    Raises:
+        OSError: There is none, or it cannot be read.
+    """
+    content = path.read_bytes()
+    try:
+        # From memory: whatever is raised below is about the content, and never about the disk.
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in needed}
+    except (EOFError, KeyError, OSError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error):
+        return None

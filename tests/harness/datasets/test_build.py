@@ -24,7 +24,8 @@ from sealproof.harness.corpora.base import ALL_CLIPS, CorpusReport
 from sealproof.harness.corpora.folder import FolderCorpus
 from sealproof.harness.datasets import build as build_module
 from sealproof.harness.datasets.build import BuildRequest, build_dataset
-from sealproof.harness.datasets.dataset import Dataset, check_dataset, messages
+from sealproof.harness.datasets.check import check_dataset
+from sealproof.harness.datasets.dataset import Dataset, messages
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
 from sealproof.harness.foundation.audio.files import read_wav
 from sealproof.harness.foundation.errors import HarnessError

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealproof.harness.datasets.dataset import Dataset, check_dataset, messages
+from sealproof.harness.datasets.check import check_dataset
+from sealproof.harness.datasets.dataset import Dataset, messages
 from sealproof.harness.datasets.manifest import COLUMNS, Row, read_manifest, to_csv
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import read_json, sha256_file, write_json
@@ -238,8 +240,58 @@ def test_check_sees_an_empty_split(small_dataset: Dataset) -> None:
 def test_a_clip_without_its_twin_is_refused(small_dataset: Dataset, label: str) -> None:
     alone = small_dataset.pairs[0].clip_id
     forge(small_dataset, lambda row: None if (row.clip_id, row.label) == (alone, label) else row)
+    dataset = Dataset.open(small_dataset.root)
     with pytest.raises(HarnessError, match=rf"one clean and one watermarked WAV per clip. Not so: \['{alone}'\]"):
-        check_dataset(small_dataset.root)
+        dataset.pairs  # noqa: B018 - reading them is the check
+    gone = "watermarked" if label == "watermarked" else "clean"
+    assert check_dataset(small_dataset.root) == [f"clip {alone} must have one {gone} WAV, and has 0."]
+
+
+def test_check_sees_rows_that_share_a_wav(small_dataset: Dataset) -> None:
+    first, second = (pair.watermarked for pair in small_dataset.split("test")[:2])
+    again = f"watermarked/./{Path(first.path).name}"
+    forge(small_dataset, lambda row: replace(row, path=again, sha256=first.sha256) if row == second else row)
+    assert check_dataset(small_dataset.root) == [
+        f"{first.path} is the WAV of 2 rows: {first.clip_id} watermarked, {second.clip_id} watermarked."
+    ]
+
+
+def test_check_sees_the_same_audio_in_two_splits(small_dataset: Dataset) -> None:
+    learnt, tested = (small_dataset.split(name)[0].clean for name in ("train", "test"))
+    shutil.copy(small_dataset.root / learnt.path, small_dataset.root / tested.path)
+    forge(small_dataset, lambda row: replace(row, sha256=learnt.sha256) if row == tested else row)
+    (problem,) = check_dataset(small_dataset.root)
+    assert problem.startswith("the same audio is in several splits: ")
+    assert f"{learnt.path} (train)" in problem
+    assert f"{tested.path} (test)" in problem
+
+
+def test_links_are_found_by_check_and_never_followed(small_dataset: Dataset, tmp_path: Path) -> None:
+    root, row = small_dataset.root, small_dataset.rows[0]
+    (root / row.path).rename(tmp_path / "elsewhere.wav")
+    (root / row.path).symlink_to(tmp_path / "elsewhere.wav")
+    (root / "cells").symlink_to(tmp_path)
+    assert check_dataset(root) == [
+        f"{link} is a symbolic link, and a dataset's files are its own." for link in ("cells", row.path)
+    ]
+    with pytest.raises(HarnessError, match=rf"must hold no symbolic links.*Got 2: cells, {re.escape(row.path)}"):
+        Dataset.open(root)
+
+
+def test_a_dataset_that_is_reached_by_a_link_is_the_users_own_choice(small_dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(small_dataset.root)
+    assert Dataset.open(tmp_path / "link").sha256 == small_dataset.sha256
+    assert check_dataset(tmp_path / "link") == []
+
+
+def test_check_lists_every_fault_of_a_changed_manifest_too(small_dataset: Dataset) -> None:
+    path = small_dataset.root / "manifest.csv"
+    path.write_text(path.read_text().replace(",artist0,", ",artist1,", 1))
+    (small_dataset.root / small_dataset.rows[9].path).unlink()
+    changed, *others, missing = check_dataset(small_dataset.root)
+    assert "must have the sha256 that dataset.json gives" in changed
+    assert missing == f"{small_dataset.rows[9].path} is missing."
+    assert all(other.startswith("group artist1 is in ") for other in others)
 
 
 def test_audio_of_a_damaged_wav_is_refused(small_dataset: Dataset) -> None:

@@ -8,11 +8,12 @@ import pytest
 from numpy.typing import NDArray
 
 from sealproof.attacks import get_attack
+from sealproof.detectors.base import DetectorError
 from sealproof.harness.matrix import store as store_module
 from sealproof.harness.matrix.cell import Cell
 from sealproof.harness.matrix.outcome import Measured, Scores
 from sealproof.harness.matrix.quality.waveform import WAVEFORM_METRICS
-from sealproof.harness.matrix.store import CellStore
+from sealproof.harness.matrix.store import CellStore, check_cells
 from sealproof.harness.matrix.subject import Subject
 
 Floats = NDArray[np.float64]
@@ -41,8 +42,8 @@ def scores() -> Scores:
 
 
 def measured(**quality: Floats) -> Measured:
-    known = dict.fromkeys(WAVEFORM_METRICS, np.array([[np.inf, np.nan, -3.5]]))
-    return Measured({**known, **quality}, np.array([[True, False, False]]), '{"a": 1}', 2.5)
+    known = dict.fromkeys(WAVEFORM_METRICS, np.array([[np.inf, np.nan, -3.5]] * 2))
+    return Measured({**known, **quality}, np.array([[True, False, False]] * 2), '{"a": 1}', 2.5)
 
 
 def same(found: Scores | None, kept: Scores) -> bool:
@@ -65,15 +66,15 @@ def entry(root: Path) -> Path:
 def test_an_entry_comes_back_as_it_was_put(tmp_path: Path) -> None:
     store, kept = CellStore(tmp_path), scores()
     store.put_scores(CELL, subject(), kept)
-    store.put_measured(CELL, measured(si_sdr_db=np.array([[1.0, 2.0, 3.0]])))
+    store.put_measured(CELL, measured(si_sdr_db=np.array([[1.0, 2.0, 3.0]] * 2)))
     again = CellStore(tmp_path)
     assert same(again.scores(CELL, subject()), kept)
     found = again.measured(CELL)
     assert found is not None
     assert list(found.quality) == list(WAVEFORM_METRICS)
-    assert np.array_equal(found.quality["snr_db"], np.array([[np.inf, np.nan, -3.5]]), equal_nan=True)
-    assert found.quality["si_sdr_db"].tolist() == [[1, 2, 3]]
-    assert found.is_noop.tolist() == [[True, False, False]]
+    assert np.array_equal(found.quality["snr_db"], np.array([[np.inf, np.nan, -3.5]] * 2), equal_nan=True)
+    assert found.quality["si_sdr_db"].tolist() == [[1, 2, 3]] * 2
+    assert found.is_noop.tolist() == [[True, False, False]] * 2
     assert (found.verification, found.attack_s) == ('{"a": 1}', 2.5)
 
 
@@ -86,7 +87,7 @@ def versions(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def test_slow_metrics_are_told_when_they_are_asked_for(tmp_path: Path, versions: dict[str, str]) -> None:
-    store, values = CellStore(tmp_path), np.array([[4.5, np.nan, 1.0]])
+    store, values = CellStore(tmp_path), np.array([[4.5, np.nan, 1.0]] * 2)
     store.put_measured(CELL, measured())
     assert store.measured(CELL, ["pesq"]) is None
     store.put_measured(CELL, measured(pesq=values))
@@ -177,6 +178,57 @@ def test_what_is_no_entry_is_as_good_as_none(content: bytes, tmp_path: Path) -> 
     assert store.scores(CELL, subject()) is None
     store.put_scores(CELL, subject(), scores())
     assert same(store.scores(CELL, subject()), scores())
+
+
+@pytest.mark.parametrize(
+    ("forged", "said"),
+    [
+        ({"score": np.full((2, 3), np.nan, np.float32)}, "'score' must be finite, and has 6 NaN or infinite values"),
+        ({"score": np.zeros((2, 2), np.float32)}, "'bits' must be uint8 of shape (2, 2)"),
+        (
+            {"score": np.zeros((2, 3))},
+            "'score' must be float32 of shape (2, 3), (labels, clips), and is float64 (2, 3)",
+        ),
+        ({"score": np.float32(1)}, "'score' must be float32"),
+        ({"bits": np.full((2, 3, 4), 2, np.uint8)}, "'bits' must be 0 or 1"),
+        ({"mean_probability": np.full((2, 3), 1.5, np.float32)}, "'mean_probability' must lie in 0 .. 1"),
+        ({"frame_iou": np.full((2, 3), np.inf)}, "'frame_iou' must lie in 0 .. 1"),
+        ({"threshold": np.nan}, "'threshold' must be one finite number"),
+        ({"detect_s": -1.0}, "'detect_s' must not be negative"),
+    ],
+    ids=["NaN", "too few", "float64", "a number", "a bit of 2", "probability", "overlap", "threshold", "seconds"],
+)
+def test_forged_scores_are_found_by_check_and_never_used(forged: dict[str, object], said: str, tmp_path: Path) -> None:
+    store = CellStore(tmp_path / "cells")
+    store.put_scores(CELL, subject(), scores())
+    assert check_cells(tmp_path / "cells") == []
+    path = entry(tmp_path / "cells")
+    path.write_bytes(_npz(**{**scores().__dict__, **forged}))
+    (problem,) = check_cells(tmp_path / "cells")
+    assert problem.startswith(f"cells/test-spread_spectrum-identity/{path.name} is no finished cell: {said}")
+    assert store.scores(CELL, subject()) is None
+    assert not path.exists()
+
+
+def test_measured_values_of_a_wrong_shape_are_found_by_check_and_never_used(tmp_path: Path) -> None:
+    store = CellStore(tmp_path / "cells")
+    store.put_measured(CELL, measured(snr_db=np.zeros((2, 9))))
+    (problem,) = check_cells(tmp_path / "cells")
+    assert "'snr_db' must be float64 of shape (2, 3), (labels, clips), and is float64 (2, 9)" in problem
+    assert store.measured(CELL) is None
+
+
+def test_an_entry_of_another_number_of_clips_is_not_this_cells(tmp_path: Path) -> None:
+    store = CellStore(tmp_path)
+    store.put_scores(CELL, subject(), scores())
+    assert store.scores(CELL, subject(), n_clips=3) is not None
+    assert store.scores(CELL, subject(), n_clips=4) is None
+
+
+def test_scores_that_cannot_be_kept_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match=r"detector must give scores that can be kept.*'threshold' must be one"):
+        CellStore(tmp_path).put_scores(CELL, subject(), replace(scores(), threshold=np.nan))
+    assert list(tmp_path.rglob("*.npz")) == []
 
 
 def test_a_write_that_stops_midway_leaves_the_old_entry_and_no_litter(

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -50,8 +51,10 @@ def trained(
     """A dataset with an honest and a leaky mimic of one epoch."""
     root = tmp_path_factory.mktemp("train") / "set"
     root.mkdir()
-    for name in ("clean", "watermarked", "manifest.csv", "dataset.json", "build.json"):
-        (root / name).symlink_to(bench_dataset.root / name)
+    for name in ("clean", "watermarked"):
+        shutil.copytree(bench_dataset.root / name, root / name)
+    for name in ("manifest.csv", "dataset.json", "build.json"):
+        shutil.copy(bench_dataset.root / name, root / name)
     dataset = Dataset.open(root)
     honest, is_new = train_mimic(dataset, ONE_EPOCH)
     assert is_new

@@ -16,7 +16,7 @@ from sealproof.harness.corpora.musiccaps.audio_dir import NO_FILE, AudioDir
 from sealproof.harness.corpora.musiccaps.corpus import MusicCapsCorpus
 from sealproof.harness.corpora.musiccaps.table import Song, Table
 from sealproof.harness.datasets.build import BuildRequest, build_dataset
-from sealproof.harness.datasets.dataset import check_dataset
+from sealproof.harness.datasets.check import check_dataset
 from sealproof.harness.foundation.audio.files import from_pcm
 from sealproof.harness.foundation.errors import HarnessError
 

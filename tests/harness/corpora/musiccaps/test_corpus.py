@@ -13,7 +13,8 @@ from sealproof.harness.corpora.musiccaps.corpus import MusicCapsCorpus, Selectio
 from sealproof.harness.corpora.musiccaps.table import Song, Table
 from sealproof.harness.datasets import build as build_module
 from sealproof.harness.datasets.build import BuildRequest, build_dataset
-from sealproof.harness.datasets.dataset import Dataset, check_dataset
+from sealproof.harness.datasets.check import check_dataset
+from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.audio.files import Pcm, read_wav
 from sealproof.harness.foundation.errors import HarnessError
 
