@@ -262,8 +262,11 @@ def auc_interval(value: float, n_marked: int, n_clean: int, confidence: float = 
 
 
 def _by_chance(value: float) -> tuple[float, float]:
-    """Bounds of what a recording of the worst and of the best kind can do to an AUC or an EER, .5 being chance."""
-    return max(0.0, value - 0.5), min(1.0, value + 0.5)
+    """Return what an AUC or an EER may be in a recording of the worst and in one of the best kind.
+
+    Chance is .5 away at most, and not all the way to 0. A little farther, as one recording may be worse than chance.
+    """
+    return max(0.0, value - 0.6), min(1.0, value + 0.6)
 
 
 def _split_scores(scores: ArrayLike, is_watermarked: ArrayLike) -> tuple[Floats, Floats]:

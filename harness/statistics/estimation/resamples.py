@@ -8,9 +8,9 @@ Three things make the intervals cover where recordings are unequal, rare or few 
 
 - **Weights, not counts.** A group's weight is drawn from a gamma distribution of mean 1, so that no resample lacks a
   group, and rare groups pull an interval towards the side on which more of them may be. (The Bayesian bootstrap: Rubin
-  1981, The Annals of Statistics 9.) Its variance is `1 / (1 - h)` for a group with the share `h` of all clips: a
-  large group draws the estimate towards itself and so looks closer to it than it is. (Bell and McCaffrey 2002, Survey
-  Methodology 28.)
+  1981, The Annals of Statistics 9.) Its variance is `1 / (1 - h)^2` for a group with the share `h` of all clips:
+  a large group draws the estimate towards itself and so looks closer to it than it is. (As the jackknife has it: Bell
+  and McCaffrey 2002, Survey Methodology 28.)
 - **Recordings of a kind not seen.** Of 40 recordings none is dead in 13 % of samples where 5 % of all are. So a
   resample also holds a few recordings in which everything is wrong, and a few in which all is right: `unseen`, with a
   prior of 0.3 recordings each. Their pull falls with the number of groups.
@@ -105,7 +105,7 @@ class Resamples:
         distinct, codes = np.unique(np.asarray(groups), return_inverse=True)
         rng = np.random.default_rng(seed)
         share = np.minimum(np.bincount(codes) / codes.size, _MAX_SHARE)
-        variance = 1 / (1 - share)
+        variance = 1 / (1 - share) ** 2
         weights = rng.standard_gamma(1 / variance, size=(n_resamples, distinct.size)) * variance
         unseen = rng.standard_gamma(UNSEEN, size=(2, n_resamples))
         beyond = rng.standard_exponential(n_resamples)

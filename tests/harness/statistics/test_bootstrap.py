@@ -157,8 +157,8 @@ def test_resamples_follow_the_seed_and_know_the_recordings():
     assert resamples.weights.shape == (2000, 3)
     assert (resamples.n_clips, resamples.n_groups) == (6, 3)
     assert resamples.weights.mean(axis=0) == pytest.approx(np.ones(3), abs=0.1)
-    # The more of the clips are of a group, the more its weight varies: 1 / (1 - share).
-    assert resamples.weights.var(axis=0) == pytest.approx([1 / (1 - 2 / 6), 2.0, 1 / (1 - 1 / 6)], rel=0.15)
+    # The more of the clips are of a group, the more its weight varies: 1 / (1 - share)^2.
+    assert resamples.weights.var(axis=0) == pytest.approx([(6 / 4) ** 2, 4.0, (6 / 5) ** 2], rel=0.25)
     assert (resamples.weights == Resamples.of(names, 7).weights).all()
     assert (resamples.weights != Resamples.of(names, 8).weights).all()
     twins = resamples.twice()
