@@ -154,6 +154,48 @@ def _drop(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
     return batch * kept
 
 
+def at_speed(batch: "torch.Tensor", factor: float) -> "torch.Tensor":
+    """Plays a batch faster (above 1) or slower, by four-point interpolation; a missing end repeats the last samples.
+
+    Args:
+        batch: Shape (n, 1, samples).
+        factor: Relative speed.
+
+    Returns:
+        Same shape.
+
+    Source: the Catmull-Rom spline, one point before and two behind each place.
+    """
+    import torch
+
+    samples = batch.shape[-1]
+    at = (torch.arange(samples) * factor).clamp(1, samples - 3)
+    before = at.floor().long()
+    t = at - before
+    a, b, c, d = (batch[..., before + offset] for offset in (-1, 0, 1, 2))
+    return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+
+
+def _notches(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
+    """Removes bands of one random width, each with the same probability: from 50 Hz up to every other 500 Hz."""
+    import torch
+
+    width = _log_uniform(rng, 40, 700)
+    first = rng.uniform(0, width)
+    removed = rng.random(int(SAMPLE_RATE / 2 / width) + 2) < rng.uniform(0.1, 0.6)
+    if rng.random() < 0.25:
+        removed = np.arange(len(removed)) % 2 == int(rng.integers(2))
+    kept = torch.from_numpy((~removed).astype(np.float32))
+    return _filtered(batch, lambda hz: kept[((hz + first) / width).long()])
+
+
+def _drop_band(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
+    """Removes one band of up to 300 Hz, anywhere below 4 kHz."""
+    low = _log_uniform(rng, 20, 4000)
+    high = low + _log_uniform(rng, 20, 300)
+    return _filtered(batch, lambda hz: ((hz < low) | (hz > high)).float())
+
+
 def _speed(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
     """Plays up to 4 % faster or slower, by linear interpolation; a missing end repeats the last sample but one."""
     import torch
@@ -163,6 +205,20 @@ def _speed(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
     before = at.floor().long()
     part = at - before
     return batch[..., before] * (1 - part) + batch[..., before + 1] * part
+
+
+def _pitch(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
+    """Moves the pitch by up to 3 %: plays at another speed and puts grains back in their time, 60 ms every 30 ms."""
+    import torch
+
+    grain, samples = 960, batch.shape[-1]
+    factor = float(rng.uniform(0.97, 1.03))
+    window = torch.hann_window(grain)
+    out = torch.zeros_like(batch)
+    for start in range(0, samples - 2 * grain, grain // 2):
+        part = at_speed(batch[..., start : start + grain + 64], factor)[..., 1 : grain + 1]
+        out[..., start : start + grain] = out[..., start : start + grain] + part * window
+    return out
 
 
 @cache
@@ -197,6 +253,9 @@ PERTURBATIONS: Mapping[str, Perturbation] = {
     "clip": _clip,
     "drop": _drop,
     "codec": _codec,
+    "notches": _notches,
+    "drop_band": _drop_band,
+    "pitch": _pitch,
     "polarity": lambda batch, _: -batch,
     "speed": _speed,
 }

@@ -46,50 +46,35 @@ def excess_db(host: "torch.Tensor", watermark: "torch.Tensor", window_samples: i
     return 20 * torch.log10(ratio)
 
 
-def shape_loss(host: "torch.Tensor", watermark: "torch.Tensor", below_db: float) -> "torch.Tensor":
-    """Returns how far the watermark's spectrogram is from its host's, lowered by `below_db`.
+def masking_losses(
+    host: "torch.Tensor", watermark: "torch.Tensor", below_db: float, margin_db: float
+) -> tuple["torch.Tensor", "torch.Tensor"]:
+    """Returns how far the watermark's spectrogram is from its host's lowered by `below_db`, and how far it stands out.
 
     Asked only to stay below its host, a mark gathers in a narrow band, the same in every clip, and shows as lines;
-    asked to have its host's shape, it must follow it.
+    asked to have its host's shape, it must follow it. A narrow band that is too loud costs little there, as it averages
+    over all cells; a spectrogram shows it where the host falls silent. So what is less than `margin_db` below its host
+    costs in its own right.
 
     Args:
         host: Shape (n, 1, samples).
         watermark: Same shape.
         below_db: How far below its host the watermark shall be in each cell.
-
-    Returns:
-        A scalar, 0 or more: the mean over the cells of half the square of the distance in units of 10 dB.
-    """
-    import torch
-
-    losses = []
-    for window_samples in WINDOWS:
-        distance = (excess_db(host, watermark, window_samples) + below_db) / 10
-        losses.append((_huber(torch.relu(distance)) + TOO_QUIET * _huber(torch.relu(-distance))).mean())
-    return torch.stack(losses).mean()
-
-
-def visible_loss(host: "torch.Tensor", watermark: "torch.Tensor", margin_db: float) -> "torch.Tensor":
-    """Returns how far the watermark stands out where it is less than `margin_db` below its host.
-
-    A narrow band that is too loud costs little in `shape_loss`, which averages over all cells; a spectrogram shows it
-    where the host falls silent.
-
-    Args:
-        host: Shape (n, 1, samples).
-        watermark: Same shape.
         margin_db: How far below its host the watermark must be to go unseen.
 
     Returns:
-        A scalar, 0 or more: the mean square of what exceeds the margin, in units of 10 dB.
+        Two scalars, 0 or more: the mean over the cells of half the square of the distance, and the mean square of what
+        exceeds the margin, both in units of 10 dB.
     """
     import torch
 
-    losses = [
-        (torch.relu(excess_db(host, watermark, window_samples) + margin_db) / 10).square().mean()
-        for window_samples in WINDOWS
-    ]
-    return torch.stack(losses).mean()
+    shape, visible = [], []
+    for window_samples in WINDOWS:
+        excess = excess_db(host, watermark, window_samples)
+        distance = (excess + below_db) / 10
+        shape.append((_huber(torch.relu(distance)) + TOO_QUIET * _huber(torch.relu(-distance))).mean())
+        visible.append((torch.relu(excess + margin_db) / 10).square().mean())
+    return torch.stack(shape).mean(), torch.stack(visible).mean()
 
 
 def _huber(distance: "torch.Tensor") -> "torch.Tensor":

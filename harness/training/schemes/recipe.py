@@ -5,13 +5,30 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Protocol, get_type_hints
 
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.training.schemes.augment import PERTURBATIONS
 
 RECIPES = ("mini", "full")
 """Recipes that come with sealproof."""
+
+
+class Growing(Protocol):
+    """A part of a recipe that is asked for little by little."""
+
+    @property
+    def start(self) -> int:
+        """Last step in which nothing of it is asked for."""
+
+    @property
+    def full_at(self) -> int:
+        """First step in which all of it is."""
+
+
+def grown(part: Growing, step: int) -> float:
+    """Returns how much of a part is asked for at a step: 0 up to its start, 1 from `full_at` on, evenly in between."""
+    return min(1.0, max(0.0, (step - part.start) / (part.full_at - part.start)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +126,71 @@ class Shift:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Spread:
+    """How far a mark shall spread, and what it costs where it does not (`spread.spread_losses`).
+
+    Attributes:
+        start: Last step in which nothing of it is asked for.
+        full_at: First step with the weights below; in between they grow evenly.
+        clip_bins: Bins that the mark of each clip shall occupy.
+        batch_bins: Bins that the marks of all clips together shall occupy.
+        clip: Weight of too few bins in a clip.
+        batch: Weight of too few bins over all clips.
+        low: Weight of what lies below hearing.
+        common: Weight of a waveform that clips have in common.
+    """
+
+    start: int
+    full_at: int
+    clip_bins: float
+    batch_bins: float
+    clip: float
+    batch: float
+    low: float
+    common: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clean:
+    """What the detector hears as clean, beside as many marked clips as the batch has.
+
+    Attributes:
+        per_batch: Clean clips in a step; a multiple of 4.
+        start: Last step in which all of them are plain.
+        full_at: First step with the shares below; in between they grow evenly.
+        sounds: Share that carries a simple sound at about the mark's level (`negatives.with_sounds`).
+        means: Share that carries the mean of other clips' marks (`negatives.mean_marks`).
+        moved: Share that carries another clip's mark, moved in frequency (`negatives.moved_in_frequency`).
+    """
+
+    per_batch: int
+    start: int
+    full_at: int
+    sounds: float
+    means: float
+    moved: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeScale:
+    """Playing a clip faster or slower between marking and hearing, before any other perturbation.
+
+    Attributes:
+        share: Share of the sub-batches.
+        largest: Largest relative change of speed.
+        start: Step from which on some are.
+        full_at: Step from which on that share is.
+        message_weight: Weight of the message there, against 1 elsewhere.
+    """
+
+    share: float
+    largest: float
+    start: int
+    full_at: int
+    message_weight: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Listening:
     """What comes last: the generator is finished, and the detector alone learns to tell its mark from all else.
 
@@ -129,9 +211,12 @@ class Recipe:
 
     Attributes:
         name: Of the pair; letters, digits and `_`.
+        start: `matched` (`initialise.initialise_matched`, tuned in first), or a folder that holds a trained pair of the
+            same networks as `generator.safetensors` and `detector.safetensors`.
         net: Size of the networks.
         steps: Number of updates of generator and detector together.
-        batch: Marked clips in a step; half as many clean ones are added.
+        batch: Marked clips in a step; clean ones are added, as `clean` says.
+        messages: Different messages in a step, each in as many of its clips: marks of one message can be compared.
         window_s: Length of the clips in training, in seconds.
         tune_in_steps: Updates before the first, in which the generator's encoder learns to hear how loud its host is.
         learning_rate: Of Adam, after 100 steps of warm-up; falls to 3 % along a half cosine.
@@ -141,15 +226,20 @@ class Recipe:
         weights: Weights of the parts of the loss.
         later: Some of them in the end.
         shift: Cutting at another place.
+        time_scale: Playing at another speed.
+        spread: How far the mark shall spread.
+        clean: What is heard as clean.
         listening: What comes last.
         perturb_from: First step in which clips are perturbed.
         perturbations: Weight of each perturbation, by its name in `augment.PERTURBATIONS`.
     """
 
     name: str
+    start: str
     net: NetShape
     steps: int
     batch: int
+    messages: int
     window_s: float
     tune_in_steps: int
     learning_rate: float
@@ -159,17 +249,45 @@ class Recipe:
     weights: Weights
     later: Later
     shift: Shift
+    time_scale: TimeScale
+    spread: Spread
+    clean: Clean
     listening: Listening
     perturb_from: int
     perturbations: Mapping[str, float] = field(hash=False)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained by."""
-        strength, shift = self.strength, self.shift
+        strength, shift, clean, scale = self.strength, self.shift, self.clean, self.time_scale
         weights = list(self.perturbations.values())
         rules: list[tuple[bool, str, object]] = [
             (self.steps >= 1, "steps must be at least 1", self.steps),
             (self.batch >= 4 and self.batch % 4 == 0, "batch must be a multiple of 4", self.batch),
+            (
+                self.messages >= 1 and self.batch % self.messages == 0,
+                "messages must be at least 1 and divide the batch",
+                self.messages,
+            ),
+            (
+                clean.per_batch >= 4 and clean.per_batch % 4 == 0 and clean.per_batch <= self.batch,
+                "clean.per_batch must be a multiple of 4, at most the batch",
+                clean.per_batch,
+            ),
+            (clean.full_at > clean.start, "clean.full_at must be above start", clean.full_at),
+            (
+                min(clean.sounds, clean.means, clean.moved) >= 0 and clean.sounds + clean.means + clean.moved <= 1,
+                "the shares of clean must be 0 or more and 1 at most together",
+                clean,
+            ),
+            (self.spread.full_at > self.spread.start, "spread.full_at must be above start", self.spread.full_at),
+            (
+                min(self.spread.clip_bins, self.spread.batch_bins) >= 1,
+                "spread.clip_bins and batch_bins must be 1 or more",
+                self.spread,
+            ),
+            (scale.full_at > scale.start, "time_scale.full_at must be above start", scale.full_at),
+            (0 <= scale.share <= 1, "time_scale.share must be from 0 to 1", scale.share),
+            (0 <= scale.largest <= 0.1, "time_scale.largest must be from 0 to 0.1", scale.largest),
             (self.listening.steps >= 0, "listening.steps must be 0 or more", self.listening.steps),
             (self.listening.fastest >= 1, "listening.fastest must be 1 or more", self.listening.fastest),
             (self.seed >= 0, "seed must be 0 or more", self.seed),
@@ -216,7 +334,7 @@ class Recipe:
     def weights_at(self, step: int) -> Weights:
         """Returns the weights of the parts of the loss at a step."""
         first, later = self.weights, self.later
-        share = min(1.0, max(0.0, (step - later.start) / (later.full_at - later.start)))
+        share = grown(later, step)
         return replace(
             first,
             shape=first.shape + share * (later.shape - first.shape),
@@ -262,6 +380,9 @@ _PARTS: Mapping[str, type] = {
     "weights": Weights,
     "later": Later,
     "shift": Shift,
+    "time_scale": TimeScale,
+    "spread": Spread,
+    "clean": Clean,
     "listening": Listening,
 }
 

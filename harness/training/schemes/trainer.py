@@ -14,30 +14,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.detectors.audioseal.net_file import Net
+from sealproof.detectors.audioseal.net_file import SUFFIX, Kind, Net, parse_net
 from sealproof.detectors.audioseal.nets import build_net, uncompiled
 from sealproof.harness.foundation.audio.files import SAMPLE_RATE
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_json, write_atomically, write_text
-from sealproof.harness.training.schemes.augment import PERTURBATIONS, draw
-from sealproof.harness.training.schemes.clips import draw_batch, draw_varied, draw_without_music
+from sealproof.harness.training.schemes.clips import draw_batch, draw_varied
+from sealproof.harness.training.schemes.hearing import MAX_SHIFT, decode_losses, frame_logits, hear
 from sealproof.harness.training.schemes.initialise import initialise_matched, tune_in
-from sealproof.harness.training.schemes.masking import shape_loss, visible_loss
-from sealproof.harness.training.schemes.recipe import Recipe
+from sealproof.harness.training.schemes.masking import masking_losses
+from sealproof.harness.training.schemes.recipe import Recipe, grown
+from sealproof.harness.training.schemes.spread import spread_losses
 
 if TYPE_CHECKING:
     import torch
 
+MATCHED = "matched"
 LOG_EVERY = 50
 SAVE_EVERY = 250
 _CHECKPOINT = "checkpoint.training"
 _LOG = "training.csv"
-
-_SUB_BATCH = 4
-"""Marked clips that share a perturbation."""
-
-_MAX_SHIFT = 320
-"""One step of the networks: from there on a shift repeats itself."""
 
 _WARM_UP_STEPS = 100
 _AVERAGE = 0.998
@@ -46,12 +42,6 @@ _AVERAGE = 0.998
 _MAX_GRADIENT = 2.0
 _QUIET_DB = 1.5
 """How much quieter than asked a watermark may be before that costs something: quiet is good, but it is fragile."""
-
-_WITHOUT_MUSIC = 0.3
-"""Share of the steps in which one clean clip is silence, noise or a tone."""
-
-_SILENT_LABELS = ("polarity", "speed")
-"""Perturbations under which only the presence of the mark is asked for, not its message."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +75,8 @@ class Trainer:
         self._pcm = pcm
         self._window = round(recipe.window_s * SAMPLE_RATE)
         self._folder = folder
-        if self._window + _MAX_SHIFT > pcm.shape[1]:
-            longest = (pcm.shape[1] - _MAX_SHIFT) / SAMPLE_RATE
+        if self._window + MAX_SHIFT > pcm.shape[1]:
+            longest = (pcm.shape[1] - MAX_SHIFT) / SAMPLE_RATE
             msg = f"The window_s of a recipe must be at most {longest:g} for these clips. Got {recipe.window_s:g}."
             raise HarnessError(msg)
         self._key = sha256_json([recipe.as_dict(), _digest(pcm)])
@@ -95,8 +85,13 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.generator = build_net("generator", recipe.net_config("generator"))
         self.detector = build_net("detector", recipe.net_config("detector"))
-        initialise_matched(self.generator, self.detector)
-        self._tuned_in = False
+        self._tuned_in = recipe.start != MATCHED
+        if self._tuned_in:
+            folder = Path(recipe.start)
+            self.generator.load_state_dict(dict(_start_net(folder, "generator").tensors))
+            self.detector.load_state_dict(dict(_start_net(folder, "detector").tensors))
+        else:
+            initialise_matched(self.generator, self.detector)
         self._parameters = [*self.generator.parameters(), *self.detector.parameters()]
         self._optimizer = torch.optim.Adam(self._parameters, lr=recipe.learning_rate, betas=(0.9, 0.99))
         self._average = (copy.deepcopy(self.generator), copy.deepcopy(self.detector))
@@ -160,9 +155,8 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate()
         samples = self._window
-        host = torch.from_numpy(draw_batch(self._pcm, recipe.batch, samples + _MAX_SHIFT, self._rng))
-        bits = recipe.net.message_bits
-        message = torch.from_numpy(self._rng.integers(0, 2, (recipe.batch, bits)))
+        host = torch.from_numpy(draw_batch(self._pcm, recipe.batch, samples + MAX_SHIFT, self._rng))
+        message = self._messages()
         raw = self.generator.get_watermark(host, message=message)
         ramp = min(1.0, self.step / strength.ramp_steps)
         target_db = strength.start_snr_db + ramp * (strength.snr_db - strength.start_snr_db)
@@ -170,11 +164,11 @@ class Trainer:
         too_quiet = (snr_db - target_db) * (math.log(10) / 20)
         watermark = raw * torch.exp(too_quiet * self._scaling())[:, None, None]
         level = (2 * functional.relu(-too_quiet) + functional.relu(too_quiet - _QUIET_DB * math.log(10) / 20)).mean()
-        shape = shape_loss(host, watermark, target_db)
-        visible = visible_loss(host, watermark, strength.unseen_db)
-        seen = self._perturbed(host, watermark, samples, n_clean=_SUB_BATCH // 2)
-        logits = frame_logits(self.detector, seen.audio)
-        detection, message_loss, observed = _decode_losses(logits, seen, message)
+        shape, visible = masking_losses(host, watermark, target_db, strength.unseen_db)
+        spread = spread_losses(watermark, recipe.spread.clip_bins, recipe.spread.batch_bins)
+        heard = hear(recipe, self.step, host, watermark, samples, self._rng)
+        logits = frame_logits(self.detector, heard.audio)
+        detection, message_loss, observed = decode_losses(logits, heard, message)
         weights = recipe.weights_at(self.step)
         loss = (
             weights.detection * detection
@@ -182,6 +176,13 @@ class Trainer:
             + weights.shape * shape
             + weights.visible * visible
             + weights.level * level
+            + grown(recipe.spread, self.step)
+            * (
+                recipe.spread.clip * spread.clip
+                + recipe.spread.batch * spread.batch
+                + recipe.spread.low * spread.low
+                + recipe.spread.common * spread.common
+            )
         )
         self._optimizer.zero_grad()
         loss.backward()
@@ -193,7 +194,12 @@ class Trainer:
             "detection_loss": detection.item(),
             "message_loss": message_loss.item(),
             "shape_loss": shape.item(),
+            "visible_loss": visible.item(),
             "level_loss": level.item(),
+            "clip_loss": spread.clip.item(),
+            "batch_loss": spread.batch.item(),
+            "low_loss": spread.low.item(),
+            "common_loss": spread.common.item(),
             "snr_db": snr_db.median().item(),
             **observed,
         }
@@ -206,13 +212,13 @@ class Trainer:
         passed = (self.step - recipe.steps) / listening.steps
         for group in self._optimizer.param_groups:
             group["lr"] = listening.learning_rate * (0.97 * 0.5 * (1 + math.cos(math.pi * passed)) + 0.03)
-        drawn = draw_varied(self._pcm, recipe.batch, self._window + _MAX_SHIFT, listening.fastest, self._rng)
+        drawn = draw_varied(self._pcm, recipe.batch, self._window + MAX_SHIFT, listening.fastest, self._rng)
         host = torch.from_numpy(drawn)
-        message = torch.from_numpy(self._rng.integers(0, 2, (recipe.batch, recipe.net.message_bits)))
+        message = self._messages()
         with torch.no_grad():
             watermark = self._average[0].get_watermark(host, message=message)
-            seen = self._perturbed(host, watermark, self._window, n_clean=_SUB_BATCH)
-        detection, message_loss, observed = _decode_losses(frame_logits(self.detector, seen.audio), seen, message)
+            heard = hear(recipe, self.step, host, watermark, self._window, self._rng)
+        detection, message_loss, observed = decode_losses(frame_logits(self.detector, heard.audio), heard, message)
         loss = recipe.weights.detection * detection + recipe.weights.message * message_loss
         self._optimizer.zero_grad()
         loss.backward()
@@ -224,7 +230,12 @@ class Trainer:
             "detection_loss": detection.item(),
             "message_loss": message_loss.item(),
             "shape_loss": math.nan,
+            "visible_loss": math.nan,
             "level_loss": math.nan,
+            "clip_loss": math.nan,
+            "batch_loss": math.nan,
+            "low_loss": math.nan,
+            "common_loss": math.nan,
             "snr_db": _snr_db(host, watermark).median().item(),
             **observed,
         }
@@ -238,40 +249,12 @@ class Trainer:
         strength = self.recipe.strength
         return 1 - min(1.0, max(0.0, (self.step - strength.free_from) / (strength.free_at - strength.free_from)))
 
-    def _perturbed(self, host: "torch.Tensor", watermark: "torch.Tensor", samples: int, n_clean: int) -> "_Seen":
-        """Marks the clips, one in four of them only outside a gap, cuts and perturbs them beside clean ones.
-
-        There are `n_clean` of these to each `_SUB_BATCH` of marked ones.
-        """
+    def _messages(self) -> "torch.Tensor":
         import torch
 
-        recipe, rng = self.recipe, self._rng
-        marked_where = torch.ones_like(host)
-        for clip in range(0, recipe.batch, 4):
-            start = int(rng.integers(samples // 2))
-            marked_where[clip, :, start : start + int(rng.integers(samples // 4, samples // 2))] = 0
-        marked = host + watermark * marked_where
-        shift = recipe.shift
-        shift_share = shift.share * min(1.0, max(0.0, (self.step - shift.start) / (shift.full_at - shift.start)))
-        audio: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
-        where, message_weight = [], []
-        for start in range(0, recipe.batch, _SUB_BATCH):
-            part = slice(start, start + _SUB_BATCH)
-            name = draw(recipe.perturbations, rng) if self.step > recipe.perturb_from else "none"
-            late = int(rng.integers(1, _MAX_SHIFT)) if rng.random() < shift_share else 0
-            cut = slice(late, late + samples)
-            both = torch.cat([marked[part], host[start : start + n_clean]])[..., cut]
-            heard = PERTURBATIONS[name](both, rng)
-            audio[0].append(heard[:_SUB_BATCH])
-            audio[1].append(heard[_SUB_BATCH:])
-            where.append(marked_where[part][..., cut])
-            asked = 0.0 if name in _SILENT_LABELS else shift.message_weight if late else 1.0
-            message_weight += [asked] * _SUB_BATCH
-        clean = torch.cat(audio[1])
-        if rng.random() < _WITHOUT_MUSIC:
-            clean = clean.clone()
-            clean[int(rng.integers(len(clean)))] = torch.from_numpy(draw_without_music(samples, rng))
-        return _Seen(torch.cat([*audio[0], clean]), torch.cat(where), torch.tensor(message_weight, dtype=torch.float32))
+        recipe = self.recipe
+        drawn = torch.from_numpy(self._rng.integers(0, 2, (recipe.messages, recipe.net.message_bits)))
+        return drawn.repeat(recipe.batch // recipe.messages, 1)
 
     def _update_average(self, which: Sequence[int]) -> None:
         """Moves the kept weights of the generator (0) and the detector (1) towards those of now."""
@@ -325,69 +308,13 @@ class Trainer:
             raise HarnessError(msg) from error
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What the detector gets in one step.
-
-    Attributes:
-        audio: Marked clips, then clean ones, shape (n, 1, samples).
-        where: 1 where a clip carries the mark, for the marked clips only.
-        message_weight: How much each marked clip's message counts.
-    """
-
-    audio: "torch.Tensor"
-    where: "torch.Tensor"
-    message_weight: "torch.Tensor"
-
-
-def frame_logits(detector: Any, audio: "torch.Tensor") -> "torch.Tensor":
-    """Returns the detector's logits once for each step of 20 ms, not for each sample.
-
-    The last, upsampling layer starts with all its positions alike and they get the same gradients, so they stay alike
-    and one of them stands for all.
-
-    Args:
-        detector: An `audioseal.AudioSealDetector`.
-        audio: Shape (n, 1, samples).
-
-    Returns:
-        Shape (n, 2 + bits, steps): unmarked, marked, and each bit of the message.
-    """
-    import torch
-
-    encoder, last = detector.detector[0], detector.detector[1]
-    upsampling = encoder.reverse_convolution
-    hidden = torch.einsum("nct,co->not", encoder.model(audio), upsampling.weight.mean(-1))
-    return torch.nn.functional.conv1d(hidden + upsampling.bias[:, None], last.weight, last.bias)
-
-
-def _decode_losses(
-    logits: "torch.Tensor", seen: _Seen, message: "torch.Tensor"
-) -> tuple["torch.Tensor", "torch.Tensor", dict[str, float]]:
-    """Returns the losses of detection and message, and how much of either was right."""
-    import torch
-    from torch.nn import functional
-
-    n_marked, steps = len(seen.where), logits.shape[-1]
-    n_clean = len(logits) - n_marked
-    where = functional.adaptive_avg_pool1d(seen.where, steps).squeeze(1)
-    truth = torch.cat([(where > 0.5).float(), torch.zeros(n_clean, steps)])
-    # Clean and marked weigh the same, though there are twice as many marked ones.
-    weight = torch.cat([torch.ones(n_marked), torch.full((n_clean,), n_marked / n_clean)])[:, None]
-    marked_logit = logits[:, 1] - logits[:, 0]
-    detection = (functional.binary_cross_entropy_with_logits(marked_logit, truth, reduction="none") * weight).mean()
-    bit_logits = (logits[:n_marked, 2:] * where[:, None]).sum(-1) / where.sum(-1, keepdim=True)
-    bit_loss = functional.binary_cross_entropy_with_logits(bit_logits, message.float(), reduction="none").mean(1)
-    with torch.no_grad():
-        right = ((bit_logits > 0) == message.bool()).float().mean(1)
-        asked = seen.message_weight > 0
-        found = (marked_logit > 0).float()
-        observed = {
-            "bit_accuracy": right[asked].mean().item() if asked.any() else math.nan,
-            "frames_found": found[:n_marked][where > 0.5].mean().item(),
-            "frames_false": found[n_marked:].mean().item(),
-        }
-    return detection, (bit_loss * seen.message_weight).mean(), observed
+def _start_net(folder: Path, kind: Kind) -> Net:
+    path = folder / f"{kind}{SUFFIX}"
+    try:
+        return parse_net(path.read_bytes(), path)
+    except OSError as error:
+        msg = f"The start of a recipe must be 'matched' or the folder of a pair. Got {folder}: {error}."
+        raise HarnessError(msg) from error
 
 
 def _snr_db(host: "torch.Tensor", watermark: "torch.Tensor") -> "torch.Tensor":

@@ -1,0 +1,169 @@
+"""Clean clips that a lazy detector would flag: simple sounds at a mark's level, and what is left of other clips' marks.
+
+Each is added to a clean host and labelled clean, so that neither a tone nor a waveform common to all marks will do.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealproof.harness.foundation.audio.files import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    import torch
+
+LOUDEST_DB, QUIETEST_DB = -10.0, -40.0
+"""Level of an added sound, against its host."""
+
+_HIGHEST_HZ = 7900.0
+_NETWORK_HZ = 50.0
+"""Steps of the networks in a second: what they make by themselves repeats at this rate."""
+
+Floats = NDArray[np.floating[Any]]
+
+Drawn = Callable[[int, Floats, np.random.Generator], Floats]
+
+
+def _frequency(peaks: Floats, rng: np.random.Generator, highest: float = _HIGHEST_HZ) -> float:
+    """A frequency at which marks are strong now, a multiple of the networks' rate, or any other."""
+    kind = rng.random()
+    if kind < 0.35 and (usable := peaks[(peaks > 0) & (peaks <= highest)]).size:
+        return float(rng.choice(usable) + rng.uniform(-1, 1))
+    if kind < 0.5:
+        return float(_NETWORK_HZ * rng.integers(1, int(highest / _NETWORK_HZ) + 1))
+    return float(np.exp(rng.uniform(math.log(20), math.log(highest))))
+
+
+def _sines(hz: Floats, amplitudes: Floats, n: int, rng: np.random.Generator) -> Floats:
+    time = np.arange(n) / SAMPLE_RATE
+    phases = rng.uniform(0, 2 * math.pi, len(hz))
+    kept = hz < SAMPLE_RATE / 2
+    waves = np.sin(2 * math.pi * hz[kept, None] * time + phases[kept, None])
+    return np.asarray(amplitudes[kept] @ waves)
+
+
+def _sine(n: int, peaks: Floats, rng: np.random.Generator) -> Floats:
+    return _sines(np.array([_frequency(peaks, rng)]), np.ones(1), n, rng)
+
+
+def _several(n: int, peaks: Floats, rng: np.random.Generator) -> Floats:
+    hz = np.array([_frequency(peaks, rng) for _ in range(int(rng.integers(2, 5)))])
+    return _sines(hz, rng.uniform(0.3, 1, len(hz)), n, rng)
+
+
+def _stack(n: int, peaks: Floats, rng: np.random.Generator) -> Floats:
+    harmonics = np.arange(1, int(rng.integers(2, 11)) + 1)
+    first = _frequency(peaks, rng, 2000.0) / (int(rng.integers(1, 4)) if rng.random() < 0.3 else 1)
+    return _sines(first * harmonics, harmonics ** -rng.uniform(0, 1.5), n, rng)
+
+
+def _hum(n: int, _: Floats, rng: np.random.Generator) -> Floats:
+    harmonics = np.arange(1, int(rng.integers(2, 40)) + 1)
+    first = float(rng.choice([50.0, 60.0, 100.0, 120.0])) + rng.uniform(-0.2, 0.2)
+    return _sines(first * harmonics, rng.uniform(0.1, 1, len(harmonics)) * harmonics ** -rng.uniform(0, 1), n, rng)
+
+
+def _chirp(n: int, peaks: Floats, rng: np.random.Generator) -> Floats:
+    first, last = _frequency(peaks, rng), _frequency(peaks, rng)
+    return np.sin(2 * math.pi * np.cumsum(np.linspace(first, last, n)) / SAMPLE_RATE)
+
+
+def _noise(n: int, peaks: Floats, rng: np.random.Generator) -> Floats:
+    """Noise with a slope, half the time in a band only, half the time in bursts."""
+    hz = np.fft.rfftfreq(n, 1 / SAMPLE_RATE)
+    gain = np.maximum(hz, 30.0) ** -rng.uniform(0, 1)
+    if rng.random() < 0.5:
+        centre = _frequency(peaks, rng)
+        gain *= np.abs(np.log2(np.maximum(hz, 1.0) / centre)) < rng.uniform(0.05, 1)
+    noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) * gain, n)
+    if rng.random() < 0.5:
+        rate, open_share = rng.uniform(2, 60), rng.uniform(0.1, 0.6)
+        noise *= (np.arange(n) * rate / SAMPLE_RATE + rng.random()) % 1 < open_share
+    return noise
+
+
+_SOUNDS: Mapping[str, Drawn] = {
+    "sine": _sine,
+    "several": _several,
+    "stack": _stack,
+    "hum": _hum,
+    "chirp": _chirp,
+    "noise": _noise,
+}
+_SOUND_SHARES = np.array([0.3, 0.15, 0.2, 0.1, 0.1, 0.15])
+
+
+def draw_sound(n: int, peaks: Floats, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draws a simple sound, shape (n,), of RMS 1: a tone, several, a stack of harmonics, hum, a chirp or noise.
+
+    Args:
+        n: Samples.
+        peaks: Frequencies at which marks are strong now, in Hz.
+        rng: Draws all.
+    """
+    make = list(_SOUNDS.values())[int(rng.choice(len(_SOUNDS), p=_SOUND_SHARES))]
+    sound = make(n, peaks, rng)
+    return (sound / max(float(np.sqrt(np.mean(sound**2))), 1e-6)).astype(np.float32)
+
+
+def peaks_of(watermark: "torch.Tensor") -> Floats:
+    """Returns the strongest frequencies of each mark and of their mean spectrum, in Hz."""
+    import torch
+
+    with torch.no_grad():
+        power = torch.fft.rfft(watermark.squeeze(1)).abs().square()
+        power = power / (power.sum(1, keepdim=True) + 1e-12)
+        top = torch.cat([power.topk(2, dim=1).indices.flatten(), power.mean(0).topk(16).indices])
+    hz: Floats = top.numpy().astype(float) * (SAMPLE_RATE / watermark.shape[-1])
+    return hz
+
+
+def with_sounds(host: "torch.Tensor", peaks: Floats, rng: np.random.Generator) -> "torch.Tensor":
+    """Adds a sound of its own to each clip, shape (n, 1, samples)."""
+    import torch
+
+    sounds = np.stack([draw_sound(host.shape[-1], peaks, rng) for _ in range(len(host))])
+    level = 10 ** (rng.uniform(QUIETEST_DB, LOUDEST_DB, len(host)) / 20)
+    rms = host.square().mean(-1, keepdim=True).sqrt()
+    return host + rms * torch.from_numpy((sounds * level[:, None]).astype(np.float32))[:, None]
+
+
+def mean_marks(watermark: "torch.Tensor", n: int, rng: np.random.Generator) -> "torch.Tensor":
+    """Returns `n` means over all or half of the marks, each as loud as one of them: what their waveforms share.
+
+    Args:
+        watermark: Shape (clips, 1, samples).
+        n: How many.
+        rng: Draws which marks are averaged, and the level.
+    """
+    import torch
+
+    power = watermark.detach().square().mean(-1, keepdim=True)
+    means = []
+    for _ in range(n):
+        size = len(watermark) if rng.random() < 0.5 else len(watermark) // 2
+        chosen = torch.from_numpy(rng.permutation(len(watermark))[:size])
+        # Each as loud as the others, or the loudest one would be a copy of one clip's mark.
+        mean = (watermark[chosen] / (power[chosen] + 1e-12).sqrt()).mean(0)
+        means.append(mean / (mean.detach().square().mean().sqrt() + 1e-6))
+    return torch.stack(means)
+
+
+def moved_in_frequency(watermark: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
+    """Moves each mark up or down by 30 to 600 Hz, all its frequencies alike; shape (n, 1, samples) as given."""
+    import torch
+
+    n = watermark.shape[-1]
+    spectrum = torch.fft.rfft(watermark)
+    moved = []
+    for row in spectrum:
+        bins = round(rng.uniform(30, 600) * n / SAMPLE_RATE)
+        up = rng.random() < 0.5
+        shifted = torch.roll(row, bins if up else -bins, -1)
+        keep = torch.ones(row.shape[-1])
+        keep[slice(None, bins) if up else slice(-bins, None)] = 0
+        moved.append(shifted * keep)
+    return torch.fft.irfft(torch.stack(moved), n=n)
