@@ -20,6 +20,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from sealproof.harness.foundation.audio.files import SAMPLE_RATE
+
 if TYPE_CHECKING:
     import torch
 
@@ -39,7 +41,7 @@ _SEND_GAIN = 0.3
 """Of the decoder's second layer: keeps what follows small, where ELU is linear."""
 
 _OUTPUT_GAIN = 0.1
-_HEARING_GAIN = 20.0
+HEARING_GAIN = 20.0
 """Of the encoder's first layer: ELU must see large amplitudes to tell loud from soft."""
 
 _DETECTOR_TILT = (0.3, 4.0)
@@ -64,40 +66,43 @@ def initialise_matched(generator: Any, detector: Any) -> None:
     bits, bands = generator.msg_processor.nbits, n_bands(generator)
     with torch.no_grad():
         for stack in (encoder.model, generator.encoder.model, generator.decoder.model):
-            _calm(stack)
+            calm(stack)
         receive, hear, send = (
-            _main_convolutions(stack) for stack in (encoder.model, generator.encoder.model, generator.decoder.model)
+            main_convolutions(stack) for stack in (encoder.model, generator.encoder.model, generator.decoder.model)
         )
         _set_volume_controls(send[0], bands, bits)
         for layer in send[1:-1]:
             layer.weight.copy_(_in_bands(layer, bands, is_last=layer is send[-2]))
         _subtract_closed(send[1], bands)
         send[1].weight.mul_(_SEND_GAIN)
-        _pass_through(send[-1], [_OUTPUT_GAIN] * send[-1].in_channels)
+        pass_through(send[-1], [_OUTPUT_GAIN] * send[-1].in_channels)
         low, high = _DETECTOR_TILT
         n = receive[0].out_channels
-        _pass_through(receive[0], [low + (high - low) * index / (n - 1) for index in range(n)])
+        pass_through(receive[0], [low + (high - low) * index / (n - 1) for index in range(n)])
         for layer, mirror in zip(receive[1:], reversed(send[:-1]), strict=True):
             _transpose(layer, mirror)
-        hear[0].weight.mul_(_HEARING_GAIN)
+        hear[0].weight.mul_(HEARING_GAIN)
         hear[-1].weight[bands:] = 0
-        _set_message(generator, bands, bits)
-        _set_reading(encoder, last, bands, bits)
+        set_message(generator, bands, bits)
+        set_logits(encoder, last, bands, bits)
 
 
 def n_bands(generator: Any) -> int:
     """Returns the number of bands: as many as the decoder's last upsampling layer can tell apart."""
-    send = _main_convolutions(generator.decoder.model)
+    send = main_convolutions(generator.decoder.model)
     return int(min(send[-1].in_channels, send[-2].stride[0]))
 
 
-def band_levels(host: "torch.Tensor", bands: int, hop: int) -> "torch.Tensor":
+def band_levels(
+    host: "torch.Tensor", bands: int, hop: int, edges_hz: tuple[float, float] = (0.0, 8000.0)
+) -> "torch.Tensor":
     """Returns the settings of the volume controls: ln(RMS / LOUDEST) of each band around each step, from `QUIETEST` up.
 
     Args:
         host: Shape (n, 1, samples).
-        bands: Number of bands of equal width up to half the sample rate.
+        bands: Number of bands of equal width.
         hop: Samples of a step; levels are taken under a Hann window of four steps.
+        edges_hz: Between which the bands lie; by default up to half the sample rate.
 
     Returns:
         Shape (n, bands, steps).
@@ -108,17 +113,21 @@ def band_levels(host: "torch.Tensor", bands: int, hop: int) -> "torch.Tensor":
     steps = -(-host.shape[-1] // hop)
     padded = torch.nn.functional.pad(host.squeeze(1), (3 * hop // 2, 4 * hop))
     cells = torch.stft(padded, len(window), hop, window=window, center=False, return_complex=True)
-    power = cells[:, : 2 * hop, :steps].abs().square().reshape(len(host), bands, -1, steps).sum(2)
+    first, behind = (round(edge * len(window) / SAMPLE_RATE) for edge in edges_hz)
+    power = cells[:, first:behind, :steps].abs().square().reshape(len(host), bands, -1, steps).sum(2)
     rms = (2 * power / (len(window) * window.square().sum())).sqrt()
     return (rms / LOUDEST).clamp_min(math.exp(QUIETEST)).log()
 
 
-def tune_in(generator: Any, hosts: Callable[[], "torch.Tensor"], steps: int) -> None:
+def tune_in(
+    generator: Any, hosts: Callable[[], "torch.Tensor"], steps: int, edges_hz: tuple[float, float] = (0.0, 8000.0)
+) -> None:
     """Teaches the encoder of an initialised generator to hear the level of its host in each band, in place.
 
     Args:
         generator: As `initialise_matched` left it.
         hosts: Returns clips to learn from, shape (n, 1, samples).
+        edges_hz: Between which the bands lie.
         steps: Number of updates; 500 take it to 7 to 9 dB rms.
     """
     import torch
@@ -130,7 +139,7 @@ def tune_in(generator: Any, hosts: Callable[[], "torch.Tensor"], steps: int) -> 
         for group in optimizer.param_groups:
             group["lr"] = 2e-3 * min(1.0, (step + 1) / 30) * (0.5 * (1 + math.cos(math.pi * step / steps)) + 0.03)
         host = hosts()
-        wanted = band_levels(host, bands, hop)
+        wanted = band_levels(host, bands, hop, edges_hz)
         loss = (encoder(host)[:, :bands, : wanted.shape[-1]] - wanted).square().mean()
         optimizer.zero_grad()
         loss.backward()
@@ -138,7 +147,8 @@ def tune_in(generator: Any, hosts: Callable[[], "torch.Tensor"], steps: int) -> 
         optimizer.step()
 
 
-def _calm(stack: "torch.nn.Module") -> None:
+def calm(stack: "torch.nn.Module") -> None:
+    """Takes biases away and brings residual blocks close to the identity."""
     import torch
 
     for module in stack.modules():
@@ -159,7 +169,7 @@ def _convolutions(module: "torch.nn.Module") -> list[Any]:
     return [part for part in module.modules() if isinstance(part, torch.nn.Conv1d | torch.nn.ConvTranspose1d)]
 
 
-def _main_convolutions(stack: "torch.nn.Module") -> list[Any]:
+def main_convolutions(stack: "torch.nn.Module") -> list[Any]:
     """The convolutions that change rate or width, in order: all but those of the residual blocks."""
     return [part for block in stack.children() if not _is_residual(block) for part in _convolutions(block)]
 
@@ -206,7 +216,7 @@ def _subtract_closed(layer: Any, bands: int) -> None:
         layer.weight[first] = -layer.weight[first + 1 : first + per_band].sum(0)
 
 
-def _pass_through(layer: Any, gains: list[float]) -> None:
+def pass_through(layer: Any, gains: list[float]) -> None:
     """Takes a layer from one channel to many, or from many to one, without filtering."""
     import torch
 
@@ -228,7 +238,7 @@ def _transpose(layer: Any, mirror: Any) -> None:
     layer.weight[..., margin : margin + weight.shape[-1]] = weight
 
 
-def _set_message(generator: Any, bands: int, bits: int) -> None:
+def set_message(generator: Any, bands: int, bits: int) -> None:
     """Each bit has a dimension of its own at the bottleneck, after those of the bands."""
     rows = generator.msg_processor.msg_processor.weight
     rows.zero_()
@@ -237,8 +247,8 @@ def _set_message(generator: Any, bands: int, bits: int) -> None:
         rows[2 * bit + 1, bands + bit] = MESSAGE_GAIN
 
 
-def _set_reading(encoder: Any, last: Any, bands: int, bits: int) -> None:
-    """The detector reads the bits where the generator wrote them, and the mark's presence where the bands are."""
+def set_logits(encoder: Any, last: Any, bands: int, bits: int) -> None:
+    """The detector's last two layers: presence is the sum over bands, and each bit has a dimension of its own."""
     import torch
 
     output = encoder.output_dim

@@ -22,6 +22,7 @@ from sealproof.harness.foundation.files import sha256_json, write_atomically, wr
 from sealproof.harness.training.schemes.clips import draw_batch, draw_varied
 from sealproof.harness.training.schemes.hearing import MAX_SHIFT, decode_losses, frame_logits, hear
 from sealproof.harness.training.schemes.initialise import initialise_matched, tune_in
+from sealproof.harness.training.schemes.lines import LOWEST_HZ, initialise_lines
 from sealproof.harness.training.schemes.masking import masking_losses
 from sealproof.harness.training.schemes.recipe import Recipe, grown
 from sealproof.harness.training.schemes.spread import spread_losses
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import torch
 
 MATCHED = "matched"
+LINES = "lines"
 LOG_EVERY = 50
 SAVE_EVERY = 250
 _CHECKPOINT = "checkpoint.training"
@@ -85,8 +87,10 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.generator = build_net("generator", recipe.net_config("generator"))
         self.detector = build_net("detector", recipe.net_config("detector"))
-        self._tuned_in = recipe.start != MATCHED
-        if self._tuned_in:
+        self._tuned_in = recipe.start not in (MATCHED, LINES)
+        if recipe.start == LINES:
+            initialise_lines(self.generator, self.detector)
+        elif self._tuned_in:
             folder = Path(recipe.start)
             self.generator.load_state_dict(dict(_start_net(folder, "generator").tensors))
             self.detector.load_state_dict(dict(_start_net(folder, "detector").tensors))
@@ -143,7 +147,8 @@ class Trainer:
 
             return torch.from_numpy(draw_batch(self._pcm, self.recipe.batch, self._window, self._rng))
 
-        tune_in(self.generator, hosts, self.recipe.tune_in_steps)
+        edges_hz = (LOWEST_HZ, LOWEST_HZ + 3200) if self.recipe.start == LINES else (0.0, 8000.0)
+        tune_in(self.generator, hosts, self.recipe.tune_in_steps, edges_hz)
         self._average[0].load_state_dict(self.generator.state_dict())
         self._tuned_in = True
 
