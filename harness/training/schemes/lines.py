@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 LOWEST_HZ = 400.0
 """Of the lines: below, music is loud and a line would have to be."""
 
-_CLOSED = -12.0
+WIDTH_HZ = 3200.0
+"""Of what they span, whatever the number of groups: levels are heard there."""
+
 _SEND_GAIN = 0.05
 """Of the decoder's second layer: keeps what follows small, where ELU is linear."""
 
@@ -43,11 +45,20 @@ _UNUSED_GAIN = 0.02
 _HEAR_LOW, _HEAR_HIGH = 0.15, 1.2
 """Gain of the detector's lowest and highest group: music falls with frequency."""
 
-_STAGE_GAINS = (1.0, 3.0, 5.0, 25.0)
+_STAGE_GAINS = (1.0, 2.0, 2.0, 2.0)
 """Of the detector's stages: the finer the bands, the less is in each."""
 
-_BIT_GAIN = 0.5
-_PRESENCE_GAIN = 0.05
+_LIMITER_GAIN = 12.0
+"""What a frame's line is multiplied by before the tanh of the LSTM: above it, loud frames count no more than soft ones."""
+
+_LSTM_RANDOM = 0.02
+_INTEGRATE = (-2.0, 3.0, 3.0)
+"""Biases of input, forget and output gate: a twentieth is forgotten a frame, so what stays in phase adds up over 0.4 s."""
+
+_PASS_ON = (2.0, -3.0, 3.0)
+
+_BIT_GAIN = 8.0
+_PRESENCE_GAIN = 1.0
 
 
 def initialise_lines(generator: Any, detector: Any) -> None:
@@ -71,12 +82,17 @@ def initialise_lines(generator: Any, detector: Any) -> None:
         )
         groups = send[-1].in_channels
         hz, roles = _lines(groups, bits)
-        _set_volume_controls(send[0], roles, groups, bits)
+        turns = [
+            2 * ((role // 2 + int(step)) % bits)
+            for role, step in zip(roles, torch.randint(1, bits, (len(roles),)), strict=True)
+        ]
+        _set_volume_controls(send[0], roles, turns, groups)
         _set_tree(send[1:-1], hz)
         pass_through(send[-1], [_OUTPUT_GAIN] * groups)
         tilt = (_HEAR_HIGH / _HEAR_LOW) ** (1 / (groups - 1))
         pass_through(receive[0], [_HEAR_LOW * tilt**group for group in range(groups)])
         _set_analysis(receive[1:-1], hz)
+        _set_integrators(encoder.model)
         _set_reading(receive[-1], roles, groups, bits)
         set_logits(encoder, last, groups, bits)
         hear[0].weight.mul_(HEARING_GAIN)
@@ -99,21 +115,24 @@ def _lines(groups: int, bits: int) -> tuple[list[float], list[int]]:
     return hz, roles
 
 
-def _set_volume_controls(layer: Any, roles: list[int], groups: int, bits: int) -> None:
-    """A channel for each line: its argument is its group's setting and the bit; the last one is closed."""
+def _set_volume_controls(layer: Any, roles: list[int], turns: list[int], groups: int) -> None:
+    """Two channels for each line: the argument is its group's setting, its bit, and for or against the bit it turns by.
+
+    What comes out of the first less what comes out of the second is the line's amplitude, turned by that other bit.
+    """
     import torch
 
     layer.weight.copy_(torch.randn_like(layer.weight) * _UNUSED_GAIN)
     middle = layer.kernel_size[0] // 2
     per_group = len(roles) // groups
     # What hears neither level nor message yet is silent, and stays open to training.
-    layer.weight[:, : groups + bits] = 0
-    layer.weight[: len(roles)] = 0
-    for line, role in enumerate(roles):
-        layer.weight[line, line // per_group, middle] = 1
-        layer.weight[line, groups + role // 2, middle] = 1 if role % 2 else -1
-    layer.weight[-1] = 0
-    layer.bias[-1] = _CLOSED
+    layer.weight[:, : groups + max(*roles, *turns) // 2 + 1] = 0
+    layer.weight[: 2 * len(roles)] = 0
+    for line, (role, turn) in enumerate(zip(roles, turns, strict=True)):
+        for channel, sign in ((2 * line, 1), (2 * line + 1, -1)):
+            layer.weight[channel, line // per_group, middle] = 1
+            layer.weight[channel, groups + role // 2, middle] = 1 if role % 2 else -1
+            layer.weight[channel, groups + turn // 2, middle] += sign
 
 
 def _kernel(taps: int, centre_hz: float, rate: float) -> "torch.Tensor":
@@ -148,13 +167,12 @@ def _set_tree(layers: list[Any], hz: list[float]) -> None:
     first.weight.copy_(torch.randn_like(first.weight) * _UNUSED_GAIN * _SEND_GAIN)
     phases = torch.rand(len(hz)) * 2 * math.pi
     taps = first.kernel_size[0]
-    first.weight[: len(hz)] = 0
+    first.weight[: 2 * len(hz)] = 0
     for line, frequency in enumerate(hz):
         kernel = _kernel(taps, frequency, rates[0]) * torch.polar(torch.tensor(_SEND_GAIN), phases[line])
-        first.weight[line, 2 * line] = kernel.real
-        first.weight[line, 2 * line + 1] = kernel.imag
-    # What is closed stands at -1, as all others without their signal do.
-    first.weight[-1] = -first.weight[: len(hz)].sum(0)
+        for channel, sign in ((2 * line, 1), (2 * line + 1, -1)):
+            first.weight[channel, 2 * line] = sign * kernel.real
+            first.weight[channel, 2 * line + 1] = sign * kernel.imag
     for depth, layer in enumerate(layers[1:-1], 1):
         layer.weight.zero_()
         for child, centre in enumerate(_centres(hz, 2 ** (depth - 1))):
@@ -200,6 +218,23 @@ def _rates(layers: list[Any]) -> list[float]:
     for layer in reversed(layers[1:]):
         rates.insert(0, rates[0] / layer.stride[0])
     return rates
+
+
+def _set_integrators(stack: Any) -> None:
+    """Makes the first LSTM layer sum up what stays in phase, loud and soft frames alike; the others pass it on."""
+    for module in stack.modules():
+        if type(module).__name__ != "RawStreamingLSTM":
+            continue
+        lstm, n = module.lstm, module.lstm.hidden_size
+        for depth in range(lstm.num_layers):
+            own = [getattr(lstm, f"{part}_l{depth}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+            for tensor in own:
+                tensor.mul_(_LSTM_RANDOM)
+            cell = slice(2 * n, 3 * n)
+            own[0][cell].fill_diagonal_(_LIMITER_GAIN if depth == 0 else 1.0)
+            gates = _INTEGRATE if depth == 0 else _PASS_ON
+            for gate, bias in zip((0, 1, 3), gates, strict=True):
+                own[2][gate * n : (gate + 1) * n] += bias
 
 
 def _set_reading(layer: Any, roles: list[int], groups: int, bits: int) -> None:

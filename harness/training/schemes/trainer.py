@@ -22,7 +22,7 @@ from sealproof.harness.foundation.files import sha256_json, write_atomically, wr
 from sealproof.harness.training.schemes.clips import draw_batch, draw_varied
 from sealproof.harness.training.schemes.hearing import MAX_SHIFT, decode_losses, frame_logits, hear
 from sealproof.harness.training.schemes.initialise import initialise_matched, tune_in
-from sealproof.harness.training.schemes.lines import LOWEST_HZ, initialise_lines
+from sealproof.harness.training.schemes.lines import LOWEST_HZ, WIDTH_HZ, initialise_lines
 from sealproof.harness.training.schemes.masking import masking_losses
 from sealproof.harness.training.schemes.recipe import Recipe, grown
 from sealproof.harness.training.schemes.spread import spread_losses
@@ -147,7 +147,7 @@ class Trainer:
 
             return torch.from_numpy(draw_batch(self._pcm, self.recipe.batch, self._window, self._rng))
 
-        edges_hz = (LOWEST_HZ, LOWEST_HZ + 3200) if self.recipe.start == LINES else (0.0, 8000.0)
+        edges_hz = (LOWEST_HZ, LOWEST_HZ + WIDTH_HZ) if self.recipe.start == LINES else (0.0, 8000.0)
         tune_in(self.generator, hosts, self.recipe.tune_in_steps, edges_hz)
         self._average[0].load_state_dict(self.generator.state_dict())
         self._tuned_in = True
@@ -318,7 +318,7 @@ def _start_net(folder: Path, kind: Kind) -> Net:
     try:
         return parse_net(path.read_bytes(), path)
     except OSError as error:
-        msg = f"The start of a recipe must be 'matched' or the folder of a pair. Got {folder}: {error}."
+        msg = f"The start of a recipe must be 'matched', 'lines' or the folder of a pair. Got {folder}: {error}."
         raise HarnessError(msg) from error
 
 
