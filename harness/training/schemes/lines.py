@@ -1,13 +1,16 @@
 """Another place to start from: a pair whose bits are lines of a spectrum, read by their loudness and not their phase.
 
 A pair that starts as a matched filter (`initialise`) knows its mark by the waveform, so it loses the message when a
-clip is cut at another place, and training does not find the way out: from there on every small step is for the worse.
+clip is cut at another place, and training does not find the way out: 800 steps with shifts left the bits at chance.
 Here each bit has two lines side by side; which of the two is the louder one is the bit. A cut, a change of polarity or
 of phase leaves that alone.
 
 - The decoder is a tree of filters: pairs of lines are put together at 100 Hz, pairs of these at 400 Hz, and so on.
-- The detector is the same tree backwards. At its end each line's real and imaginary part and their negatives go through
-  the ELU; the sum of these four grows with the magnitude, whatever the phase.
+- A line's sign is turned by another bit, so that the marks of different messages have no waveform in common.
+- The detector is the same tree backwards. Lines are multiples of the networks' 50 steps a second, so at the tree's end
+  each stands still: the first LSTM layer adds it up, in phase, over 0.4 s, and lifts it out of its host by that.
+- Each line's real and imaginary part and their negatives then go through the ELU; the sum of these four grows with the
+  magnitude, whatever the phase.
 
 Source: trees of modulated filters with sine windows are textbook (Malvar, "Signal Processing with Lapped Transforms",
 1992); their use as initial weights of these networks is this project's own.
@@ -49,11 +52,11 @@ _STAGE_GAINS = (1.0, 2.0, 2.0, 2.0)
 """Of the detector's stages: the finer the bands, the less is in each."""
 
 _LIMITER_GAIN = 12.0
-"""What a frame's line is multiplied by before the tanh of the LSTM: above it, loud frames count no more than soft ones."""
+"""Of a line before the tanh of the LSTM: loud frames count little more than soft ones."""
 
 _LSTM_RANDOM = 0.02
 _INTEGRATE = (-2.0, 3.0, 3.0)
-"""Biases of input, forget and output gate: a twentieth is forgotten a frame, so what stays in phase adds up over 0.4 s."""
+"""Biases of input, forget and output gate: 5 % is forgotten a frame; what stays in phase adds up for 0.4 s."""
 
 _PASS_ON = (2.0, -3.0, 3.0)
 
