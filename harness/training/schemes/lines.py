@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 LOWEST_HZ = 400.0
 """Of the lines: below, music is loud and a line would have to be."""
 
-WIDTH_HZ = 3200.0
-"""Of what they span, whatever the number of groups: levels are heard there."""
-
 _SEND_GAIN = 0.05
 """Of the decoder's second layer: keeps what follows small, where ELU is linear."""
 
@@ -101,6 +98,11 @@ def initialise_lines(generator: Any, detector: Any) -> None:
         hear[0].weight.mul_(HEARING_GAIN)
         hear[-1].weight[groups:] = 0
         set_message(generator, groups, bits)
+
+
+def edges_hz(groups: int) -> tuple[float, float]:
+    """Returns between which frequencies the lines of so many groups lie: 100 Hz a line, four lines a group."""
+    return LOWEST_HZ, LOWEST_HZ + 400.0 * groups
 
 
 def _lines(groups: int, bits: int) -> tuple[list[float], list[int]]:

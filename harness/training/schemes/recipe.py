@@ -10,6 +10,9 @@ from typing import Any, Protocol, get_type_hints
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.training.schemes.augment import PERTURBATIONS
 
+MATCHED, LINES = "matched", "lines"
+"""Where a training may start; everything else is the folder of a pair."""
+
 RECIPES = ("mini", "full")
 """Recipes that come with sealproof."""
 
@@ -303,6 +306,12 @@ class Recipe:
             (
                 self.net.n_filters % self.net.n_bands == 0,
                 "net.n_filters must be a multiple of the last ratio",
+                self.net,
+            ),
+            (
+                self.start != LINES
+                or (len(self.net.ratios) == 4 and self.net.n_filters <= min(16, self.net.ratios[-1])),
+                "net must have four ratios and at most 16 filters, and no more than the last ratio, to start as lines",
                 self.net,
             ),
             (strength.ramp_steps >= 1, "strength.ramp_steps must be at least 1", strength.ramp_steps),

@@ -22,16 +22,14 @@ from sealproof.harness.foundation.files import sha256_json, write_atomically, wr
 from sealproof.harness.training.schemes.clips import draw_batch, draw_varied
 from sealproof.harness.training.schemes.hearing import MAX_SHIFT, decode_losses, frame_logits, hear
 from sealproof.harness.training.schemes.initialise import initialise_matched, tune_in
-from sealproof.harness.training.schemes.lines import LOWEST_HZ, WIDTH_HZ, initialise_lines
+from sealproof.harness.training.schemes.lines import edges_hz, initialise_lines
 from sealproof.harness.training.schemes.masking import masking_losses
-from sealproof.harness.training.schemes.recipe import Recipe, grown
+from sealproof.harness.training.schemes.recipe import LINES, MATCHED, Recipe, grown
 from sealproof.harness.training.schemes.spread import spread_losses
 
 if TYPE_CHECKING:
     import torch
 
-MATCHED = "matched"
-LINES = "lines"
 LOG_EVERY = 50
 SAVE_EVERY = 250
 _CHECKPOINT = "checkpoint.training"
@@ -147,8 +145,8 @@ class Trainer:
 
             return torch.from_numpy(draw_batch(self._pcm, self.recipe.batch, self._window, self._rng))
 
-        edges_hz = (LOWEST_HZ, LOWEST_HZ + WIDTH_HZ) if self.recipe.start == LINES else (0.0, 8000.0)
-        tune_in(self.generator, hosts, self.recipe.tune_in_steps, edges_hz)
+        edges = edges_hz(self.recipe.net.n_filters) if self.recipe.start == LINES else (0.0, SAMPLE_RATE / 2)
+        tune_in(self.generator, hosts, self.recipe.tune_in_steps, edges)
         self._average[0].load_state_dict(self.generator.state_dict())
         self._tuned_in = True
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sealproof.detectors.audioseal.nets import build_net, uncompiled
 from sealproof.harness.training.schemes.hearing import frame_logits
 from sealproof.harness.training.schemes.initialise import band_levels, n_bands
-from sealproof.harness.training.schemes.lines import LOWEST_HZ, WIDTH_HZ, initialise_lines
+from sealproof.harness.training.schemes.lines import edges_hz, initialise_lines
 from sealproof.harness.training.schemes.recipe import load_recipe
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -37,7 +37,7 @@ def mark(pair: tuple[Any, Any], messages: NDArray[np.int64]) -> "torch.Tensor":
     generator, _ = pair
     host = torch.from_numpy(np.random.default_rng(1).standard_normal((16, 1, 8320)).astype(np.float32))
     bands = n_bands(generator)
-    levels = band_levels(host, bands, 320, (LOWEST_HZ, LOWEST_HZ + WIDTH_HZ))
+    levels = band_levels(host, bands, 320, edges_hz(bands))
     heard = torch.zeros(16, 64, levels.shape[-1])
     heard[:, :bands] = levels
     with torch.no_grad(), uncompiled():
@@ -59,7 +59,8 @@ def test_bits_are_read_at_any_cut_and_in_either_polarity(
 def test_lines_lie_where_they_say_and_differ_with_the_message(mark: "torch.Tensor"):
     power = torch.fft.rfft(mark[:, 0, :8000]).abs().square()
     hz = torch.fft.rfftfreq(8000, 1 / 16_000)
-    inside = (hz > LOWEST_HZ - 50) & (hz < LOWEST_HZ + WIDTH_HZ + 50)
+    low, high = edges_hz(8)
+    inside = (hz > low - 50) & (hz < high + 50)
     assert (power[:, inside].sum() / power.sum()) > 0.97
     strongest = {tuple(sorted(row.topk(8).indices.tolist())) for row in power}
     assert len(strongest) > 8

@@ -52,6 +52,7 @@ MINI = load_recipe("mini").as_dict()
         ({**MINI, "clean": {**MINI["clean"], "sounds": 0.9, "means": 0.2}}, "shares of clean must be 0 or more and 1"),
         ({**MINI, "spread": {**MINI["spread"], "clip_bins": 0.5}}, "spread.clip_bins and batch_bins must be 1 or more"),
         ({**MINI, "time_scale": {**MINI["time_scale"], "largest": 0.5}}, "time_scale.largest must be from 0 to 0.1"),
+        ({**MINI, "net": {**MINI["net"], "n_filters": 32}}, "net must have four ratios and at most 16 filters"),
         ({**MINI, "batch": 6}, "batch must be a multiple of 4"),
         ({**MINI, "batch": 0}, "batch must be a multiple of 4"),
         ({**MINI, "steps": 0}, "steps must be at least 1"),
