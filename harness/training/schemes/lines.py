@@ -45,10 +45,11 @@ _UNUSED_GAIN = 0.02
 _HEAR_LOW, _HEAR_HIGH = 0.15, 1.2
 """Gain of the detector's lowest and highest group: music falls with frequency."""
 
-_STAGE_GAINS = (1.0, 2.0, 2.0, 2.0)
-"""Of the detector's stages: the finer the bands, the less is in each."""
+_STAGE_GAINS = (1.0, 2.0, 2.0, 0.33)
+"""Of the detector's stages: the finer the bands, the less is in each. The last is soft, as what passes the LSTM by
+is not limited: one loud line would count for many."""
 
-_LIMITER_GAIN = 12.0
+_LIMITER_GAIN = 72.0
 """Of a line before the tanh of the LSTM: loud frames count little more than soft ones."""
 
 _LSTM_RANDOM = 0.02

@@ -22,6 +22,9 @@ _HIGHEST_HZ = 7900.0
 _NETWORK_HZ = 50.0
 """Steps of the networks in a second: what they make by themselves repeats at this rate."""
 
+_OFTEN_BELOW_HZ = 4000.0
+"""Where marks are, so that each multiple of that rate is heard often enough."""
+
 Floats = NDArray[np.floating[Any]]
 
 Drawn = Callable[[int, Floats, np.random.Generator], Floats]
@@ -30,10 +33,10 @@ Drawn = Callable[[int, Floats, np.random.Generator], Floats]
 def _frequency(peaks: Floats, rng: np.random.Generator, highest: float = _HIGHEST_HZ) -> float:
     """A frequency at which marks are strong now, a multiple of the networks' rate, or any other."""
     kind = rng.random()
-    if kind < 0.35 and (usable := peaks[(peaks > 0) & (peaks <= highest)]).size:
+    if kind < 0.3 and (usable := peaks[(peaks > 0) & (peaks <= highest)]).size:
         return float(rng.choice(usable) + rng.uniform(-1, 1))
-    if kind < 0.5:
-        return float(_NETWORK_HZ * rng.integers(1, int(highest / _NETWORK_HZ) + 1))
+    if kind < 0.65:
+        return float(_NETWORK_HZ * rng.integers(1, int(min(highest, _OFTEN_BELOW_HZ) / _NETWORK_HZ) + 1))
     return float(np.exp(rng.uniform(math.log(20), math.log(highest))))
 
 

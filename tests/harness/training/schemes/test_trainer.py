@@ -221,7 +221,7 @@ def test_training_lowers_the_loss(tiny: Recipe, pcm: NDArray[np.int16], tmp_path
         shift=replace(mini.shift, share=0.0),
         listening=replace(mini.listening, steps=0),
         spread=replace(mini.spread, start=10**6, full_at=10**6 + 1),
-        clean=replace(mini.clean, start=10**6, full_at=10**6 + 1),
+        clean=replace(mini.clean, per_batch=8, start=10**6, full_at=10**6 + 1),
         time_scale=replace(mini.time_scale, share=0.0),
     )
     with pytest.MonkeyPatch.context() as patch:
