@@ -35,7 +35,7 @@ def _frequency(peaks: Floats, rng: np.random.Generator, highest: float = _HIGHES
     kind = rng.random()
     if kind < 0.3 and (usable := peaks[(peaks > 0) & (peaks <= highest)]).size:
         return float(rng.choice(usable) + rng.uniform(-1, 1))
-    if kind < 0.65:
+    if kind < 0.8:
         return float(_NETWORK_HZ * rng.integers(1, int(min(highest, _OFTEN_BELOW_HZ) / _NETWORK_HZ) + 1))
     return float(np.exp(rng.uniform(math.log(20), math.log(highest))))
 
@@ -96,7 +96,7 @@ _SOUNDS: Mapping[str, Drawn] = {
     "chirp": _chirp,
     "noise": _noise,
 }
-_SOUND_SHARES = np.array([0.3, 0.15, 0.2, 0.1, 0.1, 0.15])
+_SOUND_SHARES = np.array([0.4, 0.2, 0.15, 0.07, 0.05, 0.13])
 
 
 def draw_sound(n: int, peaks: Floats, rng: np.random.Generator) -> NDArray[np.float32]:
