@@ -78,7 +78,7 @@ def hear(
     marked = host + watermark * marked_where
     clean, kinds = _clean(recipe, step, host, watermark, rng)
     n_parts = recipe.batch // _SUB_BATCH
-    n_clean = recipe.clean.per_batch // n_parts
+    n_clean = recipe.n_clean(listening=step > recipe.steps) // n_parts
     shift_share = recipe.shift.share * grown(recipe.shift, step)
     scale_share = recipe.time_scale.share * grown(recipe.time_scale, step)
     audio: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
@@ -116,13 +116,13 @@ def _clean(
     shares = np.array([0.0, asked.sounds, asked.means, asked.moved]) * grown(asked, step)
     shares[0] = 1 - shares.sum()
     # Each clean clip is heard marked, too, in this step: what differs is the mark.
-    order = rng.permutation(len(host))[: asked.per_batch]
-    kinds = rng.choice(len(KINDS), size=asked.per_batch, p=shares)
+    order = rng.permutation(len(host))[: recipe.n_clean(listening=step > recipe.steps)]
+    kinds = rng.choice(len(KINDS), size=len(order), p=shares)
     clean = host[torch.from_numpy(order)].clone()
     if (sounds := np.flatnonzero(kinds == KINDS.index("sounds"))).size:
         clean[sounds] = with_sounds(clean[sounds], peaks_of(watermark), rng)
     strength = watermark.detach().square().mean(-1, keepdim=True).sqrt()[torch.from_numpy(order)]
-    louder_db = rng.uniform(-_LOUDER_DB, _LOUDER_DB, (asked.per_batch, 1, 1))
+    louder_db = rng.uniform(-_LOUDER_DB, _LOUDER_DB, (len(order), 1, 1))
     loudness = torch.from_numpy(10 ** (louder_db / 20)).float() * strength
     if (means := np.flatnonzero(kinds == KINDS.index("means"))).size:
         clean[means] = clean[means] + mean_marks(watermark, len(means), rng) * loudness[means]

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol, get_type_hints
@@ -13,7 +13,7 @@ from sealproof.harness.training.schemes.augment import PERTURBATIONS
 MATCHED, LINES = "matched", "lines"
 """Where a training may start; everything else is the folder of a pair."""
 
-RECIPES = ("mini", "full")
+RECIPES = ("mini", "lines", "full")
 """Recipes that come with sealproof."""
 
 
@@ -143,14 +143,14 @@ class Spread:
         common: Weight of a waveform that clips have in common.
     """
 
-    start: int
-    full_at: int
-    clip_bins: float
-    batch_bins: float
-    clip: float
-    batch: float
-    low: float
-    common: float
+    start: int = 0
+    full_at: int = 1
+    clip_bins: float = 1.0
+    batch_bins: float = 1.0
+    clip: float = 0.0
+    batch: float = 0.0
+    low: float = 0.0
+    common: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +158,8 @@ class Clean:
     """What the detector hears as clean, beside as many marked clips as the batch has.
 
     Attributes:
-        per_batch: Clean clips in a step; a multiple of 4.
+        per_batch: Clean clips in a step, a multiple of a quarter of the batch; 0: half as many as marked ones, and as
+            many while listening.
         start: Last step in which all of them are plain.
         full_at: First step with the shares below; in between they grow evenly.
         sounds: Share that carries a simple sound at about the mark's level (`negatives.with_sounds`).
@@ -166,12 +167,12 @@ class Clean:
         moved: Share that carries another clip's mark, moved in frequency (`negatives.moved_in_frequency`).
     """
 
-    per_batch: int
-    start: int
-    full_at: int
-    sounds: float
-    means: float
-    moved: float
+    per_batch: int = 0
+    start: int = 0
+    full_at: int = 1
+    sounds: float = 0.0
+    means: float = 0.0
+    moved: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,11 +187,11 @@ class TimeScale:
         message_weight: Weight of the message there, against 1 elsewhere.
     """
 
-    share: float
-    largest: float
-    start: int
-    full_at: int
-    message_weight: float
+    share: float = 0.0
+    largest: float = 0.0
+    start: int = 0
+    full_at: int = 1
+    message_weight: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +220,8 @@ class Recipe:
         net: Size of the networks.
         steps: Number of updates of generator and detector together.
         batch: Marked clips in a step; clean ones are added, as `clean` says.
-        messages: Different messages in a step, each in as many of its clips: marks of one message can be compared.
+        messages: Different messages in a step, each in as many of its clips, so that marks of one can be compared;
+            0: as many as clips.
         window_s: Length of the clips in training, in seconds.
         tune_in_steps: Updates before the first, in which the generator's encoder learns to hear how loud its host is.
         learning_rate: Of Adam, after 100 steps of warm-up; falls to 3 % along a half cosine.
@@ -238,11 +240,11 @@ class Recipe:
     """
 
     name: str
-    start: str
+    start: str = MATCHED
     net: NetShape
     steps: int
     batch: int
-    messages: int
+    messages: int = 0
     window_s: float
     tune_in_steps: int
     learning_rate: float
@@ -252,9 +254,9 @@ class Recipe:
     weights: Weights
     later: Later
     shift: Shift
-    time_scale: TimeScale
-    spread: Spread
-    clean: Clean
+    time_scale: TimeScale = TimeScale()
+    spread: Spread = Spread()
+    clean: Clean = Clean()
     listening: Listening
     perturb_from: int
     perturbations: Mapping[str, float] = field(hash=False)
@@ -267,13 +269,13 @@ class Recipe:
             (self.steps >= 1, "steps must be at least 1", self.steps),
             (self.batch >= 4 and self.batch % 4 == 0, "batch must be a multiple of 4", self.batch),
             (
-                self.messages >= 1 and self.batch % self.messages == 0,
-                "messages must be at least 1 and divide the batch",
+                self.messages == 0 or (self.messages > 0 and self.batch % self.messages == 0),
+                "messages must be 0 or divide the batch",
                 self.messages,
             ),
             (
-                clean.per_batch >= 4 and clean.per_batch % 4 == 0 and clean.per_batch <= self.batch,
-                "clean.per_batch must be a multiple of 4, at most the batch",
+                0 <= clean.per_batch <= self.batch and clean.per_batch % max(1, self.batch // 4) == 0,
+                "clean.per_batch must be a multiple of a quarter of the batch, at most the batch",
                 clean.per_batch,
             ),
             (clean.full_at > clean.start, "clean.full_at must be above start", clean.full_at),
@@ -334,6 +336,10 @@ class Recipe:
             if not kept:
                 msg = f"In the recipe '{self.name}', {rule}. Got {value}."
                 raise HarnessError(msg)
+
+    def n_clean(self, *, listening: bool) -> int:
+        """Number of clean clips in a step."""
+        return self.clean.per_batch or (self.batch if listening else self.batch // 2)
 
     @property
     def all_steps(self) -> int:
@@ -437,8 +443,9 @@ def _part(kind: type, table: object, name: str) -> Any:
         msg = f"'{name}' of a recipe must be a table. Got {table!r}."
         raise HarnessError(msg)
     types = get_type_hints(kind)
-    if set(table) != set(types):
-        unknown, missing = sorted(set(table) - set(types)), sorted(set(types) - set(table))
+    required = {part.name for part in fields(kind) if part.default is MISSING}
+    if not required <= set(table) <= set(types):
+        unknown, missing = sorted(set(table) - set(types)), sorted(required - set(table))
         msg = f"The table '{name}' of a recipe must hold {', '.join(types)}. Unknown: {unknown}; missing: {missing}."
         raise HarnessError(msg)
     return kind(**{key: _typed(value, types[key], f"{name}.{key}") for key, value in table.items()})

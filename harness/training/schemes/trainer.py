@@ -256,8 +256,9 @@ class Trainer:
         import torch
 
         recipe = self.recipe
-        drawn = torch.from_numpy(self._rng.integers(0, 2, (recipe.messages, recipe.net.message_bits)))
-        return drawn.repeat(recipe.batch // recipe.messages, 1)
+        n = recipe.messages or recipe.batch
+        drawn = torch.from_numpy(self._rng.integers(0, 2, (n, recipe.net.message_bits)))
+        return drawn.repeat(recipe.batch // n, 1)
 
     def _update_average(self, which: Sequence[int]) -> None:
         """Moves the kept weights of the generator (0) and the detector (1) towards those of now."""

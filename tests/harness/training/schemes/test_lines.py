@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch")
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[Any, Any]:
-    recipe = load_recipe("mini")
+    recipe = load_recipe("lines")
     torch.manual_seed(0)
     generator, detector = (build_net(kind, recipe.net_config(kind)) for kind in ("generator", "detector"))
     initialise_lines(generator, detector)

@@ -47,12 +47,15 @@ MINI = load_recipe("mini").as_dict()
         (without(MINI, "learning_rate"), r"table 'recipe' .*missing: \['learning_rate'\]"),
         (without(MINI, "shift"), r"table 'shift' .*missing: \['full_at'"),
         ({**MINI, "weights": without(MINI["weights"], "level")}, r"table 'weights' .*missing: \['level'\]"),
-        ({**MINI, "messages": 5}, "messages must be at least 1 and divide the batch"),
-        ({**MINI, "clean": {**MINI["clean"], "per_batch": 20}}, "clean.per_batch must be a multiple of 4, at most"),
+        ({**MINI, "messages": 5}, "messages must be 0 or divide the batch"),
+        ({**MINI, "clean": {**MINI["clean"], "per_batch": 20}}, "clean.per_batch must be a multiple of a quarter"),
         ({**MINI, "clean": {**MINI["clean"], "sounds": 0.9, "means": 0.2}}, "shares of clean must be 0 or more and 1"),
         ({**MINI, "spread": {**MINI["spread"], "clip_bins": 0.5}}, "spread.clip_bins and batch_bins must be 1 or more"),
         ({**MINI, "time_scale": {**MINI["time_scale"], "largest": 0.5}}, "time_scale.largest must be from 0 to 0.1"),
-        ({**MINI, "net": {**MINI["net"], "n_filters": 32}}, "net must have four ratios and at most 16 filters"),
+        (
+            {**MINI, "start": "lines", "net": {**MINI["net"], "n_filters": 32}},
+            "net must have four ratios and at most 16 filters",
+        ),
         ({**MINI, "batch": 6}, "batch must be a multiple of 4"),
         ({**MINI, "batch": 0}, "batch must be a multiple of 4"),
         ({**MINI, "steps": 0}, "steps must be at least 1"),
@@ -91,3 +94,12 @@ def test_networks_have_the_shape_of_the_recipe(kind: str, tiny: Recipe):
     n_lstm = {"generator": tiny.net.generator_lstm, "detector": tiny.net.detector_lstm}[kind]
     assert sum("weight_ih_l" in name for name in net.state_dict()) == n_lstm
     assert (net.msg_processor.nbits if kind == "generator" else net.nbits) == 16
+
+
+def test_what_an_older_recipe_does_not_name_is_not_asked_for():
+    tables = {
+        name: part for name, part in MINI.items() if name not in ("start", "messages", "spread", "clean", "time_scale")
+    }
+    assert recipe_from(tables) == load_recipe("mini")
+    assert load_recipe("mini").time_scale.share == load_recipe("mini").spread.common == 0
+    assert [load_recipe("mini").n_clean(listening=listening) for listening in (False, True)] == [8, 16]
