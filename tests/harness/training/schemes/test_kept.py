@@ -179,7 +179,7 @@ def test_a_training_without_any_clips_is_refused(tiny: Recipe, tmp_path: Path):
         (["--steps", "0"], "steps must be at least 1. Got 0."),
         (["--seed", "-1"], "seed must be 0 or more. Got -1."),
         (["--threads", "0"], "--threads must be at least 1. Got 0."),
-        (["--recipe", "maxi"], "--recipe must be one of mini, full or a TOML file. Got maxi: "),
+        (["--recipe", "maxi"], "--recipe must be one of mini, lines, full or a TOML file. Got maxi: "),
         (["--corpus", "nowhere"], "nowhere"),
     ],
 )
