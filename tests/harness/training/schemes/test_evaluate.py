@@ -38,7 +38,7 @@ def test_evaluation_tells_an_attack_that_hurts_from_one_that_does_not(monkeypatc
     monkeypatch.setattr(evaluate, "N_FOREIGN", 4)
     monkeypatch.setattr(evaluate, "_BLOCK", 5)
     rng = np.random.default_rng(0)
-    splits = {"train": 2, "calibration": 8, "test": 12}
+    splits = {"train": 2, "calibration": 100, "test": 12}
     clips = CorpusClips(
         {},
         {split: to_pcm((0.05 * rng.standard_normal((n, 3200))).astype(np.float32)) for split, n in splits.items()},
