@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sealproof.detectors.audioseal.net_file import SUFFIX, Kind, Net, parse_net
 from sealproof.detectors.audioseal.nets import build_net, uncompiled
+from sealproof.detectors.audioseal.store import KINDS
 from sealproof.harness.foundation.audio.files import SAMPLE_RATE
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_json, write_atomically, write_text
@@ -89,9 +90,8 @@ class Trainer:
         if recipe.start == LINES:
             initialise_lines(self.generator, self.detector)
         elif self._tuned_in:
-            folder = Path(recipe.start)
-            self.generator.load_state_dict(dict(_start_net(folder, "generator").tensors))
-            self.detector.load_state_dict(dict(_start_net(folder, "detector").tensors))
+            for net, kind in zip((self.generator, self.detector), KINDS, strict=True):
+                net.load_state_dict(dict(_start_net(Path(recipe.start), kind).tensors))
         else:
             initialise_matched(self.generator, self.detector)
         self._parameters = [*self.generator.parameters(), *self.detector.parameters()]

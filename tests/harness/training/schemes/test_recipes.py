@@ -78,9 +78,7 @@ def test_a_recipe_that_is_not_one_is_refused(tables: dict[str, Any], rule: str):
 
 
 def test_a_recipe_that_cannot_be_read_is_refused(tmp_path: Path):
-    with pytest.raises(
-        HarnessError, match=r"one of mini, lines, full or a TOML .*nowhere\.toml: .*No such file"
-    ):
+    with pytest.raises(HarnessError, match=r"one of mini, lines, full or a TOML .*nowhere\.toml: .*No such file"):
         load_recipe("nowhere.toml")
     (tmp_path / "bad.toml").write_text("steps = = 3")
     with pytest.raises(HarnessError, match=r"bad\.toml must be TOML: "):

@@ -276,8 +276,11 @@ def test_a_pair_may_start_where_another_one_ended(tiny: Recipe, pcm: NDArray[np.
     list(first.run())
     for net in first.nets():
         write_net(tmp_path / f"{net.kind}.safetensors", net)
-    second = Trainer(replace(tiny, start=str(tmp_path)), pcm, tmp_path / "second")
+    recipe = replace(tiny, start=str(tmp_path))
+    second = Trainer(recipe, pcm, tmp_path / "second")
     assert all(same_weights(getattr(second, net.kind), load_net(net)) for net in first.nets())
+    list(second.run())
+    assert Trainer(recipe, pcm, tmp_path / "second").step == second.step == recipe.all_steps, "it is taken up again"
 
 
 def test_a_start_that_holds_no_pair_is_refused(tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path):
