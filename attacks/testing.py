@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import Attack, Attacked, AttackError, Audio
 from sealproof.attacks.contract.chain import Chain
-from sealproof.attacks.contract.knowledge import Knowledge, Watermarker
+from sealproof.attacks.contract.knowledge import EmbedFunction, Knowledge
 from sealproof.attacks.verification.measure import is_noop
 from sealproof.attacks.verification.verify import verify
 
@@ -72,7 +72,7 @@ def toy_knowledge(twins: Audio, seed: int = 0) -> Knowledge:
         patterns = [np.random.default_rng([4, seed]).standard_normal(batch.shape[1]) for seed in seeds]
         return batch + np.float32(0.01) * np.array(patterns, np.float32).reshape(batch.shape)
 
-    def other_scheme(first_message: int) -> Watermarker:
+    def other_scheme(first_message: int) -> EmbedFunction:
         return lambda batch, seeds: mark(batch, [seed + first_message for seed in seeds])
 
     others = music_like(12, twins.shape[1], 16_000, seed + 100)

@@ -87,7 +87,7 @@ class PerthScheme(Scheme):
 
     @functools.cached_property
     def _net(self) -> Any:
-        return load_net(self._checkpoint_path(), self._expected_sha256)
+        return load_perth_net(self._checkpoint_path(), self._expected_sha256)
 
     def _checkpoint_path(self) -> Path:
         if self._weights is not None:
@@ -192,7 +192,7 @@ class PerthWatermarker:
         return np.ascontiguousarray(marked[:, :samples])
 
 
-def load_net(checkpoint: Path, expected_sha256: str) -> "torch.nn.Module":
+def load_perth_net(checkpoint: Path, expected_sha256: str) -> "torch.nn.Module":
     """Build the package's network and give it the weights of a verified checkpoint.
 
     Args:

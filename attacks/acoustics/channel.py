@@ -50,7 +50,7 @@ class AirAbsorption(Attack):
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """The loss within 2 % of 3/8 of the sample rate."""
         centre = 3 / 8 * sample_rate
-        return {"loss_db": -band_change_db(before, after, sample_rate, 0.98 * centre, 1.02 * centre)}
+        return {"loss_db": -windowed_band_change_db(before, after, sample_rate, 0.98 * centre, 1.02 * centre)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +92,8 @@ class Telephone(Attack):
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """The change of level from 500 to 2500 Hz, and from 4.2 kHz upwards."""
         return {
-            "passband_change_db": band_change_db(before, after, sample_rate, 500, 2500),
-            "above_band_db": band_change_db(before, after, sample_rate, 4200, sample_rate / 2),
+            "passband_change_db": windowed_band_change_db(before, after, sample_rate, 500, 2500),
+            "above_band_db": windowed_band_change_db(before, after, sample_rate, 4200, sample_rate / 2),
         }
 
 
@@ -140,8 +140,8 @@ class SmallSpeaker(Attack):
         """The change of level within 10 % of the resonance and of half of it."""
         at = self.resonance_hz
         return {
-            "resonance_gain_db": band_change_db(before, after, sample_rate, 0.9 * at, 1.1 * at),
-            "octave_below_db": band_change_db(before, after, sample_rate, 0.45 * at, 0.55 * at),
+            "resonance_gain_db": windowed_band_change_db(before, after, sample_rate, 0.9 * at, 1.1 * at),
+            "octave_below_db": windowed_band_change_db(before, after, sample_rate, 0.45 * at, 0.55 * at),
         }
 
 
@@ -358,7 +358,7 @@ def closed_box(resonance_hz: float, sample_rate: int) -> tuple[tuple[float, ...]
     )
 
 
-def band_change_db(before: Audio, after: Audio, sample_rate: int, low_hz: float, high_hz: float) -> Floats:
+def windowed_band_change_db(before: Audio, after: Audio, sample_rate: int, low_hz: float, high_hz: float) -> Floats:
     """Change of the level between two frequencies, in dB; NaN where the clip has nothing to measure there.
 
     Both clips are windowed (Hann), so that the ends of a clip do not spill over into the band. Less than -80 dB of the

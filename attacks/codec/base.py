@@ -72,7 +72,7 @@ class Codec(Attack):
             raise AttackError(
                 f"The sample rate for {self.name} must be one of {rates} Hz; resample the corpus. Got {sample_rate}."
             )
-        return np.pad(to_pcm(clip), (self.lead, self.padding))
+        return np.pad(pcm_for_codec(clip), (self.lead, self.padding))
 
 
 class FFmpegCodec(Codec):
@@ -145,7 +145,7 @@ class BitrateCodec(FFmpegCodec):
         return (Claim("bitrate_kbps", low * self.bitrate_kbps, high * self.bitrate_kbps, every=constant),)
 
 
-def to_pcm(audio: Audio) -> Pcm:
+def pcm_for_codec(audio: Audio) -> Pcm:
     """Round to 16-bit PCM, in which full scale is 32768; audio beyond is clipped."""
     # The clip to [-1, 1] comes first so that the multiplication cannot overflow.
     codes: Audio = np.rint(np.clip(audio, -1, 1) * np.float32(32768))

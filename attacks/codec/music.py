@@ -11,7 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from sealproof.attacks.codec import libav
-from sealproof.attacks.codec.base import BitrateCodec, Codec, FFmpegCodec, Pcm, to_pcm
+from sealproof.attacks.codec.base import BitrateCodec, Codec, FFmpegCodec, Pcm, pcm_for_codec
 from sealproof.attacks.codec.libav import Decoded
 from sealproof.attacks.contract.base import AttackError, Audio, Claim, parameter
 
@@ -310,4 +310,6 @@ class FLAC(FFmpegCodec):
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
         """Count the samples that are not the 16-bit codes of the clip."""
         del sample_rate
-        return {"wrong_codes": np.count_nonzero(to_pcm(before) != to_pcm(after), axis=1).astype(np.float64)}
+        return {
+            "wrong_codes": np.count_nonzero(pcm_for_codec(before) != pcm_for_codec(after), axis=1).astype(np.float64)
+        }

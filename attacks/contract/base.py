@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sealproof.attacks.contract.claims import Claim
 from sealproof.attacks.contract.errors import AttackError
 from sealproof.attacks.contract.knowledge import Knowledge
-from sealproof.attacks.contract.parameters import RULE, Rule, Value, parameter, params_text
+from sealproof.attacks.contract.parameters import RULE, ParameterRule, Value, parameter, params_text
 
 __all__ = ["Attack", "AttackError", "Attacked", "Audio", "Claim", "Facts", "parameter"]
 
@@ -342,9 +342,9 @@ class Attack(ABC):
                 raise AttackError(f"{self.id} must state '{name}' once a clip. Got {np.shape(values)}.")
 
 
-def _rule(attack: type[Attack], item: Field[Any]) -> Rule:
+def _rule(attack: type[Attack], item: Field[Any]) -> ParameterRule:
     rule = item.metadata.get(RULE)
-    if not isinstance(rule, Rule):
+    if not isinstance(rule, ParameterRule):
         raise AttackError(
             f"The field '{item.name}' of {attack.name} must be declared with parameter(unit=..., ...), "
             "so that it can be checked and written in the id."

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-Watermarker = Callable[[NDArray[np.float32], Sequence[int]], NDArray[np.float32]]
+EmbedFunction = Callable[[NDArray[np.float32], Sequence[int]], NDArray[np.float32]]
 """Marks a batch (n, samples), each clip with a message drawn from its seed; returns another of the same shape."""
 
 
@@ -25,7 +25,7 @@ class Knowledge:
     twins: NDArray[np.float32]
     clean: NDArray[np.float32]
     marked: NDArray[np.float32]
-    watermarkers: Mapping[str, Watermarker] = field(default_factory=dict)
+    watermarkers: Mapping[str, EmbedFunction] = field(default_factory=dict)
 
     def of(self, part: slice) -> "Knowledge":
         """What is known when only a part of the clips is attacked."""

@@ -13,13 +13,13 @@ from sealproof.attacks.contract.errors import AttackError
 Value = int | float | str
 
 RULE = "sealproof.attacks.rule"
-"""Key of the `Rule` in the metadata of a dataclass field."""
+"""Key of the `ParameterRule` in the metadata of a dataclass field."""
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class ParameterRule:
     """The values that one parameter accepts and the unit that its ids carry.
 
     Attributes:
@@ -161,7 +161,7 @@ def parameter(
         raise ValueError(f"The unit of a parameter must be lower-case letters. Got {unit!r}.")
     if kind is str and not (choices and all(re.fullmatch(r"[A-Za-z0-9_-]+", str(choice)) for choice in choices)):
         raise ValueError(f"A text parameter needs choices of letters, digits, '_' and '-'. Got {choices!r}.")
-    rule = Rule(
+    rule = ParameterRule(
         unit=unit,
         kind=kind,
         low=low,

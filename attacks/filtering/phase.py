@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import Attack, AttackError, Audio, Claim, parameter
-from sealproof.attacks.verification.measure import Measured
+from sealproof.attacks.verification.measure import Floats
 
 FRAME = 512
 """Samples in a frame of the short-time Fourier transform of `RandomPhase`: 32 ms at 16 kHz."""
@@ -54,7 +54,7 @@ class PhaseRotation(Attack):
             Claim.about("level_change_db", 0, 0.1),
         )
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Mean angle between the spectra, weighted by power; 1 where all frequencies agree."""
         from scipy import fft
 
@@ -114,7 +114,7 @@ class RandomPhase(Attack):
         # Around 180 degrees too little is left of the wave to measure its delay.
         return claims if c > 0.2 else (*claims, Claim("delay_samples"))
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """How much of the clip is contained in the output: the regression of one on the other."""
         del sample_rate
         old, new = before.astype(np.float64), after.astype(np.float64)
@@ -161,7 +161,7 @@ class Allpass(Attack):
         lost_s = self.sections * 4 * QUALITY / math.sin(2 * math.pi * self.centre_hz / sample_rate) / sample_rate
         return (Claim("phase_error_degrees", high=10), Claim("level_change_db", -0.3 - 10 * lost_s, 0.1))
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Distance from the phase of the analogue prototype, which nine tenths of the frequencies do not exceed."""
         from scipy import fft
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import Attack, Attacked, Audio, Claim, parameter
 from sealproof.attacks.contract.parameters import Value
-from sealproof.attacks.verification.measure import Measured
+from sealproof.attacks.verification.measure import Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Crop(Attack):
             Claim.about("kept_percent", 100, 0, every=True),
         )
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Share of the output that stands as far from the start or the end as before; what is gone."""
         del sample_rate
         removed = before.shape[1] - after.shape[1]
@@ -92,7 +92,7 @@ class TrimStart(Attack):
         """The output is the end of the clip."""
         return (Claim.about("kept_percent", 100, 0, every=True),)
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Share of the output that stands `cut_samples` earlier than before."""
         del sample_rate
         start = min(self.cut_samples, before.shape[1] - 1)
@@ -133,7 +133,7 @@ class CutSamples(Attack):
         """How many seams there are; between them everything is as it was."""
         return (Claim.about("seams_per_s", self.pieces, 0.1 * self.pieces + 1),)
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Neighbours in the output that were no neighbours in the clip, for each second of the clip."""
         return {"seams_per_s": _seams(before, after) * sample_rate / before.shape[1]}
 
@@ -179,7 +179,7 @@ class InsertSilence(Attack):
             Claim.about("kept_percent", 100, 0, every=True),
         )
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Run of zeros that are new; how many of them stand between two signs; samples that are left without zeros."""
         pairs = [self._pieces(old, new) for old, new in zip(before, after, strict=True)]
         found, crossing, kept = np.array(pairs, dtype=np.float64).reshape(-1, 3).T
@@ -235,7 +235,7 @@ class FlipSamples(Attack):
             Claim("stray_percent", high=0, every=True),
         )
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Samples that changed place with a neighbour, and samples that changed otherwise."""
         del sample_rate
         changed = after != before
@@ -281,7 +281,7 @@ class BlockShuffle(Attack):
             Claim.about("kept_percent", 100, 0, every=True),
         )
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """New neighbours for each second; samples at another place; samples that are there before and after."""
         return {
             "seams_per_s": _seams(before, after) * sample_rate / before.shape[1],
@@ -317,7 +317,7 @@ class BlockReverse(Attack):
         """Every sample stands where it must."""
         return (Claim.about("moved_percent", 100, 0, every=True),)
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Share of the samples that stand as far from the end of their block as they stood from its start."""
         size = _block_samples(self.block_ms, sample_rate)
         places = np.arange(before.shape[1])
@@ -358,7 +358,7 @@ class RepeatPart(Attack):
             Claim.about("repeated_percent", 100, 0, every=True),
         )
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """From the first to the last sample that changed, in ms; how many of these equal one a part earlier."""
         size = min(_block_samples(self.duration_ms, sample_rate), before.shape[1] // 2)
         changed = after != before
@@ -377,7 +377,7 @@ def _block_samples(block_ms: float, sample_rate: int) -> int:
     return max(1, round(block_ms * sample_rate / 1000))
 
 
-def _seams(before: Audio, after: Audio) -> Measured:
+def _seams(before: Audio, after: Audio) -> Floats:
     """How many pairs of neighbours in the clips after are nowhere neighbours, in this order, in those before."""
     seams = []
     for old, new in zip(_pairs(before), _pairs(after), strict=True):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from sealproof.attacks.contract.base import Attack, Attacked, AttackError, Audio, Claim, parameter
-from sealproof.attacks.verification.measure import Measured, lag_samples
+from sealproof.attacks.verification.measure import Floats, lag_samples
 
 QUALITY = "HQ"
 """soxr's 20-bit linear-phase recipe: no delay, pass band to about 0.91 of the lower Nyquist frequency."""
@@ -50,7 +50,7 @@ class Detour(Attack):
                 f"{sample_rate} Hz. Got {self.via_hz}."
             )
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """SNR within the band that the detour keeps, and change of the level in the band that it removes."""
         edge_hz = min(self.via_hz, sample_rate) / 2
         window = np.hanning(before.shape[1])
@@ -128,7 +128,7 @@ class ResampleLinear(Detour):
         """Samples at common times are kept, and images stand above half the detour rate."""
         return (Claim.about("common_samples_kept_percent", 100, 0, every=True), Claim("images_db", low=-80))
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Samples kept where the rates meet; energy of the output above half the detour rate, over all of it."""
         step = sample_rate // math.gcd(sample_rate, self.via_hz)
         kept = 100 * np.mean(before[:, ::step] == after[:, ::step], axis=1)
@@ -165,7 +165,7 @@ class Aliasing(Attack):
             Claim.about("held_percent", 100, 0, every=True),
         )
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Share of the samples that equal the last one kept."""
         last_kept = np.arange(before.shape[1]) // self.factor * self.factor
         return {"held_percent": 100 * np.mean(after == before[:, last_kept], axis=1)}
@@ -196,7 +196,7 @@ class Jitter(Attack):
         """The noise is that of the formula."""
         return (Claim.about("noise_over_theory_db", 0, 0.7),)
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Energy of the change over that which follows from the clip's spectrum."""
         n = before.shape[1]
         spectrum = np.abs(fft.rfft(before.astype(np.float64), axis=1)) ** 2
@@ -239,7 +239,7 @@ class Speed(Attack):
         """The pitch moves by the factor, 1200 log2(factor) cents."""
         return (Claim.about("pitch_cents", 1200 * math.log2(self.factor), 2),)
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Change of the pitch."""
         return {"pitch_cents": pitch_change_cents(before, after, sample_rate)}
 
@@ -289,7 +289,7 @@ def sampled_at(clip: Audio, positions: NDArray[np.floating]) -> Audio:
     return np.asarray(value, dtype=np.float32)
 
 
-def pitch_change_cents(before: Audio, after: Audio, sample_rate: int) -> Measured:
+def pitch_change_cents(before: Audio, after: Audio, sample_rate: int) -> Floats:
     """By how much the pitch moved, in whole cents (1200 to the octave): the lag between the spectra on a log axis.
 
     The magnitude spectra of the clips, from 60 Hz to 0.45 of the sample rate in steps of one cent, are correlated like
@@ -309,7 +309,7 @@ def pitch_change_cents(before: Audio, after: Audio, sample_rate: int) -> Measure
     return lag_samples(_spectra(before, hz, sample_rate), _spectra(after, hz, sample_rate), 1300)
 
 
-def _spectra(batch: Audio, hz: Measured, sample_rate: int) -> Audio:
+def _spectra(batch: Audio, hz: Floats, sample_rate: int) -> Audio:
     """Magnitudes at the given frequencies, without their mean; at most two seconds from the middle are looked at."""
     length = min(batch.shape[1], 2 * sample_rate)
     start = (batch.shape[1] - length) // 2
@@ -319,7 +319,7 @@ def _spectra(batch: Audio, hz: Measured, sample_rate: int) -> Audio:
     return np.asarray(spectra - spectra.mean(axis=1, keepdims=True), dtype=np.float32)
 
 
-def _energy(values: NDArray[np.inexact]) -> Measured:
+def _energy(values: NDArray[np.inexact]) -> Floats:
     return np.asarray(np.sum(np.abs(values) ** 2, axis=1), dtype=np.float64)
 
 

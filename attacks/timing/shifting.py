@@ -9,7 +9,7 @@ from scipy import fft
 
 from sealproof.attacks.contract.base import Attack, Attacked, Audio, Claim, parameter
 from sealproof.attacks.timing.resampling import sampled_at
-from sealproof.attacks.verification.measure import Measured
+from sealproof.attacks.verification.measure import Floats
 from sealproof.attacks.verification.verify import MAX_LAG_MS
 
 
@@ -41,7 +41,7 @@ class Offset(Attack):
             return (moved,)
         return (moved, Claim.about("delay_samples", self.offset_samples, 0))
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Share of the samples that stand `offset_samples` later than before, or are the zeros in front."""
         del sample_rate
         delay = min(self.offset_samples, before.shape[1])
@@ -68,7 +68,7 @@ class FractionalDelay(Attack):
         """The delay."""
         return (Claim.about("fractional_delay_samples", self.delay_samples, 0.01),)
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Slope of the phase between the clips, in samples, over the frequencies up to half of Nyquist."""
         del sample_rate
         window = np.hanning(before.shape[1])
@@ -105,7 +105,7 @@ class CircularShift(Attack):
         """Every sample stands where it must."""
         return (Claim.about("moved_percent", 100, 0, every=True),)
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Share of the samples that stand `shift_samples` later than before, counted around the end."""
         del sample_rate
         places = (np.arange(before.shape[1]) - self.shift_samples) % before.shape[1]
@@ -129,7 +129,7 @@ class Reverse(Attack):
         """Every sample stands where it must."""
         return (Claim.about("moved_percent", 100, 0, every=True),)
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Share of the samples that stand as far from the end as they stood from the start."""
         del sample_rate
         return {"moved_percent": 100 * np.mean(np.flip(after, axis=1) == before, axis=1)}

@@ -10,7 +10,7 @@ from scipy import fft, ndimage
 
 from sealproof.attacks.contract.base import Attack, Audio, Claim, parameter
 from sealproof.attacks.timing.resampling import at_speed, pitch_change_cents, sampled_at
-from sealproof.attacks.verification.measure import Measured, lag_samples
+from sealproof.attacks.verification.measure import Floats, lag_samples
 
 SEGMENT_MS = 32
 """Length of the pieces whose delay is measured one by one."""
@@ -46,7 +46,7 @@ class TimeStretch(Attack):
         """The pitch stays, and what happens late in the clip happens at its new time."""
         return (Claim.about("pitch_cents", 0, 3), Claim.about("late_ms", 0, 4))
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Change of the pitch; delay of the second half against its new time."""
         return {
             "pitch_cents": pitch_change_cents(before, after, sample_rate),
@@ -80,7 +80,7 @@ class PitchShift(Attack):
         """The pitch moves, and everything happens at its old time."""
         return (Claim.about("pitch_cents", self.shift_cents, 3), Claim.about("late_ms", 0, 4))
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Change of the pitch; delay of the second half."""
         return {
             "pitch_cents": pitch_change_cents(before, after, sample_rate),
@@ -119,7 +119,7 @@ class Wow(Attack):
         """The depth."""
         return (Claim.about("speed_deviation_percent", self.depth_percent, 0.15 * self.depth_percent),)
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Depth of the wave at `rate_hz` that fits the delays of pieces of the clip best."""
         if before.shape[1] / sample_rate < 0.4 / self.rate_hz:  # of less than that any wave could be the start
             return {"speed_deviation_percent": np.full(len(before), np.nan)}
@@ -175,7 +175,7 @@ class TimeWarp(Attack):
         """The largest displacement."""
         return (Claim.about("displacement_ms", self.displacement_ms, 0.2 * self.displacement_ms),)
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Measured]:
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Largest value of the displacement that fits the delays of pieces of the clip best."""
         if before.shape[1] < max(20 * self.displacement_ms, 4 * SEGMENT_MS) * sample_rate / 1000:
             return {"displacement_ms": np.full(len(before), np.nan)}
@@ -186,7 +186,7 @@ class TimeWarp(Attack):
         return {"displacement_ms": 1000 * np.abs(displaced).max(axis=1) / sample_rate}
 
 
-def _half_waves(place: Measured, duration_s: float) -> Measured:
+def _half_waves(place: Floats, duration_s: float) -> Floats:
     """Half sine waves over a clip, (waves, m), at the given m places from 0 to 1: up to 2 Hz, at least two."""
     counts = np.arange(1, max(2, math.ceil(4 * duration_s)) + 1)
     return np.asarray(np.sin(np.pi * counts[:, None] * place))
@@ -205,7 +205,7 @@ def _stretched(clip: Audio, length: int, sample_rate: int) -> Audio:
     return np.asarray(stretched, dtype=np.float32).reshape(-1)
 
 
-def _late_ms(before: Audio, after: Audio, sample_rate: int) -> Measured:
+def _late_ms(before: Audio, after: Audio, sample_rate: int) -> Floats:
     """By how much the second half of the clips comes after its proportional time, in ms, from its onsets.
 
     The onsets are the rises and falls of the logarithm of the envelope, in steps of 1 ms and smoothed over 5 ms, of the
@@ -225,13 +225,13 @@ def _late_ms(before: Audio, after: Audio, sample_rate: int) -> Measured:
     return lag_samples(onsets[0], onsets[1], 50)
 
 
-def _piece_times(batch: Audio, sample_rate: int) -> Measured:
+def _piece_times(batch: Audio, sample_rate: int) -> Floats:
     """Middles of the pieces of a clip, in s: (m,)."""
     length = round(SEGMENT_MS * sample_rate / 1000)
     return (np.arange(batch.shape[1] // length) + 0.5) * length / sample_rate
 
 
-def _fitted(waves: Measured, before: Audio, after: Audio, sample_rate: int, reach: int) -> Measured:
+def _fitted(waves: Floats, before: Audio, after: Audio, sample_rate: int, reach: int) -> Floats:
     """How much of each wave is contained in the delays of the pieces of the clips, by weighted least squares.
 
     Args:
@@ -252,7 +252,7 @@ def _fitted(waves: Measured, before: Audio, after: Audio, sample_rate: int, reac
     return fits
 
 
-def _local_delays(old: Audio, new: Audio, sample_rate: int, reach: int) -> tuple[Measured, Measured]:
+def _local_delays(old: Audio, new: Audio, sample_rate: int, reach: int) -> tuple[Floats, Floats]:
     """Delays of the m pieces of a clip, each that of the highest normalised cross-correlation.
 
     Returns:

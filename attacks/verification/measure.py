@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import Audio
 
-Measured = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 
-def snr_db(before: Audio, after: Audio) -> Measured:
+def snr_db(before: Audio, after: Audio) -> Floats:
     """Signal-to-noise ratio in dB: energy of the clip over energy of the change.
 
     10 log10(sum x^2 / sum (y - x)^2). It means something only where output sample i belongs to input sample i.
@@ -32,7 +32,7 @@ def snr_db(before: Audio, after: Audio) -> Measured:
     return _ratio_db(_energy(reference), _energy(after - reference))
 
 
-def level_change_db(before: Audio, after: Audio) -> Measured:
+def level_change_db(before: Audio, after: Audio) -> Floats:
     """Change of the level in dB: RMS after over RMS before; the lengths may differ.
 
     Args:
@@ -52,7 +52,7 @@ def level_change_db(before: Audio, after: Audio) -> Measured:
     return np.where(silent_before, np.nan, change)
 
 
-def lag_samples(before: Audio, after: Audio, max_lag: int) -> Measured:
+def lag_samples(before: Audio, after: Audio, max_lag: int) -> Floats:
     """Delay of the clip after, in samples: the lag of the highest normalised cross-correlation, of either sign.
 
     At each lag the correlation is divided by the energies of the two overlapping parts, so that a short overlap is not
@@ -115,7 +115,7 @@ def is_noop(before: Audio, after: Audio) -> NDArray[np.bool_]:
     return np.asarray((bits[0] == bits[1]).all(axis=1), dtype=np.bool_)
 
 
-def clipped_percent(after: Audio) -> Measured:
+def clipped_percent(after: Audio) -> Floats:
     """Share of the samples that stand at the clip's own peak, in percent; one sample of an unclipped clip does.
 
     Args:
@@ -130,16 +130,16 @@ def clipped_percent(after: Audio) -> Measured:
     return np.where(peak[:, 0] == 0, np.nan, share)
 
 
-def _energy(batch: NDArray[np.floating]) -> Measured:
+def _energy(batch: NDArray[np.floating]) -> Floats:
     return np.asarray(np.sum(batch.astype(np.float64) ** 2, axis=1))
 
 
-def _running_energy(batch: Measured) -> Measured:
+def _running_energy(batch: Floats) -> Floats:
     """(n, samples + 1): the energy of the first k samples, for k from 0 to samples."""
     return np.pad(np.cumsum(batch**2, axis=1), ((0, 0), (1, 0)))
 
 
-def _ratio_db(signal: Measured, noise: Measured) -> Measured:
+def _ratio_db(signal: Floats, noise: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(signal == 0, np.nan, 10 * np.log10(signal / noise))
 

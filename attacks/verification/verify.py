@@ -32,7 +32,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ClaimVerdict:
     """A claim and what was measured.
 
     Attributes:
@@ -73,11 +73,11 @@ class Verification:
 
     attack_id: str
     quantities: Mapping[str, NDArray[np.float64]]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[ClaimVerdict, ...]
     sha256: str
 
     @property
-    def broken(self) -> list[Verdict]:
+    def broken(self) -> list[ClaimVerdict]:
         """The claims that were not kept."""
         return [verdict for verdict in self.verdicts if verdict.status is Status.BROKEN]
 
@@ -170,14 +170,14 @@ def verify(attack: Attack, before: Audio, attacked: Attacked, sample_rate: int) 
     return Verification(attack.id, quantities, tuple(verdicts), digest)
 
 
-def _judge(claim: Claim | None, quantity: str, values: NDArray[np.float64]) -> Verdict:
+def _judge(claim: Claim | None, quantity: str, values: NDArray[np.float64]) -> ClaimVerdict:
     known = values[~np.isnan(values)]
     if not known.size:
-        return Verdict(claim, quantity, math.nan, math.nan, math.nan, 0, Status.UNMEASURED)
+        return ClaimVerdict(claim, quantity, math.nan, math.nan, math.nan, 0, Status.UNMEASURED)
     low, median, high = float(known.min()), float(np.median(known)), float(known.max())
     lowest, highest = (low, high) if claim is not None and claim.every else (median, median)
     kept = claim is None or (claim.low <= lowest and highest <= claim.high)
-    return Verdict(claim, quantity, median, low, high, known.size, Status.KEPT if kept else Status.BROKEN)
+    return ClaimVerdict(claim, quantity, median, low, high, known.size, Status.KEPT if kept else Status.BROKEN)
 
 
 def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from sealproof.attacks.contract.base import Attack, Attacked, AttackError, Audio, parameter
 from sealproof.attacks.contract.claims import Claim
-from sealproof.attacks.contract.knowledge import Knowledge, Watermarker
+from sealproof.attacks.contract.knowledge import EmbedFunction, Knowledge
 from sealproof.attacks.contract.parameters import Value
 
 
@@ -83,7 +83,7 @@ class Collude(Attack):
         return (Claim("snr_db", low=10),)
 
 
-def _watermarker(attack: Attack, scheme: str, knowledge: Knowledge) -> Watermarker:
+def _watermarker(attack: Attack, scheme: str, knowledge: Knowledge) -> EmbedFunction:
     if scheme not in knowledge.watermarkers:
         known = ", ".join(knowledge.watermarkers) or "none"
         raise AttackError(f"{attack.id} needs the watermarker '{scheme}'. Known: {known}.")

@@ -45,7 +45,7 @@ def _verify_attacks(options: argparse.Namespace) -> int:
     attacks = load_attacks(options.attacks)
     say_left_out(options.attacks)
     corpus = DemoCorpus() if options.corpus == "demo" else FolderCorpus(root=Path(options.corpus))
-    clips = attack_check.read_clips(corpus, options.clips, options.scheme, options.seed)
+    clips = attack_check.read_marked_clips(corpus, options.clips, options.scheme, options.seed)
     checked = attack_check.check_all(attacks, clips, options.seed)
     print("\n".join(attack_check.table(checked)))
     if options.out is not None:

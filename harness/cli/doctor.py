@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sealproof.harness.foundation.versions import package_versions
+from sealproof.harness.studies.readiness.check import CheckResult, State
 from sealproof.harness.studies.readiness.checks import (
     ATTACKS,
     EXPORT,
@@ -18,7 +19,6 @@ from sealproof.harness.studies.readiness.checks import (
     QUALITY,
     SCHEME,
 )
-from sealproof.harness.studies.readiness.finding import Finding, State
 
 _LONG = 160
 """Characters after which the summary leaves out further sentences."""
@@ -41,10 +41,10 @@ def machine() -> Iterator[str]:
     yield f"{'versions':10} " + ", ".join(f"{name} {version}" for name, version in package_versions().items())
 
 
-def summary(findings: Sequence[Finding]) -> Iterator[str]:
+def summary(results: Sequence[CheckResult]) -> Iterator[str]:
     """Yield a line for each scheme and one for each other kind, and below it what does not work."""
     for kind in KINDS:
-        own = [each for each in findings if each.kind == kind]
+        own = [each for each in results if each.kind == kind]
         if kind == SCHEME:
             yield from (f"{kind:10} {each.name}: {_short(_told(each))}" for each in own)
         elif own:
@@ -52,37 +52,37 @@ def summary(findings: Sequence[Finding]) -> Iterator[str]:
             yield from (f"{'':10} {line}" for line in _reasons(own))
 
 
-def everything(findings: Sequence[Finding]) -> Iterator[str]:
+def everything(results: Sequence[CheckResult]) -> Iterator[str]:
     """Yield a line for each thing that was tried, and where in the code the broken ones broke."""
     for kind in KINDS:
-        for each in findings:
+        for each in results:
             if each.kind == kind:
                 yield f"{kind:10} {each.name}: {_told(each)}"
                 yield from (f"{'':10} | {line}" for line in each.trace.splitlines())
 
 
-def verdict(findings: Sequence[Finding]) -> str:
+def verdict(results: Sequence[CheckResult]) -> str:
     """Say in one sentence whether all is well."""
-    faulty = broken(findings)
+    faulty = broken(results)
     if not faulty:
         return "All that should work here does."
     names = ", ".join(dict.fromkeys(each.name for each in faulty))
-    return f"{len(faulty)} of {len(findings)} things do not work here and should: {names}."
+    return f"{len(faulty)} of {len(results)} things do not work here and should: {names}."
 
 
-def broken(findings: Sequence[Finding]) -> list[Finding]:
+def broken(results: Sequence[CheckResult]) -> list[CheckResult]:
     """Return what should work on this machine and does not."""
-    return [each for each in findings if each.state is State.BROKEN]
+    return [each for each in results if each.state is State.BROKEN]
 
 
-def _counted(kind: str, own: Sequence[Finding]) -> str:
+def _counted(kind: str, own: Sequence[CheckResult]) -> str:
     ready = sum(each.state is State.READY for each in own)
     absent = [each.name for each in own if each.state is State.ABSENT]
     text = f"{ready} of {len(own)} ready"
     return f"{text}; not: {', '.join(absent)}, {_NEEDS[kind]}" if absent else text
 
 
-def _reasons(own: Sequence[Finding]) -> Iterator[str]:
+def _reasons(own: Sequence[CheckResult]) -> Iterator[str]:
     """Yield what is broken or not as tested, those with one reason in one line."""
     by_reason: dict[str, list[str]] = {}
     for each in own:
@@ -91,9 +91,9 @@ def _reasons(own: Sequence[Finding]) -> Iterator[str]:
     yield from (f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
 
 
-def _told(finding: Finding) -> str:
-    command = f". Run: {finding.command}" if finding.command else ""
-    return f"{finding.state.value}: {finding.text.rstrip('.')}{command}" if finding.text else finding.state.value
+def _told(result: CheckResult) -> str:
+    command = f". Run: {result.command}" if result.command else ""
+    return f"{result.state.value}: {result.text.rstrip('.')}{command}" if result.text else result.state.value
 
 
 def _short(text: str) -> str:

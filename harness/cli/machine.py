@@ -44,7 +44,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
     print("\n".join(doctor.machine()), flush=True)
     checks = all_checks()
-    found = [check.find() for check in trying(checks, len(checks), lambda check: f"{check.kind} {check.name}")]
-    print("\n".join(doctor.everything(found) if options.verbose else doctor.summary(found)))
-    print(doctor.verdict(found))
-    return FAILED if doctor.broken(found) else OK
+    results = [check.run() for check in trying(checks, len(checks), lambda check: f"{check.kind} {check.name}")]
+    print("\n".join(doctor.everything(results) if options.verbose else doctor.summary(results)))
+    print(doctor.verdict(results))
+    return FAILED if doctor.broken(results) else OK

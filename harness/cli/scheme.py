@@ -81,8 +81,8 @@ def _diagnose(options: argparse.Namespace) -> int:
     from sealproof.harness.corpora.demo.corpus import DemoCorpus
     from sealproof.harness.corpora.folder import FolderCorpus
     from sealproof.harness.studies.diagnosis.material import n_marked
-    from sealproof.harness.studies.diagnosis.output.picture import write_picture
-    from sealproof.harness.studies.diagnosis.output.tables import PICTURE, lines, write_tables
+    from sealproof.harness.studies.diagnosis.output.picture import write_diagnosis_picture
+    from sealproof.harness.studies.diagnosis.output.tables import PICTURE, diagnosis_lines, write_diagnosis_tables
     from sealproof.harness.studies.diagnosis.scheme_folder import find_scheme
     from sealproof.harness.studies.diagnosis.study import DiagnosisRequest, diagnose
     from sealproof.harness.training.schemes.clips import read_clips
@@ -97,10 +97,10 @@ def _diagnose(options: argparse.Namespace) -> int:
     else:
         clips = read_clips(FolderCorpus(root=Path(options.corpus)), ALL_CLIPS, options.split_seed)
     found = diagnose(scheme, clips, request)
-    print("\n".join(lines(found)))
+    print("\n".join(diagnosis_lines(found)))
     if options.out is not None:
-        files = write_tables(found, options.out)
-        write_picture(found, options.out / PICTURE)
+        files = write_diagnosis_tables(found, options.out)
+        write_diagnosis_picture(found, options.out / PICTURE)
         print("Wrote " + ", ".join(map(str, [*files, options.out / PICTURE])))
     return FAILED if found.missed_floors else OK
 

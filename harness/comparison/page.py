@@ -11,7 +11,7 @@ _WIDTH, _MARGIN = 160, 6
 """Of a difference's drawing, in px."""
 
 
-def html_page(comparison: Comparison) -> str:
+def comparison_page(comparison: Comparison) -> str:
     """Write the page; rates that are the same are in compare.csv only."""
     reach = max((abs(end) for rate in comparison.changed for end in _ends(rate.difference)), default=1.0) or 1.0
     return render(

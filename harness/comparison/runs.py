@@ -29,7 +29,7 @@ class Compared:
         difference: Second minus first run, paired by clip and clustered by group.
         mcnemar_p: Exact p value that as many clips were lost as won, clips taken to be independent.
         mcnemar_p_holm: The same, adjusted for the attacks on which this detector, rule and metric were compared.
-        verdict: One of the words of `harness.difference`.
+        verdict: One of the words of `comparison.difference`.
     """
 
     after: Tally

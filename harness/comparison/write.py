@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sealproof.harness.comparison.page import html_page
+from sealproof.harness.comparison.page import comparison_page
 from sealproof.harness.comparison.runs import Comparison
 from sealproof.harness.comparison.text import CSV, compare_csv, markdown_text
 from sealproof.harness.foundation.files import write_text
@@ -16,7 +16,7 @@ def write_comparison(comparison: Comparison, out: Path) -> list[Path]:
     Raises:
         OSError: A file cannot be written.
     """
-    texts = {CSV: compare_csv(comparison), MARKDOWN: markdown_text(comparison), PAGE: html_page(comparison)}
+    texts = {CSV: compare_csv(comparison), MARKDOWN: markdown_text(comparison), PAGE: comparison_page(comparison)}
     for name, text in texts.items():
         write_text(out / name, text)
     return [out / name for name in texts]

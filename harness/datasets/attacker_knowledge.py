@@ -7,10 +7,9 @@ from functools import cache, cached_property
 import numpy as np
 
 from sealproof.attacks.contract.errors import AttackError
-from sealproof.attacks.contract.knowledge import Knowledge, Watermarker
+from sealproof.attacks.contract.knowledge import EmbedFunction, Knowledge
 from sealproof.detectors import get_scheme
-from sealproof.detectors.base import Audio, Scheme
-from sealproof.detectors.base import Watermarker as SchemeWatermarker
+from sealproof.detectors.base import Audio, Scheme, Watermarker
 from sealproof.harness.corpora.base import interleave_groups
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.foundation.seeds import derive_seed
@@ -56,7 +55,7 @@ class KnowledgeBase:
         )
 
     @cached_property
-    def _watermarkers(self) -> Mapping[str, Watermarker]:
+    def _watermarkers(self) -> Mapping[str, EmbedFunction]:
         return watermarkers(self._dataset.scheme)
 
 
@@ -72,16 +71,16 @@ def known_schemes(scheme: str) -> list[Scheme]:
     return [get_scheme(name) for name in (scheme, *_SCHEMES)]
 
 
-def watermarkers(scheme: str) -> dict[str, Watermarker]:
+def watermarkers(scheme: str) -> dict[str, EmbedFunction]:
     """Return what an attacker of a scheme can mark with: the scheme itself as `same`, and others by name."""
     return {"same": _watermarker(scheme), **{name: _watermarker(name) for name in _SCHEMES}}
 
 
-def _watermarker(scheme_name: str) -> Watermarker:
+def _watermarker(scheme_name: str) -> EmbedFunction:
     lock = threading.Lock()
 
     @cache
-    def watermarker() -> SchemeWatermarker:
+    def watermarker() -> Watermarker:
         return get_scheme(scheme_name).watermarker
 
     def mark(batch: Audio, seeds: Sequence[int]) -> Audio:

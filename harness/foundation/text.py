@@ -74,7 +74,7 @@ def number_text(value: float | None, decimals: int = 3) -> str:
     return "-" if value is None else f"{value:.{decimals}f}"
 
 
-def interval_text(value: float | None, low: float | None, high: float | None) -> str:
+def estimate_text(value: float | None, low: float | None, high: float | None) -> str:
     """Write a number with its interval, where it has one: `0.913 [0.880, 0.951]`."""
     interval = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
     return "-" if value is None else f"{value:.3f}{interval}"

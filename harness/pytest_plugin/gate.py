@@ -19,7 +19,7 @@ class Judged:
     Attributes:
         tally: The rate as it is now.
         difference: From the baseline; None where the baseline has no such rate.
-        verdict: `new`, or one of the words of `harness.difference`.
+        verdict: `new`, or one of the words of `comparison.difference`.
     """
 
     tally: Tally

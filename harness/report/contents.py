@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from sealproof.harness.report.disagreements import Histograms
 from sealproof.harness.report.examples import Example
-from sealproof.harness.report.sweeps import Sweep
 from sealproof.harness.report.verdict import Verdict
 from sealproof.harness.tables.reading.clips import ClipScores
 from sealproof.harness.tables.reading.run_folder import RunFolder
 from sealproof.harness.tables.reading.series import Key, Series
+from sealproof.harness.tables.sweeps import Sweep
 
 
 @dataclass(frozen=True)

@@ -1,51 +1,29 @@
-"""Which cells of a run make a sweep: one attack, one parameter that varies, the others held."""
+"""How the sweeps of a run are called, and which of them show every cell."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 
 from sealproof.attacks import attack_class
 from sealproof.attacks.contract.base import AttackError
 from sealproof.harness.report.terms import parameter_words, parameters, unit_words, value_short, value_text
 from sealproof.harness.tables.reading.run_folder import ReportedCell
+from sealproof.harness.tables.sweeps import Sweep, SweptCell, find_sweeps
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """Cells in the order of their strength.
+def subtitle_of(sweep: Sweep) -> str:
+    """Return what varies, with its unit, and what is held, in words."""
+    held = [f"{parameter_words(name)} {value_text(name, value)}" for name, value in parameters(sweep.fixed).items()]
+    if not sweep.parameter:
+        return ", ".join(held)
+    unit = unit_words(sweep.parameter)
+    varies = parameter_words(sweep.parameter) + (f" ({unit})" if unit else "")
+    return varies + (f" at {', '.join(held)}" if held else "")
 
-    Attributes:
-        title: Name of the attack; of a chain, its links' names joined by `+`.
-        parameter: The parameter that varies; empty for a row of one cell.
-        fixed: The parameters held, as in summary.csv.
-        cells: Indices into the run's cells.
-        values: The parameter's value in each.
-        is_numeric: The values are numbers, so that there is a curve.
-        is_ordered: Weakest first; else ascending, as the damage has no one direction.
-    """
 
-    title: str
-    parameter: str
-    fixed: str
-    cells: tuple[int, ...]
-    values: tuple[str, ...]
-    is_numeric: bool
-    is_ordered: bool
-
-    @property
-    def subtitle(self) -> str:
-        """What varies, with its unit, and what is held, in words."""
-        held = [f"{parameter_words(name)} {value_text(name, value)}" for name, value in parameters(self.fixed).items()]
-        if not self.parameter:
-            return ", ".join(held)
-        unit = unit_words(self.parameter)
-        varies = parameter_words(self.parameter) + (f" ({unit})" if unit else "")
-        return varies + (f" at {', '.join(held)}" if held else "")
-
-    @property
-    def labels(self) -> list[str]:
-        """The strengths without their unit."""
-        return [value_short(self.parameter, value) for value in self.values]
+def labels_of(sweep: Sweep) -> list[str]:
+    """Return the strengths without their unit."""
+    return [value_short(sweep.parameter, value) for value in sweep.values]
 
 
 def title_of(cell: ReportedCell) -> str:
@@ -56,29 +34,14 @@ def title_of(cell: ReportedCell) -> str:
     return re.sub(r"\.[^+]*", "", cell.attack_id)
 
 
-def find_sweeps(cells: Sequence[ReportedCell]) -> list[Sweep]:
-    """Return every sweep of at least two strengths, in the run's order."""
-    found: dict[tuple[str, str, str], list[int]] = {}
-    for index, cell in enumerate(cells):
-        own = parameters(cell.params)
-        for name in own:
-            fixed = ";".join(f"{other}={value}" for other, value in own.items() if other != name)
-            found.setdefault((title_of(cell), name, fixed), []).append(index)
-    return [
-        _sweep(cells, indices, title, name, fixed)
-        for (title, name, fixed), indices in found.items()
-        if len(indices) > 1
-    ]
-
-
-def _sweep(cells: Sequence[ReportedCell], indices: Sequence[int], title: str, name: str, fixed: str) -> Sweep:
-    values = {index: parameters(cells[index].params)[name] for index in indices}
-    numbers = {index: number for index, value in values.items() if (number := _number(value)) is not None}
-    if len(numbers) < len(indices):
-        return Sweep(title, name, fixed, tuple(indices), tuple(values.values()), False, False)
-    direction = stronger(cells[indices[0]].attack, name)
-    order = sorted(indices, key=lambda index: numbers[index], reverse=direction < 0)
-    return Sweep(title, name, fixed, tuple(order), tuple(values[index] for index in order), True, direction != 0)
+def reported_sweeps(cells: Sequence[ReportedCell]) -> list[Sweep]:
+    """Return every sweep of at least two strengths, in the run's order; chains go by the names of their links."""
+    return find_sweeps(
+        {
+            index: SweptCell(title_of(cell), parameters(cell.params), partial(stronger, cell.attack))
+            for index, cell in enumerate(cells)
+        }
+    )
 
 
 def stronger(attack: str, parameter: str) -> int:
@@ -99,10 +62,3 @@ def heat_map_rows(cells: Sequence[ReportedCell], sweeps: Sequence[Sweep]) -> lis
             missing -= set(sweep.cells)
     rows += [Sweep(title_of(cells[index]), "", cells[index].params, (index,), ("",), False, False) for index in missing]
     return sorted(rows, key=lambda row: row.cells[0])
-
-
-def _number(value: str) -> float | None:
-    try:
-        return float(value)
-    except ValueError:
-        return None

@@ -61,7 +61,7 @@ METRICS = {
     "stoi": Term("STOI", 0, 1, AUDIO),
     "zimtohrli": Term("Zimtohrli", 1, 5, AUDIO),
 }
-"""How metrics are shown; what each means says `harness.schema`."""
+"""How metrics are shown; what each means says `tables.dictionary.metrics`."""
 
 OTHER = "Other"
 

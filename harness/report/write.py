@@ -13,7 +13,7 @@ from sealproof.harness.report.figures import figure_tables
 from sealproof.harness.report.latex import latex_table
 from sealproof.harness.report.markdown import markdown_report
 from sealproof.harness.report.page.html import html_page
-from sealproof.harness.report.sweeps import find_sweeps
+from sealproof.harness.report.sweeps import reported_sweeps
 from sealproof.harness.report.verdict import judge
 from sealproof.harness.tables.reading.clips import read_scores
 from sealproof.harness.tables.reading.run_folder import RunFolder
@@ -94,7 +94,7 @@ def _read(folder: RunFolder, dataset: Path | None, n_examples: int) -> tuple[Con
     contents = Contents(
         folder,
         series,
-        find_sweeps(folder.cells),
+        reported_sweeps(folder.cells),
         scores,
         histograms(scores.scores, thresholds),
         judge(folder, series),

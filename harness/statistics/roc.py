@@ -1,6 +1,6 @@
 """How well scores separate watermarked clips from clean ones over all thresholds: the ROC curve and its figures.
 
-Conventions are those of `metrics`, where these functions are to be found too.
+Conventions are those of `detection`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sweeps of a run: cells of one attack that differ in one strength alone, and where detection breaks along them."""
+"""Where detection breaks along the sweeps of a run."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 import numpy as np
 
 from sealproof.attacks.contract.base import Attack
-from sealproof.attacks.contract.parameters import Value, params_text
+from sealproof.attacks.contract.parameters import params_text
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.foundation.text import csv_text, filled
 from sealproof.harness.matrix.outcome import Outcome
@@ -17,29 +17,13 @@ from sealproof.harness.statistics.calibrated import estimate_rates
 from sealproof.harness.statistics.thresholds import decide
 from sealproof.harness.tables.resamples import resamples_of
 from sealproof.harness.tables.rules import CALIBRATED, Thresholds
+from sealproof.harness.tables.sweeps import Sweep, SweptCell, find_sweeps
 
 MIN_STRENGTHS = 3
 """Fewer strengths are no sweep: two points tell neither a curve nor whether it is monotone."""
 
 TPR_LEVEL = 0.5
 """Detection counts as broken where fewer of the watermarked clips than this are found."""
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Cells of one attack, weakest first.
-
-    Attributes:
-        parameter: The parameter that varies.
-        held: The others, by name.
-        strengths: The values of the parameter, one a cell.
-        outcomes: The cells, none of which failed.
-    """
-
-    parameter: str
-    held: Mapping[str, Value]
-    strengths: tuple[float, ...]
-    outcomes: tuple[Outcome, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,26 +70,21 @@ class BreakPointRow:
 BREAK_POINT_COLUMNS = tuple(field.name for field in fields(BreakPointRow))
 
 
-def find_sweeps(outcomes: Sequence[Outcome]) -> list[Sweep]:
-    """Return the sweeps among the cells of a run, in the order in which they come up.
+def ordered_sweeps(outcomes: Sequence[Outcome]) -> list[Sweep]:
+    """Return the sweeps along which detection may break, in the order in which they come up.
 
-    A sweep is at least `MIN_STRENGTHS` cells that did not fail, of an attack whose strengths are ordered, with a number
-    for the parameter that varies and the same values for all others. The attack's class says by its own `sweep` which
-    way is stronger.
+    They have at least `MIN_STRENGTHS` cells that did not fail, of an attack whose class says which way is stronger.
+
+    Args:
+        outcomes: All cells of the run; the sweeps' `cells` are indices into them.
     """
-    found: dict[tuple[type[Attack], str, str], list[Outcome]] = {}
-    for outcome in outcomes:
-        attack = outcome.cell.attack
-        for parameter in filter(attack.stronger, attack.sweep) if outcome.error is None else ():
-            found.setdefault((type(attack), parameter, params_text(_held(attack, parameter))), []).append(outcome)
-    sweeps = []
-    for (cls, parameter, _), members in found.items():
-        by_strength = {float(str(outcome.cell.attack.params[parameter])): outcome for outcome in members}
-        strengths = sorted(by_strength, reverse=cls.stronger(parameter) < 0)
-        if len(strengths) >= MIN_STRENGTHS:
-            held = _held(members[0].cell.attack, parameter)
-            sweeps.append(Sweep(parameter, held, tuple(strengths), tuple(by_strength[one] for one in strengths)))
-    return sweeps
+    cells = {
+        index: SweptCell(attack.name, _texts(attack), attack.stronger)
+        for index, outcome in enumerate(outcomes)
+        if outcome.error is None
+        for attack in [outcome.cell.attack]
+    }
+    return [sweep for sweep in find_sweeps(cells) if sweep.is_ordered and len(sweep.cells) >= MIN_STRENGTHS]
 
 
 def break_point_rows(
@@ -118,23 +97,24 @@ def break_point_rows(
     """Yield where each detector breaks along each sweep: where its TPR at 1 % false positives crosses 0.5."""
     resamples = resamples_of([pair.group for pair in pairs], dataset.facts["seed"])
     everywhere = np.ones(len(pairs), dtype=np.bool_)
-    for sweep in find_sweeps(outcomes):
-        cell = sweep.outcomes[0].cell
-        trials = np.tile(resamples.counts(), (len(sweep.strengths), 1))
+    for sweep in ordered_sweeps(outcomes):
+        members = [outcomes[index] for index in sweep.cells]
+        strengths = [float(value) for value in sweep.values]
+        trials = np.tile(resamples.counts(), (len(strengths), 1))
         for subject in subjects:
             threshold = thresholds[subject.name].calibrated.get(CALIBRATED)
             if threshold is None:
                 point = BreakPoint("no_threshold", math.nan, math.nan, math.nan)
             else:
-                scores = [outcome.scores[subject.name].score[1] for outcome in sweep.outcomes]
+                scores = [outcome.scores[subject.name].score[1] for outcome in members]
                 hits = np.stack([resamples.sums(decide(each, threshold.value)) for each in scores])
                 rates = [estimate_rates(each, everywhere, threshold, resamples)["tpr"] for each in scores]
-                point = find_break_point(sweep.strengths, hits, trials, resamples, level=TPR_LEVEL, rates=rates)
+                point = find_break_point(strengths, hits, trials, resamples, level=TPR_LEVEL, rates=rates)
             yield BreakPointRow(
                 dataset=dataset.name,
-                scheme=cell.scheme,
-                attack=cell.attack.name,
-                params=params_text(sweep.held),
+                scheme=members[0].cell.scheme,
+                attack=sweep.title,
+                params=sweep.fixed,
                 parameter=sweep.parameter,
                 detector=subject.name,
                 role=subject.role,
@@ -142,9 +122,9 @@ def break_point_rows(
                 value=point.value if math.isfinite(point.value) else math.nan,
                 ci_low=point.ci_low,
                 ci_high=point.ci_high,
-                weakest=sweep.strengths[0],
-                strongest=sweep.strengths[-1],
-                n_strengths=len(sweep.strengths),
+                weakest=strengths[0],
+                strongest=strengths[-1],
+                n_strengths=len(strengths),
                 n_clips=len(pairs),
                 n_groups=resamples.n_groups,
             )
@@ -164,5 +144,5 @@ def _text(value: object) -> object:
     return "" if math.isnan(value) else f"{value:.6g}"
 
 
-def _held(attack: Attack, parameter: str) -> dict[str, Value]:
-    return {name: value for name, value in attack.params.items() if name != parameter}
+def _texts(attack: Attack) -> dict[str, str]:
+    return {name: params_text({name: value}).removeprefix(f"{name}=") for name, value in attack.params.items()}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sealproof.harness.foundation.text import aligned, interval_text, markdown_table, number_text
+from sealproof.harness.foundation.text import aligned, estimate_text, markdown_table, number_text
 from sealproof.harness.tables.dictionary.metrics import THRESHOLD_RULES
 from sealproof.harness.tables.rules import CALIBRATED, FIXED, TARGET_FPRS, Thresholds, why_no_threshold
 from sealproof.harness.tables.summary import SummaryRow
@@ -170,4 +170,4 @@ def _number(row: SummaryRow | None, decimals: int) -> str:
 
 
 def _with_interval(row: SummaryRow | None) -> str:
-    return interval_text(row.value, row.ci_low, row.ci_high) if row is not None else "-"
+    return estimate_text(row.value, row.ci_low, row.ci_high) if row is not None else "-"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sealproof.attacks import Attack, AttackError, attack_class, get_attack, list_attacks
-from sealproof.attacks.contract.parameters import RULE, Rule
+from sealproof.attacks.contract.parameters import RULE, ParameterRule
 from sealproof.attacks.testing import check_attack, music_like, run_attack
 from sealproof.attacks.verification.measure import snr_db
 
@@ -65,7 +65,7 @@ def test_any_finite_clip_gives_finite_audio_of_the_stated_length(
     assert attacked.tobytes() == run_attack(attack, batch, 16_000, [seed]).tobytes()
 
 
-def strengths(rule: Rule) -> st.SearchStrategy[Any]:
+def strengths(rule: ParameterRule) -> st.SearchStrategy[Any]:
     """Values that a parameter accepts, over all of its range."""
     if rule.choices:
         return st.sampled_from(rule.choices)

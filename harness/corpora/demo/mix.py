@@ -12,7 +12,7 @@ _KNEE: Final = 0.7
 _FADE_S: Final = 0.01
 
 
-def mix(score: Score, samples: int, sample_rate: int, rng: np.random.Generator) -> Signal:
+def mix_score(score: Score, samples: int, sample_rate: int, rng: np.random.Generator) -> Signal:
     """Render and master a piece.
 
     Args:

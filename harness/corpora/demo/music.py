@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.harness.corpora.demo.mix import mix
+from sealproof.harness.corpora.demo.mix import mix_score
 from sealproof.harness.corpora.demo.score import write_score
 
 _LEAST_GROUPS: Final = 100
@@ -78,7 +78,7 @@ def compose(index: int, *, seed: int, duration_s: float, sample_rate: int) -> De
     _check("sample_rate", sample_rate, *_SAMPLE_RATES_HZ)
     writing, mixing = np.random.default_rng([seed, index]).spawn(2)
     score = write_score(writing, duration_s)
-    audio = mix(score, round(duration_s * sample_rate), sample_rate, mixing)
+    audio = mix_score(score, round(duration_s * sample_rate), sample_rate, mixing)
     return DemoPiece(f"piece-{index:04d}", audio.astype(np.float32))
 
 

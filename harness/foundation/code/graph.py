@@ -8,7 +8,7 @@ from uuid import uuid4
 from sealproof.harness.foundation.code.distributions import owners, sisters
 from sealproof.harness.foundation.code.files import file_state, package_files
 from sealproof.harness.foundation.code.modules import OWN, Module, find_module, parents
-from sealproof.harness.foundation.code.source import Import, Source, looked_up, read_source, strings
+from sealproof.harness.foundation.code.source import Import, Source, literal_strings, looked_up, read_source
 
 
 @dataclass(frozen=True)
@@ -126,13 +126,13 @@ class Graph:
         """Yield what a source gets by name from the registry of a module that it imports."""
         if holder is None or not holder.registry or (names and not holder.functions.intersection(names)):
             return
-        literals, is_any = looked_up(source, holder.functions)
+        literal_strings, is_any = looked_up(source, holder.functions)
         known = holder.registry
-        chosen = {name for text in literals for name in _words(text) if name in known}
+        chosen = {name for text in literal_strings for name in _words(text) if name in known}
         if not _is_own(source.name):
             # Our own code says itself whom it uses where it takes names from outside; a plug-in need not.
             chosen |= set(known if is_any else ())
-            if any(_words(text).isdisjoint(known) for text in literals):
+            if any(_words(text).isdisjoint(known) for text in literal_strings):
                 node.content.update(self._whole_of(source))
         yield from (known[name].partition(":")[0] for name in sorted(chosen))
 
@@ -170,7 +170,7 @@ def _names(names: tuple[str, ...], holder: Source | None) -> Iterable[str]:
     """Return the names that are taken from a package; of all names, those that may be submodules."""
     if "*" not in names:
         return names
-    return [text for text in strings(holder) if text.isidentifier()] if holder else []
+    return [text for text in literal_strings(holder) if text.isidentifier()] if holder else []
 
 
 def _words(text: str) -> set[str]:

@@ -167,7 +167,7 @@ def looked_up(source: Source, functions: Iterable[str]) -> tuple[list[str], bool
     return literals, n_uses > n_literal
 
 
-def strings(source: Source) -> Iterator[str]:
+def literal_strings(source: Source) -> Iterator[str]:
     """Yield all literal strings of a source."""
     for node in ast.walk(ast.parse(source.text.encode("utf-8", errors="surrogateescape"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from sealproof.harness.foundation.text import interval_text, markdown_table, number_text
+from sealproof.harness.foundation.text import estimate_text, markdown_table, number_text
 from sealproof.harness.report.breakdown.by_tag import ALL_CLIPS, Breakdown, BreakdownRow
 
 _RULE = "fixed"
@@ -89,4 +89,4 @@ def _worst_first(found: Breakdown, attacks: str) -> Sequence[str]:
 
 
 def _with_interval(row: BreakdownRow) -> str:
-    return interval_text(row.value, row.ci_low, row.ci_high)
+    return estimate_text(row.value, row.ci_low, row.ci_high)

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from sealproof.harness.foundation.text import filled
 from sealproof.harness.report.contents import Contents
 from sealproof.harness.report.figures import example_rows
-from sealproof.harness.report.sweeps import Sweep, heat_map_rows, title_of
+from sealproof.harness.report.sweeps import heat_map_rows, labels_of, subtitle_of, title_of
 from sealproof.harness.report.terms import METRICS, metric_term, parameter_words, parameters, rule_label, value_text
 from sealproof.harness.tables.dictionary import metrics as schema
 from sealproof.harness.tables.reading.series import Key, Series
+from sealproof.harness.tables.sweeps import Sweep
 
 
 def page_data(contents: Contents) -> dict[str, Any]:
@@ -82,12 +83,12 @@ def _metrics(contents: Contents) -> list[dict[str, Any]]:
 def _sweep(sweep: Sweep) -> dict[str, Any]:
     return {
         "title": sweep.title,
-        "subtitle": sweep.subtitle,
+        "subtitle": subtitle_of(sweep),
         "parameter": sweep.parameter,
         "fixed": sweep.fixed,
         "cells": list(sweep.cells),
         "values": [float(value) for value in sweep.values] if sweep.is_numeric else [],
-        "labels": sweep.labels,
+        "labels": labels_of(sweep),
         "ordered": sweep.is_ordered,
     }
 

@@ -29,7 +29,7 @@ CSV, GALLERY, PICTURES = "attacks.csv", "index.html", "pictures"
 _N_THREADS = 2
 
 
-def read_clips(corpus: Corpus, n_clips: int, scheme: str, seed: int) -> Clips:
+def read_marked_clips(corpus: Corpus, n_clips: int, scheme: str, seed: int) -> Clips:
     """Read clips to verify attacks on, and mark them.
 
     Args:

@@ -162,7 +162,7 @@ class Material:
         return np.where(np.isfinite(ratio), ratio, math.nan)
 
 
-def gather(scheme: Scheme, clips: CorpusClips, split: str, n_clips: int, seed: int) -> Material:
+def gather_material(scheme: Scheme, clips: CorpusClips, split: str, n_clips: int, seed: int) -> Material:
     """Mark held-out clips of a corpus.
 
     Args:
@@ -243,6 +243,6 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %" if 0 < value < 0.0995 or 0.99 < value < 1 else f"{100 * value:.0f} %"
 
 
-def joined(words: Sequence[str]) -> str:
+def words_joined(words: Sequence[str]) -> str:
     """Join words for a sentence: `a, b and c`."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -11,9 +11,9 @@ from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.versions import package_versions
 from sealproof.harness.studies.diagnosis.finding import Curve, Finding
 from sealproof.harness.studies.diagnosis.floors import LIMITS
-from sealproof.harness.studies.diagnosis.material import MIN_CLIPS, gather
+from sealproof.harness.studies.diagnosis.material import MIN_CLIPS, gather_material
 from sealproof.harness.studies.diagnosis.probes import PROBES
-from sealproof.harness.studies.diagnosis.verdict import Verdict, judge
+from sealproof.harness.studies.diagnosis.verdict import DiagnosisVerdict, judge_findings
 from sealproof.harness.training.schemes.clips import CorpusClips
 
 SPLITS = ("test", "validation")
@@ -58,7 +58,7 @@ class Diagnosis:
     about: Mapping[str, Any]
     findings: Mapping[str, Finding]
     curves: Mapping[str, Curve]
-    verdict: Verdict
+    verdict: DiagnosisVerdict
 
     @property
     def missed_floors(self) -> list[Finding]:
@@ -81,7 +81,7 @@ def diagnose(scheme: Scheme, clips: CorpusClips, request: DiagnosisRequest) -> D
     Raises:
         HarnessError: The corpus has too few clips or recordings.
     """
-    material = gather(scheme, clips, request.split, request.n_clips, request.seed)
+    material = gather_material(scheme, clips, request.split, request.n_clips, request.seed)
     findings: dict[str, Finding] = {}
     curves: dict[str, Curve] = {}
     for family in request.probes:
@@ -103,4 +103,4 @@ def diagnose(scheme: Scheme, clips: CorpusClips, request: DiagnosisRequest) -> D
         "recordings": len(np.unique(material.codes[: material.n])),
         "packages": package_versions(),
     }
-    return Diagnosis(about, findings, curves, judge(findings))
+    return Diagnosis(about, findings, curves, judge_findings(findings))

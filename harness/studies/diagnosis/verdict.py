@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sealproof.harness.studies.diagnosis.finding import Finding
-from sealproof.harness.studies.diagnosis.material import joined, percent
+from sealproof.harness.studies.diagnosis.material import percent, words_joined
 
 MOSTLY = 0.5
 """Share of clips that a trick must fool for the verdict to be that detection rests on it."""
@@ -19,7 +19,7 @@ LOOKALIKES = ("lookalikes.random_phases", "lookalikes.shaped_noise", "lookalikes
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DiagnosisVerdict:
     """What the detector decides on, as far as the probes can tell.
 
     Attributes:
@@ -32,12 +32,12 @@ class Verdict:
     sentences: Sequence[str]
 
 
-def judge(findings: Mapping[str, Finding]) -> Verdict:
+def judge_findings(findings: Mapping[str, Finding]) -> DiagnosisVerdict:
     """Put the findings of a diagnosis into words."""
     found = list(_tricks(findings))
     if not found:
-        return Verdict((), (_nothing(findings), *_missed(findings)))
-    return Verdict(
+        return DiagnosisVerdict((), (_nothing(findings), *_missed(findings)))
+    return DiagnosisVerdict(
         tuple(dict.fromkeys(name for name, _ in found)), [*(sentence for _, sentence in found), *_missed(findings)]
     )
 
@@ -61,7 +61,7 @@ def _tricks(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str]]:
         if one is not None and one.passes is False
     ]
     if fooled:
-        yield "plain_sound", f"clean clips are flagged with plain sounds: {joined(fooled)}"
+        yield "plain_sound", f"clean clips are flagged with plain sounds: {words_joined(fooled)}"
     for width in (50, 200):
         without, only = findings.get(f"bands.without_{width}hz"), findings.get(f"bands.only_{width}hz")
         if without is not None and only is not None and without.value < MOSTLY:
@@ -108,7 +108,7 @@ def _patterns(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str]]:
             if moved < MOSTLY
             else " that survives being moved"
         )
-        yield "fixed_waveform", f"a fixed waveform{place}: {joined(parts)}"
+        yield "fixed_waveform", f"a fixed waveform{place}: {words_joined(parts)}"
     if local > EXPLAINED and local > 1.2 * share:
         yield (
             "fixed_carrier",
@@ -123,7 +123,7 @@ def _patterns(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str]]:
         yield "fixed_waveform_any_lag", f"one waveform laid wherever it fits explains {percent(lag.value)} of the marks"
     shaped = [findings[name] for name in LOOKALIKES if value(name) > MOSTLY]
     if shaped:
-        words = joined(
+        words = words_joined(
             [f"{one.meaning.removeprefix('clean clips flagged with ')} ({percent(one.value)})" for one in shaped]
         )
         yield "shaped_sound", f"what is merely shaped like a mark is taken for one: {words}"
@@ -153,7 +153,7 @@ def _nothing(findings: Mapping[str, Finding]) -> str:
     linear = [one for name, one in findings.items() if name.startswith("linear.")]
     if linear:
         parts.append(f"the best linear detector has AUC {max(one.value for one in linear):.3f}")
-    return f"no cheap trick found: {joined(parts)}" if parts else "no cheap trick found"
+    return f"no cheap trick found: {words_joined(parts)}" if parts else "no cheap trick found"
 
 
 def _missed(findings: Mapping[str, Finding]) -> Iterator[str]:
@@ -161,7 +161,7 @@ def _missed(findings: Mapping[str, Finding]) -> Iterator[str]:
     for words, is_goal in (("floors missed", False), ("goals missed", True)):
         names = [one.name for one in missed if one.limit is not None and one.limit.is_goal == is_goal]
         if names:
-            yield f"{words}: {joined(names)}"
+            yield f"{words}: {words_joined(names)}"
 
 
 class _Values:

@@ -15,7 +15,7 @@ _PANELS = (
 _COLOURS = {"labels": "#1f3b57", "decisions": "#c8553d", "scores": "#3a7d44"}
 
 
-def write_picture(points: Sequence[Point], title: str, path: Path) -> None:
+def write_curves(points: Sequence[Point], title: str, path: Path) -> None:
     """Draw each measure against the budget, a line for each access level with its 95 % band, and write a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

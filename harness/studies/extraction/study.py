@@ -27,7 +27,7 @@ from sealproof.harness.statistics.agreement import cohens_kappa, estimate_agreem
 from sealproof.harness.statistics.estimation.estimate import estimate_mean, estimate_rate
 from sealproof.harness.tables.resamples import resamples_of
 from sealproof.harness.training.mimics.fit_frames import fit_frames
-from sealproof.harness.training.mimics.queries import ACCESS, gather
+from sealproof.harness.training.mimics.queries import ACCESS, gather_answers
 from sealproof.harness.training.mimics.train import recipe_key
 
 BUDGETS = (100, 300, 1000, 3000, 10_000)
@@ -145,7 +145,7 @@ def _points(
     shares = {budget: _shares(access, budget, len(pairs)) for budget in budgets}
     most_pairs = max(n_pairs for n_pairs, _ in shares.values())
     most_altered = max(n_altered for _, n_altered in shares.values())
-    twins, altered = gather(dataset, pairs[:most_pairs], recipe, access, most_altered, request.seed)
+    twins, altered = gather_answers(dataset, pairs[:most_pairs], recipe, access, most_altered, request.seed)
     for budget, (n_pairs, n_altered) in shares.items():
         started = time.monotonic()
         model, _ = fit_frames(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sealproof.harness.foundation.files import write_text
 from sealproof.harness.foundation.text import csv_text
-from sealproof.harness.studies.extraction.picture import write_picture
+from sealproof.harness.studies.extraction.picture import write_curves
 from sealproof.harness.studies.extraction.study import Point
 
 CSV, PICTURE = "extract.csv", "extract.png"
@@ -23,7 +23,7 @@ def write_points(points: Sequence[Point], title: str, out: Path) -> list[Path]:
         OSError: The folder cannot be written.
     """
     write_text(out / CSV, csv_text(COLUMNS, ([_text(value) for value in asdict(point).values()] for point in points)))
-    write_picture(points, title, out / PICTURE)
+    write_curves(points, title, out / PICTURE)
     return [out / CSV, out / PICTURE]
 
 

@@ -12,8 +12,8 @@ from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.harness.corpora.musiccaps.youtube import readiness as musiccaps
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.matrix.quality import perceptual
+from sealproof.harness.studies.readiness.check import Check, State
 from sealproof.harness.studies.readiness.clips import RATE, known, music
-from sealproof.harness.studies.readiness.finding import Check, State
 from sealproof.harness.studies.readiness.mending import install_command, installed, modules_of, requirements
 from sealproof.harness.training.mimics import export_onnx
 from sealproof.harness.training.mimics.trained import all_shipped
@@ -29,7 +29,7 @@ def all_checks() -> list[Check]:
     return [
         *(Check(PACKAGES, each.name, partial(_requirement, each.name)) for each in requirements()),
         *(Check(ATTACKS, name, partial(_attack, name)) for name in list_attacks()),
-        *(Check(MUSICCAPS, part.name, partial(_part, part)) for part in musiccaps.parts()),
+        *(Check(MUSICCAPS, need.name, partial(_fetching, need)) for need in musiccaps.fetch_requirements()),
         *(Check(QUALITY, name, partial(_quality, name)) for name in perceptual.PERCEPTUAL_METRICS),
         *(Check(SCHEME, name, partial(_scheme, name)) for name in list_schemes()),
         *(Check(MIMICS, name, partial(_mimic, name)) for name in all_shipped()),
@@ -106,11 +106,11 @@ def _quality(name: str) -> tuple[State, str]:
     return State.READY, f"{perceptual.perceptual_quality(name, music(), music(), RATE)[0]:.2f} for equal clips"
 
 
-def _part(part: musiccaps.Part) -> tuple[State, str]:
+def _fetching(need: musiccaps.FetchRequirement) -> tuple[State, str]:
     """Pass on what is known of a thing that fetching MusicCaps needs."""
-    if part.is_broken:
-        raise HarnessError(part.state)
-    return State.READY if part.is_here else State.ABSENT, part.state
+    if need.is_broken:
+        raise HarnessError(need.state)
+    return State.READY if need.is_here else State.ABSENT, need.state
 
 
 def _exporter(name: str) -> tuple[State, str]:

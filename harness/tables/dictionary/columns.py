@@ -1,4 +1,4 @@
-"""What every file of a run is, and every column of its tables: with `schema`, the data dictionary as data."""
+"""What every file of a run is, and every column of its tables: with `metrics`, the data dictionary as data."""
 
 from collections.abc import Mapping
 

@@ -6,7 +6,7 @@ A test holds it against what a run writes, both ways, and `results/README.md` is
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["METRICS", "THRESHOLD_RULES", "Metric", "Rule"]
+__all__ = ["METRICS", "THRESHOLD_RULES", "Metric", "ThresholdRule"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Metric:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class ThresholdRule:
     """A threshold rule: how a score becomes a decision.
 
     Attributes:
@@ -55,28 +55,30 @@ class Rule:
 
 _AUDIOSEALS = "detectors whose frames are probabilities (AudioSeal's kind)"
 
-THRESHOLD_RULES: Mapping[str, Rule] = {
-    "fixed": Rule(
+THRESHOLD_RULES: Mapping[str, ThresholdRule] = {
+    "fixed": ThresholdRule(
         meaning="the score exceeds the detector's own threshold, as its makers publish it; of AudioSeal's kind: more "
         "than half of the samples are taken for watermarked"
     ),
-    "fpr_1pct": Rule(
+    "fpr_1pct": ThresholdRule(
         meaning="it exceeds the threshold that new clean, unattacked clips exceed with 1 % at most, from those of the "
         "calibration split: of `n` it flags `floor((n + 1) / 100) - 1`. It takes 99 of them; with fewer there is no "
         "threshold, and its numbers are empty"
     ),
-    "fpr_0.1pct": Rule(meaning="the same for 0.1 %, which takes 999 clean calibration clips"),
-    "best": Rule(
+    "fpr_0.1pct": ThresholdRule(meaning="the same for 0.1 %, which takes 999 clean calibration clips"),
+    "best": ThresholdRule(
         meaning="it exceeds the threshold with the highest accuracy in this very cell, which nobody knows who must "
         "decide: an upper bound",
         is_optimistic=True,
     ),
-    "mean_probability": Rule(meaning="the mean of the frames' probabilities exceeds 0.5", applies_to=_AUDIOSEALS),
-    "low_tau": Rule(
+    "mean_probability": ThresholdRule(
+        meaning="the mean of the frames' probabilities exceeds 0.5", applies_to=_AUDIOSEALS
+    ),
+    "low_tau": ThresholdRule(
         meaning="more than 10 % of the samples are taken for watermarked (AudioMarkBench's tau of 0.1)",
         applies_to=_AUDIOSEALS,
     ),
-    "bits": Rule(
+    "bits": ThresholdRule(
         meaning="more than 80 % of the decoded bits (13 of 16) are those that were sent; of a clean clip, those of its "
         "watermarked twin. The score is not looked at",
         applies_to=f"{_AUDIOSEALS} with a message",

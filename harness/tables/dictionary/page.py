@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sealproof.harness.foundation.text import markdown_table
 from sealproof.harness.tables.dictionary.columns import COLUMNS, FILES, OTHER_FILES, QUANTITIES
-from sealproof.harness.tables.dictionary.metrics import METRICS, THRESHOLD_RULES, Metric, Rule
+from sealproof.harness.tables.dictionary.metrics import METRICS, THRESHOLD_RULES, Metric, ThresholdRule
 
 _HEAD = """# Results: what the files say
 
@@ -70,7 +70,7 @@ def _columns(file: str) -> str:
     return markdown_table(("column", "meaning"), ((f"`{name}`", text) for name, text in COLUMNS[file].items()))
 
 
-def _rule_lines(rules: Mapping[str, Rule]) -> Iterable[Sequence[str]]:
+def _rule_lines(rules: Mapping[str, ThresholdRule]) -> Iterable[Sequence[str]]:
     for name, rule in rules.items():
         yield f"`{name}`" + (" (optimistic)" if rule.is_optimistic else ""), rule.meaning, rule.applies_to
 

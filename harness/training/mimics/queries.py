@@ -57,7 +57,7 @@ class Answers:
         return Answers(self.audio[:n], self.targets[:n])
 
 
-def gather(
+def gather_answers(
     dataset: Dataset, pairs: Sequence[Pair], recipe: FrameRecipe, access: str, n_queries: int, seed: int
 ) -> tuple[Answers, Answers]:
     """Return what an imitator of an access level learns from.

@@ -33,7 +33,7 @@ from sealproof.harness.statistics.roc import auc
 from sealproof.harness.statistics.thresholds import TARGET_FPR, threshold_at_fpr
 from sealproof.harness.training.mimics.fit_clips import fit_clips
 from sealproof.harness.training.mimics.fit_frames import History, fit_frames
-from sealproof.harness.training.mimics.queries import gather, query_attacks
+from sealproof.harness.training.mimics.queries import gather_answers, query_attacks
 from sealproof.harness.training.mimics.trained import TrainedMimic, read_card
 
 BEST_AND_BASELINE = ("distilled_cnn", "seed_cnn")
@@ -146,7 +146,7 @@ def recipe_key(recipe: MimicRecipe) -> str:
     if not isinstance(recipe, FrameRecipe):
         return code_sha256(recipe, fit_clips)
     attacks = [] if recipe.access == "labels" else query_attacks()
-    return sha256_json([code_sha256(recipe, fit_frames, gather), attacks_sha256(attacks)])
+    return sha256_json([code_sha256(recipe, fit_frames, gather_answers), attacks_sha256(attacks)])
 
 
 def _teacher(dataset: Dataset, recipe: MimicRecipe) -> str:
@@ -195,7 +195,7 @@ def _fit(
     assert isinstance(recipe, FrameRecipe)  # noqa: S101 - there are two kinds
     pairs = dataset.split("train")
     steps = recipe.steps if request.epochs is None else -(-request.epochs * len(pairs) // recipe.pairs_per_step)
-    answers = gather(dataset, pairs, recipe, recipe.access, recipe.queries, request.seed)
+    answers = gather_answers(dataset, pairs, recipe, recipe.access, recipe.queries, request.seed)
     audio = dataset.audio(files["validation"])
     truth = np.array([row.label == WATERMARKED for row in files["validation"]])
 

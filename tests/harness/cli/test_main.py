@@ -22,7 +22,7 @@ from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.foundation.versions import package_versions
 from sealproof.harness.studies.readiness import checks
-from sealproof.harness.studies.readiness.finding import Check, State
+from sealproof.harness.studies.readiness.check import Check, State
 
 Floats = NDArray[np.float32]
 

@@ -14,8 +14,8 @@ from sealproof.attacks.contract.base import AttackError
 from sealproof.detectors import UnavailableError, list_schemes
 from sealproof.harness.cli import doctor
 from sealproof.harness.studies.readiness import checks, mending
+from sealproof.harness.studies.readiness.check import Check, CheckResult, State
 from sealproof.harness.studies.readiness.clips import known, music
-from sealproof.harness.studies.readiness.finding import Check, Finding, State
 from sealproof.harness.studies.readiness.mending import explain, install_command, modules_of, requirements
 
 
@@ -45,11 +45,11 @@ def broken(name: str) -> Check:
 
 def test_the_innermost_package_that_was_being_imported_is_to_blame(package: Callable[[str, str], str]) -> None:
     inner = package("acme_inner", "def load():\n    raise OSError('acme.so: undefined symbol: x')\nload()\n")
-    found = broken(package("acme_outer", f"import {inner}\n")).find()
-    assert found.state is State.BROKEN
-    assert found.text == "OSError: acme.so: undefined symbol: x"
-    assert found.command == "pip install acme_inner"
-    assert "acme_outer.py" in found.trace
+    result = broken(package("acme_outer", f"import {inner}\n")).run()
+    assert result.state is State.BROKEN
+    assert result.text == "OSError: acme.so: undefined symbol: x"
+    assert result.command == "pip install acme_inner"
+    assert "acme_outer.py" in result.trace
 
 
 def test_an_error_with_a_cause_is_traced_to_the_import_and_told_by_its_cause(
@@ -59,14 +59,14 @@ def test_an_error_with_a_cause_is_traced_to_the_import_and_told_by_its_cause(
         "def load():\n    try:\n        raise OSError('acme.so: undefined symbol: x')\n"
         "    except OSError as error:\n        raise OSError('cannot load acme.so') from error\nload()\n"
     )
-    found = broken(package("acme_chained", code)).find()
-    assert (found.text, found.command) == ("OSError: acme.so: undefined symbol: x", "pip install acme_chained")
+    result = broken(package("acme_chained", code)).run()
+    assert (result.text, result.command) == ("OSError: acme.so: undefined symbol: x", "pip install acme_chained")
 
 
 def test_a_missing_package_is_what_is_to_be_installed(package: Callable[[str, str], str]) -> None:
-    found = broken(package("acme_needy", "import acme_missing.part\n")).find()
-    assert found.text == "ModuleNotFoundError: No module named 'acme_missing'"
-    assert found.command == "pip install acme_missing"
+    result = broken(package("acme_needy", "import acme_missing.part\n")).run()
+    assert result.text == "ModuleNotFoundError: No module named 'acme_missing'"
+    assert result.command == "pip install acme_missing"
 
 
 def test_an_error_that_knows_its_command_keeps_it() -> None:
@@ -114,11 +114,11 @@ def test_a_scheme_that_does_not_find_its_own_mark_is_broken(monkeypatch: pytest.
             return batch
 
     (check,) = (each for each in checks.all_checks() if (each.kind, each.name) == (checks.SCHEME, "spread_spectrum"))
-    assert check.find().state is State.READY
+    assert check.run().state is State.READY
     monkeypatch.setattr(SpreadSpectrumScheme, "load_watermarker", lambda self: Deaf)
-    found = check.find()
-    assert found.state is State.BROKEN
-    assert "must give a marked clip a higher score than the same clip unmarked" in found.text
+    result = check.run()
+    assert result.state is State.BROKEN
+    assert "must give a marked clip a higher score than the same clip unmarked" in result.text
 
 
 def test_attacks_that_know_more_get_the_watermarkers_of_a_run() -> None:
@@ -130,16 +130,16 @@ def test_attacks_that_know_more_get_the_watermarkers_of_a_run() -> None:
 
 
 FINDINGS = [
-    Finding("packages", "torch", State.READY, "2.11.0"),
-    Finding("packages", "tqdm", State.UNTESTED, "tqdm 1 is here. Run: pip install 'tqdm>=4'"),
-    Finding(
+    CheckResult("packages", "torch", State.READY, "2.11.0"),
+    CheckResult("packages", "tqdm", State.UNTESTED, "tqdm 1 is here. Run: pip install 'tqdm>=4'"),
+    CheckResult(
         "scheme", "audioseal", State.ABSENT, "No weights here. " + "Long words. " * 30 + "Run: sealproof weights fetch"
     ),
-    Finding("scheme", "perth", State.BROKEN, "OSError: x.so", "pip install x", "Traceback:\n  line 1"),
-    Finding("attacks", "dac", State.ABSENT, "needs the package 'dac'"),
-    Finding("attacks", "gain", State.READY, "3 strengths"),
-    Finding("attacks", "mp3", State.BROKEN, "no encoder"),
-    Finding("attacks", "aac", State.BROKEN, "no encoder"),
+    CheckResult("scheme", "perth", State.BROKEN, "OSError: x.so", "pip install x", "Traceback:\n  line 1"),
+    CheckResult("attacks", "dac", State.ABSENT, "needs the package 'dac'"),
+    CheckResult("attacks", "gain", State.READY, "3 strengths"),
+    CheckResult("attacks", "mp3", State.BROKEN, "no encoder"),
+    CheckResult("attacks", "aac", State.BROKEN, "no encoder"),
 ]
 
 

@@ -14,7 +14,7 @@ from sealproof.harness.matrix.cell import Cell
 from sealproof.harness.matrix.outcome import Outcome, Scores
 from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.statistics.calibrated import CalibratedThreshold
-from sealproof.harness.tables.break_points import BREAK_POINT_COLUMNS, as_csv, break_point_rows, find_sweeps
+from sealproof.harness.tables.break_points import BREAK_POINT_COLUMNS, as_csv, break_point_rows, ordered_sweeps
 from sealproof.harness.tables.rules import Thresholds
 
 N_CLIPS = 40
@@ -29,11 +29,12 @@ def outcome(attack: Attack, n_found: int = 0, error: str | None = None) -> Outco
     return Outcome(cell, error, None, {} if error else {"real": Scores(score, *empty)})
 
 
-def found(*attacks: Attack) -> list[tuple[str, str, dict[str, object], tuple[float, ...]]]:
-    sweeps = find_sweeps([outcome(attack) for attack in attacks])
+def sweeps_of(*attacks: Attack) -> list[tuple[str, str, str, tuple[float, ...]]]:
+    sweeps = ordered_sweeps([outcome(attack) for attack in attacks])
     for sweep in sweeps:
-        assert [float(one.cell.attack.params[sweep.parameter]) for one in sweep.outcomes] == list(sweep.strengths)
-    return [(s.outcomes[0].cell.attack.name, s.parameter, dict(s.held), s.strengths) for s in sweeps]
+        own = [attacks[index].params[sweep.parameter] for index in sweep.cells]
+        assert [float(str(value)) for value in own] == [float(value) for value in sweep.values]
+    return [(each.title, each.parameter, each.fixed, tuple(map(float, each.values))) for each in sweeps]
 
 
 def mp3(*bitrates: int) -> list[Attack]:
@@ -43,30 +44,30 @@ def mp3(*bitrates: int) -> list[Attack]:
 def test_cells_of_one_attack_are_a_sweep_the_weakest_first() -> None:
     noise = [get_attack("white_noise", snr_db=snr) for snr in (0, 20, 10)]
     splices = [get_attack("splice", unmarked_percent=percent) for percent in (75, 10, 50, 25)]
-    assert found(get_attack("identity"), *mp3(32, 128, 64), *noise, *splices) == [
-        ("mp3", "bitrate_kbps", {}, (128, 64, 32)),
-        ("white_noise", "snr_db", {}, (20, 10, 0)),
-        ("splice", "unmarked_percent", {}, (10, 25, 50, 75)),
+    assert sweeps_of(get_attack("identity"), *mp3(32, 128, 64), *noise, *splices) == [
+        ("mp3", "bitrate_kbps", "", (128, 64, 32)),
+        ("white_noise", "snr_db", "", (20, 10, 0)),
+        ("splice", "unmarked_percent", "", (10, 25, 50, 75)),
     ]
 
 
 def test_two_strengths_are_none_and_a_failed_cell_does_not_count() -> None:
-    assert found(*mp3(64, 32)) == []
+    assert sweeps_of(*mp3(64, 32)) == []
     cells = [outcome(attack, error="no" if attack.id == "mp3.32kbps" else None) for attack in mp3(128, 64, 32)]
-    assert find_sweeps(cells) == []
+    assert ordered_sweeps(cells) == []
 
 
 def test_what_is_held_fixed_parts_sweeps() -> None:
     echoes = [get_attack("echo", delay_ms=delay, gain=gain) for delay in (50, 300, 900) for gain in (0.1, 0.3)]
-    assert found(*echoes) == [
-        ("echo", "delay_ms", {"gain": 0.1}, (900, 300, 50)),
-        ("echo", "delay_ms", {"gain": 0.3}, (900, 300, 50)),
+    assert sweeps_of(*echoes) == [
+        ("echo", "delay_ms", "gain=0.1", (900, 300, 50)),
+        ("echo", "delay_ms", "gain=0.3", (900, 300, 50)),
     ]
 
 
 def test_one_cell_may_stand_in_two_sweeps() -> None:
-    names = [(parameter, held) for _, parameter, held, _ in found(*type(get_attack("echo")).standard())]
-    assert sorted(names, key=str) == [("delay_ms", {"gain": 0.3}), ("gain", {"delay_ms": 100.0})]
+    names = [(parameter, held) for _, parameter, held, _ in sweeps_of(*type(get_attack("echo")).standard())]
+    assert sorted(names) == [("delay_ms", "gain=0.3"), ("gain", "delay_ms=100")]
 
 
 def test_without_order_words_and_chains_there_is_no_sweep() -> None:
@@ -74,7 +75,7 @@ def test_without_order_words_and_chains_there_is_no_sweep() -> None:
     assert not type(speeds[0]).is_ordered
     words = [get_attack("reembed", scheme=scheme) for scheme in ("same", "spread_spectrum", "perth")]
     chains = [Chain(links=(attack, get_attack("gain.6db"))) for attack in mp3(128, 64, 32)]
-    assert found(*speeds, *words, *chains) == []
+    assert sweeps_of(*speeds, *words, *chains) == []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,7 @@ class Unsorted(Attack):
 
 
 def test_a_sweep_that_goes_both_ways_has_no_direction() -> None:
-    assert found(*Unsorted.standard()) == []
+    assert sweeps_of(*Unsorted.standard()) == []
 
 
 # --- break points -----------------------------------------------------------------------------------------------------

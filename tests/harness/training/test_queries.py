@@ -11,7 +11,7 @@ from sealproof.detectors.mimics import get_mimic_recipe
 from sealproof.detectors.mimics.base import FrameRecipe
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.training.mimics.mixtures import mixed_clips
-from sealproof.harness.training.mimics.queries import Answers, ask, attacked_queries, gather, sure_distance
+from sealproof.harness.training.mimics.queries import Answers, ask, attacked_queries, gather_answers, sure_distance
 
 FRAME = 320
 
@@ -25,7 +25,7 @@ def recipe() -> FrameRecipe:
 
 def test_labels_are_the_truth_twin_beside_twin(mini_dataset: Dataset, recipe: FrameRecipe) -> None:
     pairs = mini_dataset.split("train")[:3]
-    twins, attacked = gather(mini_dataset, pairs, recipe, "labels", 100, 0)
+    twins, attacked = gather_answers(mini_dataset, pairs, recipe, "labels", 100, 0)
     assert len(attacked.audio) == 0
     np.testing.assert_array_equal(twins.audio[3], mini_dataset.audio([pairs[1].watermarked])[0])
     np.testing.assert_array_equal(twins.targets, np.repeat([[0], [1]] * 3, 50, axis=1))
@@ -125,7 +125,7 @@ def test_a_third_of_the_queries_are_mixtures_and_the_order_is_random(
     monkeypatch.setattr(
         "sealproof.harness.training.mimics.queries.mixed_clips", lambda _dataset, _pairs, n, _seed: np.ones((n, 16_000))
     )
-    _, altered = gather(bench_dataset, pairs, recipe, "decisions", 60, 0)
+    _, altered = gather_answers(bench_dataset, pairs, recipe, "decisions", 60, 0)
     is_mixture = (altered.audio == 1).all(axis=1)
     assert np.count_nonzero(is_mixture) == 20
     assert 2 <= np.count_nonzero(is_mixture[:30]) <= 18

@@ -15,7 +15,7 @@ _STALE_DAYS = 90
 
 
 @dataclass(frozen=True)
-class Part:
+class FetchRequirement:
     """One of the things that fetching needs.
 
     Attributes:
@@ -31,29 +31,29 @@ class Part:
     is_broken: bool = False
 
 
-def parts() -> Iterator[Part]:
+def fetch_requirements() -> Iterator[FetchRequirement]:
     """Yield what fetching needs, and what of it is here."""
     for package, what in (("yt-dlp", "finds the audio"), ("yt-dlp-ejs", "scripts for YouTube's player")):
         found = _version(package)
         if found:
-            yield Part(package, f"{found}{_age(package, found)}")
+            yield FetchRequirement(package, f"{found}{_age(package, found)}")
         else:
-            yield Part(package, f"not installed ({what}): {INSTALL}", is_here=False)
+            yield FetchRequirement(package, f"not installed ({what}): {INSTALL}", is_here=False)
     if _version("yt-dlp"):
         yield _runtime()
     lacking = _lacking_decoders()
-    yield Part("decoding", lacking or "opus, aac", is_here=not lacking, is_broken=bool(lacking))
+    yield FetchRequirement("decoding", lacking or "opus, aac", is_here=not lacking, is_broken=bool(lacking))
 
 
-def _runtime() -> Part:
+def _runtime() -> FetchRequirement:
     name = "JavaScript runtime"
     try:
         runtimes = _runtimes()
     except HarnessError as error:
-        return Part(name, str(error), is_here=False, is_broken=True)
+        return FetchRequirement(name, str(error), is_here=False, is_broken=True)
     if "deno" in runtimes:
-        return Part(name, f"deno {runtimes['deno']}")
-    return Part(name, _runtime_advice(runtimes), is_here=False)
+        return FetchRequirement(name, f"deno {runtimes['deno']}")
+    return FetchRequirement(name, _runtime_advice(runtimes), is_here=False)
 
 
 def missing(js_runtime: str | None = None) -> str | None:

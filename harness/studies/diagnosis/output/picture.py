@@ -17,7 +17,7 @@ _SWEEP_HZ = 10
 """Hertz of the sweep that a point of the picture is the largest of: a narrow peak must not be thinner than a pixel."""
 
 
-def write_picture(diagnosis: Diagnosis, path: Path) -> None:
+def write_diagnosis_picture(diagnosis: Diagnosis, path: Path) -> None:
     """Draw what was found and writes a PNG; a panel whose probe was not asked says so.
 
     Raises:

@@ -18,7 +18,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def lines(diagnosis: Diagnosis) -> Iterator[str]:
+def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
     """Tell a diagnosis in an aligned table, a block a family, and the verdict."""
     rows = [("probe", "value", "95 % interval", "limit", "", "where")]
     rows += [_row(one) for one in diagnosis.findings.values()]
@@ -50,7 +50,7 @@ def number(value: float, unit: str) -> str:
     return f"{value:.1f}" if unit in ("db", "hz", "bins") else f"{value:.4f}" if abs(value) < 0.01 else f"{value:.3f}"
 
 
-def write_tables(diagnosis: Diagnosis, out: Path) -> list[Path]:
+def write_diagnosis_tables(diagnosis: Diagnosis, out: Path) -> list[Path]:
     """Write diagnosis.json, diagnosis.csv and curves.csv.
 
     Raises:

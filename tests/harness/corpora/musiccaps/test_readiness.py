@@ -35,7 +35,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def told() -> str:
-    return "\n".join(f"{part.name}: {part.state}" for part in readiness.parts())
+    return "\n".join(f"{need.name}: {need.state}" for need in readiness.fetch_requirements())
 
 
 ALL = {"yt-dlp": f"{TODAY:%Y.%m.%d}", "yt-dlp-ejs": "0.8.0"}
@@ -44,7 +44,7 @@ ALL = {"yt-dlp": f"{TODAY:%Y.%m.%d}", "yt-dlp-ejs": "0.8.0"}
 def test_a_machine_with_all_of_it(machine: Any) -> None:
     machine(ALL, {"deno": "2.9.8"})
     assert readiness.missing() is None
-    assert all(part.is_here and not part.is_broken for part in readiness.parts())
+    assert all(need.is_here and not need.is_broken for need in readiness.fetch_requirements())
     assert "deno 2.9.8" in told()
     assert "days old" not in told()
 
@@ -107,13 +107,13 @@ def test_the_runtimes_of_this_machine_are_those_that_yt_dlp_would_use() -> None:
 
 
 def test_this_machine_is_described() -> None:
-    here = {part.name for part in readiness.parts() if part.is_here}
+    here = {need.name for need in readiness.fetch_requirements() if need.is_here}
     assert here >= {"yt-dlp", "decoding"}
 
 
 def test_a_part_that_is_installed_and_broken_is_named(broken_package: Callable[..., dict[str, str]]) -> None:
     module = "sealproof.harness.corpora.musiccaps.youtube.readiness"
-    code = f"from {module} import parts\nfor part in parts():\n    print(part)"
+    code = f"from {module} import fetch_requirements\nfor need in fetch_requirements():\n    print(need)"
     for package, distribution in (("yt_dlp", "yt-dlp"), ("av", "av")):
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=broken_package(package)

@@ -15,8 +15,8 @@ from sealproof.detectors.base import Scheme
 from sealproof.harness.cli.main import main
 from sealproof.harness.foundation.audio.files import to_pcm, write_wav
 from sealproof.harness.foundation.errors import HarnessError
-from sealproof.harness.studies.diagnosis.output.picture import write_picture
-from sealproof.harness.studies.diagnosis.output.tables import CSV, CURVES, JSON, lines, write_tables
+from sealproof.harness.studies.diagnosis.output.picture import write_diagnosis_picture
+from sealproof.harness.studies.diagnosis.output.tables import CSV, CURVES, JSON, diagnosis_lines, write_diagnosis_tables
 from sealproof.harness.studies.diagnosis.study import Diagnosis, DiagnosisRequest, diagnose
 from sealproof.harness.training.schemes.clips import CorpusClips
 
@@ -114,8 +114,8 @@ def test_the_same_seed_gives_the_same_numbers(clips: CorpusClips, toy: Toys) -> 
 
 def test_what_was_found_is_written_whole(diagnosed: Diagnosed, tmp_path: Path) -> None:
     found = diagnosed("tone")
-    write_tables(found, tmp_path)
-    write_picture(found, tmp_path / "picture.png")
+    write_diagnosis_tables(found, tmp_path)
+    write_diagnosis_picture(found, tmp_path / "picture.png")
     record = json.loads((tmp_path / JSON).read_text(encoding="utf-8"))
     assert record["verdict"]["tricks"][0] == "one_frequency"
     sine = record["findings"]["sounds.sine"]
@@ -130,7 +130,7 @@ def test_what_was_found_is_written_whole(diagnosed: Diagnosed, tmp_path: Path) -
 
 
 def test_the_table_says_what_was_missed_and_ends_with_the_verdict(diagnosed: Diagnosed) -> None:
-    told = list(lines(diagnosed("tone")))
+    told = list(diagnosis_lines(diagnosed("tone")))
     sine = next(line for line in told if line.startswith("sounds.sine "))
     assert "<= 0.05" in sine
     assert "MISSED" in sine
@@ -141,7 +141,7 @@ def test_diagnoses_stand_side_by_side_with_what_was_missed_in_bold(
     diagnosed: Diagnosed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("tone", "lattice"):
-        write_tables(diagnosed(name), tmp_path / name)
+        write_diagnosis_tables(diagnosed(name), tmp_path / name)
     assert main(["scheme", "compare", str(tmp_path / "tone"), str(tmp_path / "lattice")]) == 0
     printed = capsys.readouterr().out.splitlines()
     row = next(line for line in printed if line.startswith("| `sounds.sine` |"))

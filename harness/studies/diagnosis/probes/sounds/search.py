@@ -69,7 +69,7 @@ class Worst:
     rise: Mapping[float, Floats]
 
 
-def mix(host: Audio, sounds: Floats, level_db: float) -> Audio:
+def mix_in(host: Audio, sounds: Floats, level_db: float) -> Audio:
     """Add sounds to clips, each at a level relative to its clip's RMS; shapes (n, samples)."""
     level = rms(host) * 10 ** (level_db / 20)
     scale = level / np.maximum(np.sqrt(np.mean(sounds**2, axis=1, keepdims=True)), 1e-12)
@@ -86,7 +86,7 @@ def find_worst(material: Material, kind: Kind) -> Worst:
         clips = (first + np.arange(len(candidates))[:, None] * n_clips + np.arange(n_clips)).ravel() % material.n
         flags, evidence = material.ear.ask(
             len(clips),
-            lambda part: mix(
+            lambda part: mix_in(
                 material.host[clips[part]],
                 np.stack([kind.make(candidates[at // n_clips], material.n_samples, rng) for at in part]),
                 level_db,
@@ -128,7 +128,7 @@ def flags_with(material: Material, kind: Kind, candidate: Candidate, level_db: f
     """Say which judged clips are flagged with a sound, drawn anew for each of them."""
     rng = material.rng("sounds", kind.name, candidate, level_db)
     made = np.stack([kind.make(candidate, material.n_samples, rng) for _ in range(material.n)])
-    return material.ear.flags(mix(material.judged_host, made, level_db))
+    return material.ear.flags(mix_in(material.judged_host, made, level_db))
 
 
 def _ranking(flagged: Floats, rise: Floats) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""A check and what it found."""
+"""A check and its result."""
 
 import traceback
 from collections.abc import Callable
@@ -21,7 +21,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What a check found.
 
     Attributes:
@@ -46,8 +46,8 @@ class Check:
     """Something to be tried.
 
     Attributes:
-        kind: As in `Finding`.
-        name: As in `Finding`.
+        kind: As in `CheckResult`.
+        name: As in `CheckResult`.
         attempt: Tries it, and returns its state with a text; an exception means that it is broken.
     """
 
@@ -55,12 +55,12 @@ class Check:
     name: str
     attempt: Callable[[], tuple[State, str]]
 
-    def find(self) -> Finding:
+    def run(self) -> CheckResult:
         """Try it; never raises."""
         try:
             state, text = self.attempt()
         except Exception as error:
             # Whatever is wrong with one thing on this machine, the others are to be tried, too.
             reason, command = explain(error)
-            return Finding(self.kind, self.name, State.BROKEN, reason, command, traceback.format_exc())
-        return Finding(self.kind, self.name, state, text)
+            return CheckResult(self.kind, self.name, State.BROKEN, reason, command, traceback.format_exc())
+        return CheckResult(self.kind, self.name, state, text)
