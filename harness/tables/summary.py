@@ -54,8 +54,8 @@ class SummaryRow:
         params: Its parameters, `name=value` joined by `;`.
         detector: Whose number it is; empty for a number about the attacked audio.
         role: `reference`, `mimic`, or `attack` for a number about the attacked audio.
-        threshold_rule: Name of the rule; empty where no threshold is involved. See `dictionary.metrics.THRESHOLD_RULES`.
-        metric: Name of the metric. See `dictionary.metrics.METRICS`.
+        threshold_rule: Name of the rule; empty where no threshold is involved. See `metrics.THRESHOLD_RULES`.
+        metric: Name of the metric. See `metrics.METRICS`.
         value: The estimate; empty where it is not defined.
         ci_low: Lower end of the 95 % interval; empty where it is not defined.
         ci_high: Upper end.
