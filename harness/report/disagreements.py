@@ -72,10 +72,10 @@ def histograms(scores: NDArray[np.float32], thresholds: Sequence[Sequence[float]
 
 
 def _edges(scores: NDArray[np.float32], thresholds: Sequence[float]) -> NDArray[np.float64]:
-    found = scores[np.isfinite(scores)]
-    if found.size == 0:
+    finite = scores[np.isfinite(scores)]
+    if finite.size == 0:
         return np.linspace(0, 1, N_BINS + 1)
-    ends = [*np.quantile(found, (0.005, 0.995)).tolist(), *thresholds]
+    ends = [*np.quantile(finite, (0.005, 0.995)).tolist(), *thresholds]
     low, high = min(ends), max(ends)
     return np.linspace(low, high if high > low else low + 1, N_BINS + 1)
 
@@ -106,13 +106,13 @@ def surest_disagreements(
     used: set[str] = set()
     while len(taken) < n and any(queues):
         for queue in queues:
-            new = [one for one in queue if one.clip not in clips]
+            new = [each for each in queue if each.clip not in clips]
             queue[:] = new
-            found = next((one for one in new if attacks[one.cell] not in used), new[0] if new else None)
-            if found is not None and len(taken) < n:
-                taken.append(found)
-                clips.add(found.clip)
-                used.add(attacks[found.cell])
+            chosen = next((each for each in new if attacks[each.cell] not in used), new[0] if new else None)
+            if chosen is not None and len(taken) < n:
+                taken.append(chosen)
+                clips.add(chosen.clip)
+                used.add(attacks[chosen.cell])
     return taken
 
 
@@ -130,15 +130,15 @@ def _candidates(mimic: int, joint: NDArray[np.float64], n: int) -> list[Disagree
     """Return the surest clips of each cell, surest first; `joint` is (cells, labels, clips), 0 where they agree."""
     # A draw, the same each time, decides among equals: scores that saturate tie, and the alphabet must not.
     draw = np.random.default_rng(mimic)
-    found = []
+    candidates = []
     for cell, inside in enumerate(joint):
         # A clip comes up once, so its surer side stands for both.
         labels, surest = inside.argmax(axis=0), inside.max(axis=0)
         drawn = draw.permutation(surest.size)
         best = drawn[np.argsort(-surest[drawn], kind="stable")[:n]]
-        found += [
+        candidates += [
             Disagreement(cell, int(labels[clip]), clip, mimic, float(surest[clip]))
             for clip in best[surest[best] > 0].tolist()
         ]
-    order = draw.permutation(len(found)).tolist()
-    return [found[at] for at in sorted(order, key=lambda at: -found[at].sureness)]
+    order = draw.permutation(len(candidates)).tolist()
+    return [candidates[at] for at in sorted(order, key=lambda at: -candidates[at].sureness)]

@@ -48,14 +48,14 @@ class Example:
     """One disagreement.
 
     Attributes:
-        found: Where it is and how sure.
+        disagreement: Where it is and how sure.
         sounds: Clean, watermarked and attacked; empty where the attack could not be done here.
         lowered_db: How much all three are played softer than they were scored, so that 16 bits hold them.
         is_exact: The cell's key is still the run's, so what is heard is what was scored, bit for bit.
         error: Why there are no sounds; empty when there are.
     """
 
-    found: Disagreement
+    disagreement: Disagreement
     sounds: tuple[Sound, ...]
     lowered_db: float
     is_exact: bool
@@ -89,7 +89,7 @@ def open_dataset(folder: RunFolder, given: Path | None) -> Dataset | str:
 
 
 def make_examples(
-    folder: RunFolder, dataset: Dataset, scores: ClipScores, found: Sequence[Disagreement]
+    folder: RunFolder, dataset: Dataset, scores: ClipScores, disagreements: Sequence[Disagreement]
 ) -> list[Example]:
     """Make the clips of some disagreements again, from the dataset, by the attack, with the run's own seeds.
 
@@ -104,17 +104,17 @@ def make_examples(
         )
     bench = Bench(dataset, pairs, (), CellStore(dataset.root / "cells"))
     by_id = {pair.clip_id: pair for pair in pairs}
-    return [_example(folder, bench, by_id[scores.clip_ids[one.clip]], one) for one in found]
+    return [_example(folder, bench, by_id[scores.clip_ids[each.clip]], each) for each in disagreements]
 
 
-def _example(folder: RunFolder, bench: Bench, pair: Pair, one: Disagreement) -> Example:
-    reported = folder.cells[one.cell]
+def _example(folder: RunFolder, bench: Bench, pair: Pair, disagreement: Disagreement) -> Example:
+    reported = folder.cells[disagreement.cell]
     try:
         attack = get_attack(reported.attack_id)
         (cell,) = matrix(bench.dataset, [attack], bench.pairs, seed=int(folder.facts["seed"]))
-        attacked = bench.attacked(cell, [pair])[one.label]
+        attacked = bench.attacked(cell, [pair])[disagreement.label]
     except (AttackError, DetectorError) as error:
-        return Example(one, (), 0.0, False, f"The attack cannot be done here: {error}")
+        return Example(disagreement, (), 0.0, False, f"The attack cannot be done here: {error}")
     clips = [*bench.dataset.audio([pair.clean, pair.watermarked]), attacked]
     peak = max(1.0, *(float(np.abs(clip).max()) for clip in clips))
     levels = [level_db(clip) for clip in clips]
@@ -129,7 +129,7 @@ def _example(folder: RunFolder, bench: Bench, pair: Pair, one: Disagreement) -> 
         )
         for title, clip, level in zip((*LABELS, "attacked"), clips, levels, strict=True)
     )
-    return Example(one, sounds, 20 * float(np.log10(peak)), cell.key == reported.key, "")
+    return Example(disagreement, sounds, 20 * float(np.log10(peak)), cell.key == reported.key, "")
 
 
 def flac(clip: Audio, sample_rate: int) -> bytes:

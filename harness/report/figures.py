@@ -105,20 +105,20 @@ def example_rows(contents: Contents) -> list[dict[str, str | float]]:
     detectors, cells = contents.folder.detectors, contents.folder.cells
     rows: list[dict[str, str | float]] = []
     for example in contents.examples:
-        found = example.found
-        scores = contents.scores.scores[found.cell, :, found.label, found.clip]
-        cell = cells[found.cell]
+        disagreement = example.disagreement
+        scores = contents.scores.scores[disagreement.cell, :, disagreement.label, disagreement.clip]
+        cell = cells[disagreement.cell]
         rows.append(
             {
                 "attack": cell.attack,
                 "params": cell.params,
-                "clip_id": contents.scores.clip_ids[found.clip],
-                "label": LABELS[found.label],
+                "clip_id": contents.scores.clip_ids[disagreement.clip],
+                "label": LABELS[disagreement.label],
                 "reference": detectors[0].name,
                 "reference_score": float(f"{scores[0]:.6g}"),
-                "mimic": detectors[found.mimic].name,
-                "mimic_score": float(f"{scores[found.mimic]:.6g}"),
-                "sureness": float(f"{found.sureness:.6g}"),
+                "mimic": detectors[disagreement.mimic].name,
+                "mimic_score": float(f"{scores[disagreement.mimic]:.6g}"),
+                "sureness": float(f"{disagreement.sureness:.6g}"),
             }
         )
     return rows

@@ -80,15 +80,15 @@ def _read(folder: RunFolder, dataset: Path | None, n_examples: int) -> tuple[Con
     examples: list[Example] = []
     note = ""
     # Asked for even when no example is wanted: a folder that was given and is the wrong one is refused.
-    found = open_dataset(folder, dataset) if n_examples or dataset is not None else ""
-    if n_examples and isinstance(found, Dataset):
+    dataset_or_reason = open_dataset(folder, dataset) if n_examples or dataset is not None else ""
+    if n_examples and isinstance(dataset_or_reason, Dataset):
         fixed = [detector.thresholds["fixed"] for detector in folder.detectors]
         attacks = [cell.attack for cell in folder.cells]
         surest = surest_disagreements(scores.scores, fixed, attacks, n_examples)
-        examples = make_examples(folder, found, scores, surest)
+        examples = make_examples(folder, dataset_or_reason, scores, surest)
         note = "" if examples else "There is nothing to listen to: no mimic disagrees with the reference on any clip."
     elif n_examples:
-        note = str(found)
+        note = str(dataset_or_reason)
     else:
         note = "This report was written without examples (--examples 0)."
     contents = Contents(

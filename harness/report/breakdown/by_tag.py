@@ -185,16 +185,16 @@ def _classes(folder: RunFolder, decisions: RunDecisions, attack: str | None) -> 
         some = ", ".join(list(ids)[:8])
         msg = f"--attack must be an attack that {folder.root} has finished, as {some}. Got {attack!r}."
         raise HarnessError(msg)
-    one = {IDENTITY: [place for name, place in ids.items() if name == IDENTITY]}
+    unattacked = {IDENTITY: [place for name, place in ids.items() if name == IDENTITY]}
     others = [place for name, place in ids.items() if name != IDENTITY]
-    classes = {**one, ATTACKED: others} if attack is None else {**one, attack: [ids[attack]]}
+    classes = {**unattacked, ATTACKED: others} if attack is None else {**unattacked, attack: [ids[attack]]}
     return {name: cells for name, cells in classes.items() if cells}
 
 
 def _rows(run: _Run, by: str, tag: str, clips: NDArray[np.intp]) -> Iterator[BreakdownRow]:
     resamples = run.resamples.of_clips(clips).compact()
     roles = {detector.name: detector.role for detector in run.folder.detectors}
-    detectors = sorted(enumerate(run.decisions.detectors), key=lambda one: (roles[one[1]] != "reference", one[1]))
+    detectors = sorted(enumerate(run.decisions.detectors), key=lambda each: (roles[each[1]] != "reference", each[1]))
     for name, cells in run.classes.items():
         for place, detector in detectors:
             for rule, decisions in run.decisions.says.items():

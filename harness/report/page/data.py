@@ -63,17 +63,17 @@ def _table(rows: list[dict[str, str | float]]) -> list[list[str | float]]:
 
 def _metrics(contents: Contents) -> list[dict[str, Any]]:
     """Describe the metrics there are, in the order of the terms, others behind."""
-    found: dict[str, list[Key]] = {}
+    by_metric: dict[str, list[Key]] = {}
     for key in contents.series:
-        found.setdefault(key[2], []).append(key)
+        by_metric.setdefault(key[2], []).append(key)
     order = {name: place for place, name in enumerate(METRICS)}
     described = []
-    for name in sorted(found, key=lambda name: (order.get(name, len(order)), name)):
-        values = np.concatenate([contents.series[key].value for key in found[name]])
+    for name in sorted(by_metric, key=lambda name: (order.get(name, len(order)), name)):
+        values = np.concatenate([contents.series[key].value for key in by_metric[name]])
         values = values[np.isfinite(values)]
         low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
         term = metric_term(name, low, high if high > low else low + 1)
-        rules = list(dict.fromkeys(rule for _, rule, _ in found[name]))
+        rules = list(dict.fromkeys(rule for _, rule, _ in by_metric[name]))
         meant = schema.METRICS.get(name)
         about = "" if meant is None else meant.meaning
         described.append({"id": name, **term._asdict(), "about": about, "rules": rules})
@@ -107,15 +107,15 @@ def _breaks(contents: Contents) -> list[dict[str, Any]]:
     if table is None:
         return []
     index = {detector.name: place for place, detector in enumerate(contents.folder.detectors)}
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    by_sweep: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in table.to_dict("records"):
         name = row["parameter"]
         held = Sweep(row["attack"], name, row["params"], (), (), True, True)
-        sweep = found.setdefault(
+        sweep = by_sweep.setdefault(
             (row["attack"], row["params"], name),
             {
                 "title": row["attack"],
-                "subtitle": held.subtitle,
+                "subtitle": subtitle_of(held),
                 "attack": row["attack"],
                 "params": row["params"],
                 "parameter": name,
@@ -133,7 +133,7 @@ def _breaks(contents: Contents) -> list[dict[str, Any]]:
                 "high": _end(row["ci_high"]),
                 "text": "" if np.isnan(row["value"]) else _with_unit(name, float(f"{row['value']:.3g}")),
             }
-    return list(found.values())
+    return list(by_sweep.values())
 
 
 def _end(value: float) -> float | str | None:

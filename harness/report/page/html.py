@@ -73,10 +73,10 @@ def html_page(contents: Contents, note: str) -> str:
 def _example(contents: Contents, index: int) -> dict[str, Any]:
     """Return what the template says about one disagreement."""
     example = contents.examples[index]
-    found, detectors = example.found, contents.folder.detectors
+    disagreement, detectors = example.disagreement, contents.folder.detectors
     verdicts = []
-    for place in (0, found.mimic):
-        score = float(contents.scores.scores[found.cell, place, found.label, found.clip])
+    for place in (0, disagreement.mimic):
+        score = float(contents.scores.scores[disagreement.cell, place, disagreement.label, disagreement.clip])
         threshold = detectors[place].thresholds["fixed"]
         says = int(score > threshold)
         verdicts.append(
@@ -86,14 +86,14 @@ def _example(contents: Contents, index: int) -> dict[str, Any]:
                 "score": f"{score:.3g}",
                 "threshold": f"{threshold:.3g}",
                 "says": LABELS[says],
-                "is_right": says == found.label,
+                "is_right": says == disagreement.label,
             }
         )
     return {
         "number": index + 1,
-        "attack": cell_text(contents.folder.cells[found.cell]),
-        "clip": contents.scores.clip_ids[found.clip],
-        "label": LABELS[found.label],
+        "attack": cell_text(contents.folder.cells[disagreement.cell]),
+        "clip": contents.scores.clip_ids[disagreement.clip],
+        "label": LABELS[disagreement.label],
         "verdicts": verdicts,
         "sounds": example.sounds,
         "lowered_db": f"{example.lowered_db:.1f}" if example.lowered_db >= 0.05 else "",
@@ -105,7 +105,9 @@ def _example(contents: Contents, index: int) -> dict[str, Any]:
 def _changed(contents: Contents) -> list[str]:
     """Name the attacks of which an example may differ from what the run scored."""
     names = [
-        contents.folder.cells[one.found.cell].attack for one in contents.examples if one.sounds and not one.is_exact
+        contents.folder.cells[each.disagreement.cell].attack
+        for each in contents.examples
+        if each.sounds and not each.is_exact
     ]
     return list(dict.fromkeys(names))
 

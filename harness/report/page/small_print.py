@@ -16,14 +16,14 @@ def attack_notes(folder: RunFolder) -> list[tuple[str, str]]:
     """Return what is odd about attacks that ran: claims that no clip allowed to measure, and duplicates."""
     table = folder.attacks
     names = {(cell.attack, cell.params): cell_text(cell) for cell in folder.cells}
-    found: dict[tuple[str, str], str] = {}
+    remarks: dict[tuple[str, str], str] = {}
     for row in table[(table["status"] == "unmeasured") | (table["duplicate_of"] != "")].to_dict("records"):
         name = names.get((row["attack"], row["params"]), f"{row['attack']} {row['params']}")
         if row["duplicate_of"]:
-            found[name, f"did the same to every clip, bit for bit, as {row['duplicate_of']}"] = ""
+            remarks[name, f"did the same to every clip, bit for bit, as {row['duplicate_of']}"] = ""
         if row["status"] == "unmeasured":
-            found[name, f"claims something of {row['quantity']} that no clip allowed to measure"] = ""
-    return list(found)
+            remarks[name, f"claims something of {row['quantity']} that no clip allowed to measure"] = ""
+    return list(remarks)
 
 
 def run_facts(folder: RunFolder) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -46,7 +46,7 @@ def lines() -> Iterator[str]:
                 continue
             n_types += 1
             n_configurations += len(standard)
-    broken = {name: found for name in list_attacks() if isinstance(found := _loaded(name), str)}
+    broken = {name: loaded for name in list_attacks() if isinstance(loaded := _loaded(name), str)}
     if broken:
         yield "\ncannot be loaded"
         yield from (f"  {name:20} {reason}" for name, reason in broken.items())

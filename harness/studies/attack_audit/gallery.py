@@ -43,13 +43,13 @@ def read_marked_clips(corpus: Corpus, n_clips: int, scheme: str, seed: int) -> C
         sealproof.detectors.base.DetectorError: The scheme cannot run here.
     """
     report = CorpusReport()
-    found = [clip.pcm for clip in corpus.clips(n_clips + N_OTHERS, clip_s=1.0, seed=seed, report=report)]
-    if len(found) < n_clips + N_OTHERS:
+    pcm = [clip.pcm for clip in corpus.clips(n_clips + N_OTHERS, clip_s=1.0, seed=seed, report=report)]
+    if len(pcm) < n_clips + N_OTHERS:
         raise HarnessError(
             f"Verifying on {n_clips} clips needs {n_clips + N_OTHERS} of one second, {N_OTHERS} of them for "
             f"watermark-aware attacks to draw from. The corpus {corpus.name} has {report.sentence()}."
         )
-    clean = from_pcm(np.stack(found))
+    clean = from_pcm(np.stack(pcm))
     known = watermarkers(scheme)
     marked = known["same"](clean, [seed + index for index in range(len(clean))])
     knowledge = Knowledge(clean[:n_clips], clean[n_clips:], marked[n_clips:], known)
@@ -66,33 +66,34 @@ def check_all(attacks: Sequence[Attack], clips: Clips, seed: int) -> list[Checke
 def problems(checked: Sequence[Checked]) -> list[str]:
     """Return what is wrong, one line each: failures, broken claims, claims that nothing measured, duplicates."""
     same_as = duplicates(checked)
-    found: list[str] = []
-    for one in checked:
-        if one.error is not None:
-            found.append(f"{one.attack.id}: {one.error}")
-        found += [f"{one.attack.id}: {complaint}" for complaint in one.broken]
-        found += [
-            f"{one.attack.id}: {quantity} is claimed, but no clip allows to measure it." for quantity in one.unmeasured
+    complaints: list[str] = []
+    for each in checked:
+        if each.error is not None:
+            complaints.append(f"{each.attack.id}: {each.error}")
+        complaints += [f"{each.attack.id}: {complaint}" for complaint in each.broken]
+        complaints += [
+            f"{each.attack.id}: {quantity} is claimed, but no clip allows to measure it."
+            for quantity in each.unmeasured
         ]
-        if one.attack.id in same_as and not one.attack.is_control:
-            found.append(f"{one.attack.id}: does the same as {same_as[one.attack.id]}, bit for bit.")
-    return found
+        if each.attack.id in same_as and not each.attack.is_control:
+            complaints.append(f"{each.attack.id}: does the same as {same_as[each.attack.id]}, bit for bit.")
+    return complaints
 
 
 def table(checked: Sequence[Checked]) -> Iterator[str]:
     """Yield the table for the terminal: each attack with what it claims and what was measured."""
     same_as = duplicates(checked)
-    width = max(len(one.attack.id) for one in checked)
+    width = max(len(each.attack.id) for each in checked)
     yield f"{'attack':{width}}  {'':6}  {'ms':>7}  claimed quantities: median measured (claimed)"
-    for one in checked:
-        if one.record is None:
-            yield f"{one.attack.id:{width}}  failed  {'':>7}  {one.error}"
+    for each in checked:
+        if each.record is None:
+            yield f"{each.attack.id:{width}}  failed  {'':>7}  {each.error}"
             continue
-        bad = one.broken or one.unmeasured or (one.attack.id in same_as and not one.attack.is_control)
-        claimed = [_claim_text(verdict) for verdict in one.record["verdicts"] if verdict["status"]]
-        if one.attack.id in same_as:
-            claimed.append(f"same as {same_as[one.attack.id]}")
-        yield f"{one.attack.id:{width}}  {'FAILED' if bad else 'ok':6}  {one.ms_per_clip:7.2f}  {'; '.join(claimed)}"
+        bad = each.broken or each.unmeasured or (each.attack.id in same_as and not each.attack.is_control)
+        claimed = [_claim_text(verdict) for verdict in each.record["verdicts"] if verdict["status"]]
+        if each.attack.id in same_as:
+            claimed.append(f"same as {same_as[each.attack.id]}")
+        yield f"{each.attack.id:{width}}  {'FAILED' if bad else 'ok':6}  {each.ms_per_clip:7.2f}  {'; '.join(claimed)}"
 
 
 def write_csv(checked: Sequence[Checked], path: Path) -> None:
@@ -109,10 +110,10 @@ def write_gallery(checked: Sequence[Checked], clips: Clips, seed: int, folder: P
     middle = int(np.argsort(level)[len(level) // 2])
     one_clip = slice(middle, middle + 1)
     before, knowledge = clips.audio[one_clip], clips.knowledge.of(one_clip)
-    for one in progress(checked, "drawing", total=len(checked)):
-        if one.record is not None:
-            attacked = one.attack(before, clips.sample_rate, [clip_seed(one.attack, seed, middle)], knowledge)
-            _draw(before[0], attacked[0], folder / PICTURES / f"{one.attack.id}.png")
+    for each in progress(checked, "drawing", total=len(checked)):
+        if each.record is not None:
+            attacked = each.attack(before, clips.sample_rate, [clip_seed(each.attack, seed, middle)], knowledge)
+            _draw(before[0], attacked[0], folder / PICTURES / f"{each.attack.id}.png")
     write_text(folder / GALLERY, _page(checked))
     return folder / GALLERY
 
@@ -156,18 +157,18 @@ def _page(checked: Sequence[Checked]) -> str:
         "<p>Spectrograms of one clip before and after each attack, and of the difference where the length is kept.</p>",
     ]
     family = ""
-    for one in sorted(checked, key=lambda each: each.attack.family):
-        if one.attack.family != family:
-            family = one.attack.family
+    for each in sorted(checked, key=lambda each: each.attack.family):
+        if each.attack.family != family:
+            family = each.attack.family
             parts.append(f"<h2>{html.escape(family)}</h2>")
-        parts.append(f"<h3><code>{html.escape(one.attack.id)}</code></h3>")
-        parts.append(f"<p>{html.escape(sentence(type(one.attack)))}</p>")
-        wrong = [one.error] if one.error else [*one.broken, *one.unmeasured]
+        parts.append(f"<h3><code>{html.escape(each.attack.id)}</code></h3>")
+        parts.append(f"<p>{html.escape(sentence(type(each.attack)))}</p>")
+        wrong = [each.error] if each.error else [*each.broken, *each.unmeasured]
         if wrong:
             parts.append(f"<p class='bad'>{html.escape('; '.join(wrong))}</p>")
-        if one.record is not None:
-            claims = "; ".join(_claim_text(verdict) for verdict in one.record["verdicts"] if verdict["status"])
+        if each.record is not None:
+            claims = "; ".join(_claim_text(verdict) for verdict in each.record["verdicts"] if verdict["status"])
             parts.append(f"<p>{html.escape(claims)}</p>")
-            source = html.escape(f"{PICTURES}/{one.attack.id}.png".replace("+", "%2B"))
-            parts.append(f"<img loading='lazy' alt='spectrograms of {html.escape(one.attack.id)}' src='{source}'>")
+            source = html.escape(f"{PICTURES}/{each.attack.id}.png".replace("+", "%2B"))
+            parts.append(f"<img loading='lazy' alt='spectrograms of {html.escape(each.attack.id)}' src='{source}'>")
     return "".join([*parts, "</body></html>\n"])

@@ -134,8 +134,8 @@ class Material:
     @property
     def marks(self) -> dict[str, Audio]:
         """All marks, by whether their messages differ."""
-        found = {"other_messages": self.mark}
-        return found if self.mark_same is None else {**found, "same_message": self.mark_same}
+        marks = {"other_messages": self.mark}
+        return marks if self.mark_same is None else {**marks, "same_message": self.mark_same}
 
     def rng(self, *what: object) -> np.random.Generator:
         """Return a generator of its own for something."""

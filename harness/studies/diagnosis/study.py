@@ -64,9 +64,9 @@ class Diagnosis:
     def missed_floors(self) -> list[Finding]:
         """Findings that break a limit that binds."""
         return [
-            one
-            for one in self.findings.values()
-            if one.passes is False and one.limit is not None and not one.limit.is_goal
+            finding
+            for finding in self.findings.values()
+            if finding.passes is False and finding.limit is not None and not finding.limit.is_goal
         ]
 
 
@@ -85,11 +85,11 @@ def diagnose(scheme: Scheme, clips: CorpusClips, request: DiagnosisRequest) -> D
     findings: dict[str, Finding] = {}
     curves: dict[str, Curve] = {}
     for family in request.probes:
-        for found in PROBES[family](material):
-            if isinstance(found, Curve):
-                curves[found.name] = found
+        for result in PROBES[family](material):
+            if isinstance(result, Curve):
+                curves[result.name] = result
             else:
-                findings[found.name] = replace(found, limit=LIMITS.get(found.name))
+                findings[result.name] = replace(result, limit=LIMITS.get(result.name))
     about = {
         "scheme": scheme.name,
         "version": scheme.version,

@@ -34,11 +34,11 @@ class DiagnosisVerdict:
 
 def judge_findings(findings: Mapping[str, Finding]) -> DiagnosisVerdict:
     """Put the findings of a diagnosis into words."""
-    found = list(_tricks(findings))
-    if not found:
+    tricks = list(_tricks(findings))
+    if not tricks:
         return DiagnosisVerdict((), (_nothing(findings), *_missed(findings)))
     return DiagnosisVerdict(
-        tuple(dict.fromkeys(name for name, _ in found)), [*(sentence for _, sentence in found), *_missed(findings)]
+        tuple(dict.fromkeys(name for name, _ in tricks)), [*(sentence for _, sentence in tricks), *_missed(findings)]
     )
 
 
@@ -56,9 +56,9 @@ def _tricks(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str]]:
             yield "plain_sound", f"takes a plain sine for the mark: {where}"
     others = [findings.get(f"sounds.{kind}") for kind in ("harmonics", "chirp", "hum", "noise")]
     fooled = [
-        f"{one.name.removeprefix('sounds.')} ({_sound(one)}) {percent(one.value)}"
-        for one in others
-        if one is not None and one.passes is False
+        f"{finding.name.removeprefix('sounds.')} ({_sound(finding)}) {percent(finding.value)}"
+        for finding in others
+        if finding is not None and finding.passes is False
     ]
     if fooled:
         yield "plain_sound", f"clean clips are flagged with plain sounds: {words_joined(fooled)}"
@@ -74,9 +74,9 @@ def _tricks(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str]]:
     yield from _patterns(findings)
 
 
-def _sound(one: Finding) -> str:
+def _sound(finding: Finding) -> str:
     """Say what a sound is and how far below the clip: `1,200.0 Hz, 20 dB below the clip`."""
-    what, _, level = one.detail.rpartition(", -")
+    what, _, level = finding.detail.rpartition(", -")
     return f"{what}, {level} below the clip"
 
 
@@ -124,12 +124,15 @@ def _patterns(findings: Mapping[str, Finding]) -> Iterator[tuple[str, str]]:
     shaped = [findings[name] for name in LOOKALIKES if value(name) > MOSTLY]
     if shaped:
         words = words_joined(
-            [f"{one.meaning.removeprefix('clean clips flagged with ')} ({percent(one.value)})" for one in shaped]
+            [
+                f"{finding.meaning.removeprefix('clean clips flagged with ')} ({percent(finding.value)})"
+                for finding in shaped
+            ]
         )
         yield "shaped_sound", f"what is merely shaped like a mark is taken for one: {words}"
-    linear = [one for name, one in findings.items() if name.startswith("linear.") and one.passes is False]
+    linear = [finding for name, finding in findings.items() if name.startswith("linear.") and finding.passes is False]
     if linear:
-        best = max(linear, key=lambda one: one.value)
+        best = max(linear, key=lambda finding: finding.value)
         words = best.meaning.removeprefix("linear detector: ")
         yield "linear", f"a linear detector finds the mark ({words}: AUC {best.value:.3f})"
 
@@ -147,19 +150,19 @@ def _nothing(findings: Mapping[str, Finding]) -> str:
         ("bands.without_50hz", "the worst 50 Hz removed leave {}"),
         ("mean_mark.100_other_messages", "the mean mark of 100 clips flags {} of others"),
     ):
-        one = findings.get(name)
-        if one is not None and not math.isnan(one.value):
-            parts.append(words.format(percent(one.value)))
-    linear = [one for name, one in findings.items() if name.startswith("linear.")]
+        finding = findings.get(name)
+        if finding is not None and not math.isnan(finding.value):
+            parts.append(words.format(percent(finding.value)))
+    linear = [finding for name, finding in findings.items() if name.startswith("linear.")]
     if linear:
-        parts.append(f"the best linear detector has AUC {max(one.value for one in linear):.3f}")
+        parts.append(f"the best linear detector has AUC {max(finding.value for finding in linear):.3f}")
     return f"no cheap trick found: {words_joined(parts)}" if parts else "no cheap trick found"
 
 
 def _missed(findings: Mapping[str, Finding]) -> Iterator[str]:
-    missed = [one for one in findings.values() if one.passes is False]
+    missed = [finding for finding in findings.values() if finding.passes is False]
     for words, is_goal in (("floors missed", False), ("goals missed", True)):
-        names = [one.name for one in missed if one.limit is not None and one.limit.is_goal == is_goal]
+        names = [finding.name for finding in missed if finding.limit is not None and finding.limit.is_goal == is_goal]
         if names:
             yield f"{words}: {words_joined(names)}"
 
@@ -171,5 +174,5 @@ class _Values:
         self._findings = findings
 
     def __call__(self, name: str) -> float:
-        one = self._findings.get(name)
-        return -math.inf if one is None or math.isnan(one.value) else one.value
+        finding = self._findings.get(name)
+        return -math.inf if finding is None or math.isnan(finding.value) else finding.value

@@ -207,7 +207,7 @@ class _Judge:
         """Return the numbers of a point."""
         score = forward(model)
         alike: list[NDArray[np.bool_]] = []
-        found: dict[str, float] = {}
+        measures: dict[str, float] = {}
         for attack_id, audio, reference in self._cells:
             says = score(audio.astype(np.float32)) > Mimic.threshold
             if attack_id != "identity":
@@ -215,11 +215,11 @@ class _Judge:
                 continue
             right = estimate_rate(says == self._truth, self._resamples)
             agrees = estimate_agreement(says, reference, self._resamples)
-            found |= {"accuracy": right.value, "accuracy_low": right.ci_low, "accuracy_high": right.ci_high}
-            found |= {"agreement": agrees.value, "agreement_low": agrees.ci_low, "agreement_high": agrees.ci_high}
-            found |= {"kappa": cohens_kappa(says, reference)}
+            measures |= {"accuracy": right.value, "accuracy_low": right.ci_low, "accuracy_high": right.ci_high}
+            measures |= {"agreement": agrees.value, "agreement_low": agrees.ci_low, "agreement_high": agrees.ci_high}
+            measures |= {"kappa": cohens_kappa(says, reference)}
         attacked = estimate_mean(np.mean(alike, axis=0), self._resamples, (0.0, 1.0)) if alike else None
-        return found | {
+        return measures | {
             "agreement_attacked": attacked.value if attacked else np.nan,
             "agreement_attacked_low": attacked.ci_low if attacked else np.nan,
             "agreement_attacked_high": attacked.ci_high if attacked else np.nan,

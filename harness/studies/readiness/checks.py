@@ -40,8 +40,8 @@ def all_checks() -> list[Check]:
 def _requirement(name: str) -> tuple[State, str]:
     """Import a package, and hold its version against what sealproof requires: it was tested in these."""
     wanted = next(each for each in requirements() if each.name == name)
-    found = installed(name)
-    if found is None:
+    version = installed(name)
+    if version is None:
         raise HarnessError(
             f"sealproof needs {name}{wanted.specifier}, which is not installed. Run: {install_command(name)}"
         )
@@ -53,9 +53,9 @@ def _requirement(name: str) -> tuple[State, str]:
             # What packages say of each other at import is for their makers.
             warnings.simplefilter("ignore")
             import_module(module)
-    if wanted.specifier.contains(found, prereleases=True):
-        return State.READY, found
-    return State.UNTESTED, f"{name} {found} is here. Run: pip install '{name}{wanted.specifier}'"
+    if wanted.specifier.contains(version, prereleases=True):
+        return State.READY, version
+    return State.UNTESTED, f"{name} {version} is here. Run: pip install '{name}{wanted.specifier}'"
 
 
 def _scheme(name: str) -> tuple[State, str]:

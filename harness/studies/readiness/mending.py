@@ -64,8 +64,8 @@ def install_command(package: str) -> str:
     wanted = next((each for each in requirements(extras=True) if _is_about(each, name)), None)
     text = name if wanted is None else f"{wanted.name}{wanted.specifier}"
     quoted = f"'{text}'" if set(text) & set("<>=!~*") else text
-    found = installed(name)
-    if found is None or (wanted is not None and not wanted.specifier.contains(found, prereleases=True)):
+    here = installed(name)
+    if here is None or (wanted is not None and not wanted.specifier.contains(here, prereleases=True)):
         return f"pip install {quoted}"
     # The right version is there, so pip would leave it as it is.
     return f"pip install --force-reinstall --no-deps {quoted}"

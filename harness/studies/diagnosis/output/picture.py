@@ -31,8 +31,12 @@ def write_diagnosis_picture(diagnosis: Diagnosis, path: Path) -> None:
     FigureCanvasAgg(figure)
     about = diagnosis.about
     title = f"{about['scheme']}: {about['clips']} clips of {about['recordings']} recordings ({about['split']} split)"
-    told = [one for one in diagnosis.verdict.sentences if not one.startswith(("floors missed", "goals missed"))]
-    missed = [one for one in diagnosis.findings.values() if one.passes is False]
+    told = [
+        sentence
+        for sentence in diagnosis.verdict.sentences
+        if not sentence.startswith(("floors missed", "goals missed"))
+    ]
+    missed = [finding for finding in diagnosis.findings.values() if finding.passes is False]
     told.append(f"{len(diagnosis.missed_floors)} floors and {len(missed) - len(diagnosis.missed_floors)} goals missed")
     sentences = [textwrap.fill(f"- {sentence}", 210, subsequent_indent="  ") for sentence in told]
     figure.suptitle("\n".join([title, *sentences]), fontsize=10, x=0.01, ha="left")
@@ -194,15 +198,17 @@ def _line(axes: Any, curve: Curve, colour: str, label: str) -> None:
 def _points(
     axes: Any, diagnosis: Diagnosis, start: str, x_label: str, x_range: tuple[float, float], goal: float | None
 ) -> bool:
-    found: list[Finding] = [one for name, one in diagnosis.findings.items() if name.startswith(start)]
-    if not found:
+    shown: list[Finding] = [finding for name, finding in diagnosis.findings.items() if name.startswith(start)]
+    if not shown:
         return False
-    for position, one in enumerate(found):
-        reach = [[max(one.value - one.ci_low, 0)], [max(one.ci_high - one.value, 0)]]
-        colour = _RED if one.passes is False else _DARK
-        axes.errorbar([one.value], [position], xerr=np.nan_to_num(reach), fmt="o", markersize=4, color=colour)
-    axes.set_yticks(range(len(found)), [one.name.removeprefix(start).replace("_", " ") for one in found], fontsize=8)
-    axes.set_ylim(len(found) - 0.5, -0.5)
+    for position, finding in enumerate(shown):
+        reach = [[max(finding.value - finding.ci_low, 0)], [max(finding.ci_high - finding.value, 0)]]
+        colour = _RED if finding.passes is False else _DARK
+        axes.errorbar([finding.value], [position], xerr=np.nan_to_num(reach), fmt="o", markersize=4, color=colour)
+    axes.set_yticks(
+        range(len(shown)), [finding.name.removeprefix(start).replace("_", " ") for finding in shown], fontsize=8
+    )
+    axes.set_ylim(len(shown) - 0.5, -0.5)
     if goal is not None:
         axes.axvline(goal, color=_GREY, linestyle=":", linewidth=1)
     axes.set_xlim(*x_range)

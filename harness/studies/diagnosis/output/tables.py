@@ -21,9 +21,9 @@ _COLUMNS = (
 def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
     """Tell a diagnosis in an aligned table, a block a family, and the verdict."""
     rows = [("probe", "value", "95 % interval", "limit", "", "where")]
-    rows += [_row(one) for one in diagnosis.findings.values()]
+    rows += [_row(finding) for finding in diagnosis.findings.values()]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    families = ["", *(one.family for one in diagnosis.findings.values())]
+    families = ["", *(finding.family for finding in diagnosis.findings.values())]
     for position, (row, family) in enumerate(zip(rows, families, strict=True)):
         if position > 1 and family != families[position - 1]:
             yield ""
@@ -37,10 +37,21 @@ def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
         yield f"- {sentence}"
 
 
-def _row(one: Finding) -> tuple[str, str, str, str, str, str]:
-    interval = "" if math.isnan(one.ci_low) else f"{number(one.ci_low, one.unit)} - {number(one.ci_high, one.unit)}"
-    mark = {None: "", True: "ok", False: "MISSED"}[one.passes]
-    return (one.name, number(one.value, one.unit), interval, one.limit.text if one.limit else "", mark, one.detail)
+def _row(finding: Finding) -> tuple[str, str, str, str, str, str]:
+    interval = (
+        ""
+        if math.isnan(finding.ci_low)
+        else f"{number(finding.ci_low, finding.unit)} - {number(finding.ci_high, finding.unit)}"
+    )
+    mark = {None: "", True: "ok", False: "MISSED"}[finding.passes]
+    return (
+        finding.name,
+        number(finding.value, finding.unit),
+        interval,
+        finding.limit.text if finding.limit else "",
+        mark,
+        finding.detail,
+    )
 
 
 def number(value: float, unit: str) -> str:
@@ -56,7 +67,7 @@ def write_diagnosis_tables(diagnosis: Diagnosis, out: Path) -> list[Path]:
     Raises:
         OSError: The folder cannot be written.
     """
-    findings = [_record(one) for one in diagnosis.findings.values()]
+    findings = [_record(finding) for finding in diagnosis.findings.values()]
     write_json(
         out / JSON,
         {
@@ -82,21 +93,21 @@ def write_diagnosis_tables(diagnosis: Diagnosis, out: Path) -> list[Path]:
     return [out / JSON, out / CSV, out / CURVES]
 
 
-def _record(one: Finding) -> dict[str, object]:
+def _record(finding: Finding) -> dict[str, object]:
     return {
-        "family": one.family,
-        "name": one.name,
-        "unit": one.unit,
-        "value": _known(one.value),
-        "ci_low": _known(one.ci_low),
-        "ci_high": _known(one.ci_high),
-        "n_clips": one.n_clips or None,
-        "n_groups": one.n_groups or None,
-        "limit": one.limit.text.removesuffix(" (goal)") if one.limit else None,
-        "kind": ("goal" if one.limit.is_goal else "floor") if one.limit else None,
-        "passes": one.passes,
-        "detail": one.detail,
-        "meaning": one.meaning,
+        "family": finding.family,
+        "name": finding.name,
+        "unit": finding.unit,
+        "value": _known(finding.value),
+        "ci_low": _known(finding.ci_low),
+        "ci_high": _known(finding.ci_high),
+        "n_clips": finding.n_clips or None,
+        "n_groups": finding.n_groups or None,
+        "limit": finding.limit.text.removesuffix(" (goal)") if finding.limit else None,
+        "kind": ("goal" if finding.limit.is_goal else "floor") if finding.limit else None,
+        "passes": finding.passes,
+        "detail": finding.detail,
+        "meaning": finding.meaning,
     }
 
 

@@ -19,22 +19,22 @@ def bands(material: Material) -> Iterator[Finding | Curve]:
     spectra = np.fft.rfft(material.judged_mark)
     hz: Floats = np.asarray(np.fft.rfftfreq(material.n_samples, 1 / SAMPLE_RATE), np.float64)
     for width, n_first in ((50, max(material.n // 8, 8)), (200, max(material.n // 4, 8))):
-        found, curve = _extreme(material, spectra, hz, width, n_first, is_lost=True)
-        at = f"{found[1]} to {found[1] + width} Hz"
+        (flags, low), curve = _extreme(material, spectra, hz, width, n_first, is_lost=True)
+        at = f"{low} to {low + width} Hz"
         meaning = f"marked clips flagged without the worst {width} Hz of the mark"
-        yield Finding.of(f"bands.without_{width}hz", meaning, "share", material.rate(found[0]), at)
+        yield Finding.of(f"bands.without_{width}hz", meaning, "share", material.rate(flags), at)
         yield curve
-        found, curve = _extreme(material, spectra, hz, width, n_first, is_lost=False)
-        at = f"{found[1]} to {found[1] + width} Hz"
+        (flags, low), curve = _extreme(material, spectra, hz, width, n_first, is_lost=False)
+        at = f"{low} to {low + width} Hz"
         meaning = f"clean clips flagged with the best {width} Hz of the mark alone"
-        yield Finding.of(f"bands.only_{width}hz", meaning, "share", material.rate(found[0]), at)
+        yield Finding.of(f"bands.only_{width}hz", meaning, "share", material.rate(flags), at)
         yield curve
     halves = []
     for parity in (0, 1):
         kept = (hz // 500).astype(int) % 2 == parity
         flags = material.ear.flags(_with(material, spectra, kept, np.arange(material.n)))
         halves.append((material.rate(flags), "even" if parity == 0 else "odd"))
-    rate, which = min(halves, key=lambda found: found[0].value)
+    rate, which = min(halves, key=lambda half: half[0].value)
     meaning = "marked clips flagged with every second band of 500 Hz put back to clean"
     yield Finding.of("bands.without_every_second_500hz", meaning, "share", rate, f"{which} bands kept")
 

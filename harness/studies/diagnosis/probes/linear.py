@@ -50,9 +50,9 @@ def linear(material: Material) -> Iterator[Finding | Curve]:
     periods = []
     for fold in progress(sorted(set(folds.tolist())), "linear detectors"):
         test = folds == fold
-        found, period = features.scores(~test, test, truth)
+        outputs, period = features.scores(~test, test, truth)
         periods.append(period)
-        for name, values in found.items():
+        for name, values in outputs.items():
             # On one scale, for the folds' scores are judged together: by the clean clips that were learned of.
             clean = values[~test & ~truth]
             scores[name][test] = ((values - clean.mean()) / max(float(clean.std()), 1e-12))[test]

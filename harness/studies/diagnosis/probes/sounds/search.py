@@ -101,7 +101,9 @@ def find_worst(material: Material, kind: Kind) -> Worst:
         level: tried(kind.candidates, 1, position * material.n // 2, level)
         for position, level in enumerate(kind.coarse_db)
     }
-    suspicious = [kind.candidates[at] for found in passes.values() for at in _ranking(*found)[: kind.n_second]]
+    suspicious = [
+        kind.candidates[at] for flagged, rise in passes.values() for at in _ranking(flagged, rise)[: kind.n_second]
+    ]
     second = list(dict.fromkeys(near for candidate in suspicious for near in kind.neighbours(candidate)))
     again = [tried(second, _SECOND_CLIPS, first, level) for first, level in enumerate((FLOOR_DB, FAINT_DB))]
     # By the worse of the two levels.
@@ -119,8 +121,8 @@ def find_worst(material: Material, kind: Kind) -> Worst:
     return Worst(
         *worst,
         finals[worst],
-        {level: found[0] for level, found in passes.items()},
-        {level: found[1] for level, found in passes.items()},
+        {level: flagged for level, (flagged, _) in passes.items()},
+        {level: rise for level, (_, rise) in passes.items()},
     )
 
 
