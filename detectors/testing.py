@@ -66,20 +66,24 @@ def _check_embedding(scheme: Scheme, clips: Audio, messages: Bits) -> Audio:
 
 def _check_detection(scheme: Scheme, clips: Audio) -> None:
     before = clips.copy()
-    found = _detect(scheme, clips)
+    detection = _detect(scheme, clips)
     assert np.array_equal(clips, before), "detect must leave its batch untouched"
-    assert np.array_equal(found.score, _detect(scheme, clips).score), "detect must be deterministic"
+    assert np.array_equal(detection.score, _detect(scheme, clips).score), "detect must be deterministic"
     if scheme.watermarker.message_bits:
-        assert found.bits is not None, "detect must decode the message that embed takes"
-        assert found.bits.shape[1] == scheme.watermarker.message_bits, "detect must decode as many bits as embed takes"
+        assert detection.bits is not None, "detect must decode the message that embed takes"
+        assert detection.bits.shape[1] == scheme.watermarker.message_bits, (
+            "detect must decode as many bits as embed takes"
+        )
     if frames_are_probabilities(scheme.detector):
-        assert found.frames is not None, "a detector whose frames are probabilities must have frames"
-        assert ((found.frames >= 0) & (found.frames <= 1)).all(), "frames that are probabilities must lie in [0, 1]"
+        assert detection.frames is not None, "a detector whose frames are probabilities must have frames"
+        assert ((detection.frames >= 0) & (detection.frames <= 1)).all(), (
+            "frames that are probabilities must lie in [0, 1]"
+        )
     order = np.random.default_rng(0).permutation(len(clips))
-    _assert_same(_detect(scheme, clips[order]), found, order, "detect depends on the batch's order")
+    _assert_same(_detect(scheme, clips[order]), detection, order, "detect depends on the batch's order")
     singles = [_detect(scheme, clips[i : i + 1]) for i in range(len(clips))]
     in_order = np.arange(len(clips))
-    _assert_same(Detection.concatenate(singles), found, in_order, "detect depends on the batch's size")
+    _assert_same(Detection.concatenate(singles), detection, in_order, "detect depends on the batch's size")
 
 
 def _check_lengths(scheme: Scheme, rng: np.random.Generator) -> None:
@@ -130,11 +134,11 @@ def _embed(scheme: Scheme, clips: Audio, messages: Bits) -> Audio:
 
 
 def _detect(scheme: Scheme, clips: Audio) -> Detection:
-    found = scheme.detector.detect(clips)
-    assert isinstance(found, Detection), f"detect must return a Detection, not {type(found).__name__}"
-    assert found.score.shape == (len(clips),), f"detect must give {len(clips)} scores, not {found.score.shape}"
-    assert np.isfinite(found.score).all(), "detect must give finite scores"
-    return found
+    detection = scheme.detector.detect(clips)
+    assert isinstance(detection, Detection), f"detect must return a Detection, not {type(detection).__name__}"
+    assert detection.score.shape == (len(clips),), f"detect must give {len(clips)} scores, not {detection.score.shape}"
+    assert np.isfinite(detection.score).all(), "detect must give finite scores"
+    return detection
 
 
 def _assert_same(got: Detection, want: Detection, order: np.ndarray, rule: str) -> None:

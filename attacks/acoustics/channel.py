@@ -201,9 +201,9 @@ class Rerecord(Attack):
 
         filters = closed_box(min(500, sample_rate / 4), sample_rate)
         ratios = np.full(len(before), np.nan)
-        for index, (one, other) in enumerate(zip(before.astype(np.float64), after, strict=True)):
-            played = signal.lfilter(*filters, one)
-            rest = other - played
+        for index, (old, new) in enumerate(zip(before.astype(np.float64), after, strict=True)):
+            played = signal.lfilter(*filters, old)
+            rest = new - played
             if played.any() and rest.any():
                 ratios[index] = 10 * math.log10((played @ played) / (rest @ rest))
         return {"speaker_snr_db": ratios}
@@ -262,9 +262,9 @@ class Doppler(Attack):
         ratios = np.full(len(before), np.nan)
         if not inside.any():
             return {"traced_snr_db": ratios}
-        for index, (one, other) in enumerate(zip(before, after, strict=True)):
-            original = one[inside].astype(np.float64)
-            error = read_at(other, heard[inside]) * (distance[inside] / PASSING_M) - original
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            original = old[inside].astype(np.float64)
+            error = read_at(new, heard[inside]) * (distance[inside] / PASSING_M) - original
             original, error = (np.convolve(each, np.ones(4)) for each in (original, error))
             if original.any() and error.any():
                 ratios[index] = 10 * math.log10((original @ original) / (error @ error))
@@ -372,8 +372,8 @@ def windowed_band_change_db(before: Audio, after: Audio, sample_rate: int, low_h
     if last < first or samples < 64:
         return changes
     window = np.hanning(samples)
-    for index, (one, other) in enumerate(zip(before, after, strict=True)):
-        power = [np.abs(fft.rfft(clip * window)) ** 2 for clip in (one, other)]
+    for index, (old, new) in enumerate(zip(before, after, strict=True)):
+        power = [np.abs(fft.rfft(clip * window)) ** 2 for clip in (old, new)]
         heard, left = (each[first : last + 1].sum() for each in power)
         if heard > 1e-8 * power[0].sum() and left > 0:
             changes[index] = 10 * math.log10(left / heard)

@@ -245,8 +245,8 @@ class Phaser(Attack):
         percentiles = np.full((len(before), 2), np.nan)
         if not starts.size:
             return {"notch_db": percentiles[:, 0], "boost_db": percentiles[:, 1]}
-        for row, one, other in zip(percentiles, before, after, strict=True):
-            power = [np.abs(fft.rfft(_windows(clip, width, starts) * window))[:, swept] ** 2 for clip in (one, other)]
+        for row, old, new in zip(percentiles, before, after, strict=True):
+            power = [np.abs(fft.rfft(_windows(clip, width, starts) * window))[:, swept] ** 2 for clip in (old, new)]
             heard = power[0] > 1e-8 * power[0].max()
             if heard.any():
                 row[:] = 10 * np.log10(np.percentile(power[1][heard] / power[0][heard], (5, 95)) + 1e-12)
@@ -275,13 +275,13 @@ def delay_track_ms(
     tracks = np.full((len(before), starts.size), np.nan)
     size = fft.next_fast_len(width + lags.size - 1, real=True)
     rows = np.arange(starts.size)
-    for track, one, other in zip(tracks, before, after, strict=True):
-        peak = np.abs(one).max()
+    for track, old, new in zip(tracks, before, after, strict=True):
+        peak = np.abs(old).max()
         if peak == 0 or not starts.size:
             continue
         # Float32 is enough for a likeness, once the peak is 1 and no square underflows.
-        heard = _windows(other / peak, width, starts)
-        around = _windows(one / peak, width + lags.size - 1, starts - lags[-1])
+        heard = _windows(new / peak, width, starts)
+        around = _windows(old / peak, width + lags.size - 1, starts - lags[-1])
         product = fft.irfft(fft.rfft(around, size) * np.conj(fft.rfft(heard, size)), size)[:, : lags.size]
         running = np.cumsum(np.pad(np.square(around, dtype=np.float64), ((0, 0), (1, 0))), axis=1)
         energy = running[:, width:] - running[:, : lags.size]

@@ -274,7 +274,7 @@ class Attack(ABC):
 
     def _joined(self, applied: "Sequence[Audio | tuple[Audio, Facts]]", batch: Audio, sample_rate: int) -> Attacked:
         """Join what came out for each clip."""
-        pairs = [one if isinstance(one, tuple) else (one, {}) for one in applied]
+        pairs = [output if isinstance(output, tuple) else (output, {}) for output in applied]
         length = self.output_length(batch.shape[1], sample_rate)
         audio = np.empty((len(batch), length), dtype=np.float32)
         for index, (clip, _) in enumerate(pairs):

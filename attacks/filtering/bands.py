@@ -201,15 +201,15 @@ class RandomBandstop(Attack):
         """Look for the band that lost most, and measure it as `Bandstop` does."""
         measured = []
         for x, y in zip(before, after, strict=True):
-            found = self._around(self._found(x, y, sample_rate))
-            measured.append(found.evidence(x[None], y[None], sample_rate))
+            band = self._around(self._most_lost_hz(x, y, sample_rate))
+            measured.append(band.evidence(x[None], y[None], sample_rate))
         quantities = ("passband_change_db", "stopband_change_db")
-        return {name: np.array([one[name][0] for one in measured]) for name in quantities}
+        return {name: np.array([each[name][0] for each in measured]) for name in quantities}
 
     def _around(self, centre_hz: float) -> Bandstop:
         return Bandstop(centre_hz=centre_hz, width_hz=self.width_hz)
 
-    def _found(self, before: Audio, after: Audio, sample_rate: int) -> float:
+    def _most_lost_hz(self, before: Audio, after: Audio, sample_rate: int) -> float:
         """Centre of the band of 0.8 times the width that lost most, in Hz."""
         step = sample_rate / before.size
         width = max(1, round(0.8 * self.width_hz / step))

@@ -225,15 +225,15 @@ class Suppression(Attack):
         del sample_rate
         samples = before.shape[1]
         zeroed = (before != 0) & (after == 0)
-        found = zeroed.any(axis=1)
+        has_zeros = zeroed.any(axis=1)
         heard = np.maximum(np.count_nonzero(before, axis=1), 1)
         first, last = zeroed.argmax(axis=1), samples - 1 - zeroed[:, ::-1].argmax(axis=1)
         altered = np.count_nonzero(before != after, axis=1)
         percents = {
             "zeroed_percent": np.count_nonzero(zeroed, axis=1) / heard,
             "altered_percent": altered / heard,
-            "zeros_start_percent": np.where(found, first / samples, np.nan),
-            "zeros_span_percent": np.where(found, (last - first + 1) / samples, np.nan),
+            "zeros_start_percent": np.where(has_zeros, first / samples, np.nan),
+            "zeros_span_percent": np.where(has_zeros, (last - first + 1) / samples, np.nan),
         }
         return {name: np.where(before.any(axis=1), 100 * share, np.nan) for name, share in percents.items()}
 

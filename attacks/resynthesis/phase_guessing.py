@@ -95,8 +95,8 @@ class MelVocoder(Attack):
         width = window_length(LONG_S, sample_rate)
         forth, _ = _mel_bands(self.bands, width, sample_rate)
         errors = [
-            error_db(np.abs(stft(one, width)) @ forth, np.abs(stft(other, width)) @ forth)
-            for one, other in zip(before, after, strict=True)
+            error_db(np.abs(stft(old, width)) @ forth, np.abs(stft(new, width)) @ forth)
+            for old, new in zip(before, after, strict=True)
         ]
         return {"mel_error_db": np.array(errors), "correlation_percent": correlation_percent(before, after)}
 
@@ -122,10 +122,7 @@ def spectral_convergence_db(before: Audio, after: Audio, sample_rate: int) -> Fl
     """Energy of the error of the short-time magnitudes over that of the magnitudes, (n,) in dB; NaN for silence."""
     width = window_length(SHORT_S, sample_rate)
     return np.array(
-        [
-            error_db(np.abs(stft(one, width)), np.abs(stft(other, width)))
-            for one, other in zip(before, after, strict=True)
-        ]
+        [error_db(np.abs(stft(old, width)), np.abs(stft(new, width))) for old, new in zip(before, after, strict=True)]
     )
 
 

@@ -47,10 +47,10 @@ def istft(spectrum: Spectrum, samples: int) -> Audio:
 def correlation_percent(before: Audio, after: Audio) -> Floats:
     """Normalised correlation of the waveforms, (n,); NaN where either is silent."""
     percents = np.full(len(before), np.nan)
-    for index, (one, other) in enumerate(zip(before.astype(np.float64), after.astype(np.float64), strict=True)):
-        energies = (one @ one) * (other @ other)
+    for index, (old, new) in enumerate(zip(before.astype(np.float64), after.astype(np.float64), strict=True)):
+        energies = (old @ old) * (new @ new)
         if energies > 0:
-            percents[index] = 100 * (one @ other) / math.sqrt(energies)
+            percents[index] = 100 * (old @ new) / math.sqrt(energies)
     return percents
 
 

@@ -182,9 +182,9 @@ class InsertSilence(Attack):
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Run of zeros that are new; how many of them stand between two signs; samples that are left without zeros."""
         pairs = [self._pieces(old, new) for old, new in zip(before, after, strict=True)]
-        found, crossing, kept = np.array(pairs, dtype=np.float64).reshape(-1, 3).T
+        runs, crossing, kept = np.array(pairs, dtype=np.float64).reshape(-1, 3).T
         return {
-            "pieces_per_s": found * sample_rate / before.shape[1],
+            "pieces_per_s": runs * sample_rate / before.shape[1],
             "at_crossings_percent": 100 * crossing,
             "kept_percent": 100 * kept,
         }

@@ -311,5 +311,5 @@ def _read_any(path: Path) -> tuple[Net, str]:
     return net, sha256
 
 
-def _same(one: Net, other: Net) -> bool:
-    return net_bytes(one) == net_bytes(other)
+def _same(first: Net, second: Net) -> bool:
+    return net_bytes(first) == net_bytes(second)

@@ -38,11 +38,11 @@ def import_keras() -> Any:
     except Exception as error:  # a broken package raises what it likes while it is imported
         raise UnavailableError(broken("keras with tensorflow, which mimics run on,", error)) from error
     for name, wanted in SETTINGS.items():
-        found = getattr(keras.config, name)()
-        if found != wanted:
+        actual = getattr(keras.config, name)()
+        if actual != wanted:
             raise UnavailableError(
                 f"The {name} of keras must be '{wanted}' for mimics. This program imported keras before with "
-                f"'{found}': set it to '{wanted}' (keras.json, KERAS_BACKEND)."
+                f"'{actual}': set it to '{wanted}' (keras.json, KERAS_BACKEND)."
             )
     return keras
 

@@ -62,15 +62,15 @@ class Mimic:
     @cached_property
     def _model(self) -> Any:
         try:
-            found = model_sha256(self._path)
+            sha256 = model_sha256(self._path)
         except OSError as error:
             raise DetectorError(
                 f"The model of {self.name} cannot be read ({error}): run `sealproof train` again."
             ) from error
-        if found != self._sha256:
+        if sha256 != self._sha256:
             raise DetectorError(
                 f"The model {self._path} must have the sha256 of its card, {self._sha256[:12]}... "
-                f"Got {found[:12]}...: run `sealproof train --force`."
+                f"Got {sha256[:12]}...: run `sealproof train --force`."
             )
         keras = import_keras()
 

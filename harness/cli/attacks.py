@@ -53,12 +53,12 @@ def _verify_attacks(options: argparse.Namespace) -> int:
         print(f"Wrote {options.out / attack_check.CSV}")
     if options.plot:
         print(f"Wrote {attack_check.write_gallery(checked, clips, options.seed, options.out)}")
-    found = attack_check.problems(checked)
-    for problem in found:
+    problems = attack_check.problems(checked)
+    for problem in problems:
         print(problem)
-    n_types = len({one.attack.name for one in checked})
-    print(f"{len(checked)} configurations of {n_types} attacks on {options.clips} clips: {len(found)} problems.")
-    return FAILED if found else OK
+    n_types = len({each.attack.name for each in checked})
+    print(f"{len(checked)} configurations of {n_types} attacks on {options.clips} clips: {len(problems)} problems.")
+    return FAILED if problems else OK
 
 
 def say_left_out(attacks: str) -> None:

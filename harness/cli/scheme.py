@@ -96,13 +96,13 @@ def _diagnose(options: argparse.Namespace) -> int:
         clips = read_clips(DemoCorpus(), 5 * n_marked(options.clips), options.split_seed)
     else:
         clips = read_clips(FolderCorpus(root=Path(options.corpus)), ALL_CLIPS, options.split_seed)
-    found = diagnose(scheme, clips, request)
-    print("\n".join(diagnosis_lines(found)))
+    diagnosis = diagnose(scheme, clips, request)
+    print("\n".join(diagnosis_lines(diagnosis)))
     if options.out is not None:
-        files = write_diagnosis_tables(found, options.out)
-        write_diagnosis_picture(found, options.out / PICTURE)
+        files = write_diagnosis_tables(diagnosis, options.out)
+        write_diagnosis_picture(diagnosis, options.out / PICTURE)
         print("Wrote " + ", ".join(map(str, [*files, options.out / PICTURE])))
-    return FAILED if found.missed_floors else OK
+    return FAILED if diagnosis.missed_floors else OK
 
 
 def _weights(options: argparse.Namespace) -> int:

@@ -43,8 +43,8 @@ def headline(comparison: Comparison) -> str:
 
 def counts(comparison: Comparison) -> dict[str, int]:
     """Count the rates by verdict, the worst verdict first."""
-    found = Counter(rate.verdict for rate in comparison.rates)
-    return {verdict: found[verdict] for verdict in WORDS}
+    counts = Counter(rate.verdict for rate in comparison.rates)
+    return {verdict: counts[verdict] for verdict in WORDS}
 
 
 def cell_of(rate: Compared) -> str:
@@ -84,9 +84,9 @@ def _who(rate: Compared) -> str:
 
 
 def _numbers(rate: Compared) -> list[str]:
-    found = rate.difference
+    difference = rate.difference
     p_value = p_text(rate.mcnemar_p_holm)
-    return [f"{found.before:.3f}", f"{found.after:.3f}", interval_text(found), p_value, rate.verdict]
+    return [f"{difference.before:.3f}", f"{difference.after:.3f}", interval_text(difference), p_value, rate.verdict]
 
 
 def p_text(p_value: float) -> str:

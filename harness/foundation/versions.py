@@ -12,10 +12,10 @@ PACKAGES = (
 
 def package_versions() -> dict[str, str]:
     """Return the version of Python and of each installed package of `PACKAGES`; `missing` where there is none."""
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "missing"
-    return found
+            versions[package] = "missing"
+    return versions

@@ -80,6 +80,8 @@ class Outcome:
 
 def sources_text(sources: Iterable[str]) -> str:
     """Write how many cells were measured now: `28 cells: 3 measured, 25 from the store`."""
-    found = Counter(sources)
-    parts = [f"{found[source]} {source}" for source in (MEASURED, STORED, FAILED) if found[source] or source != FAILED]
-    return f"{found.total()} cell{'s' * (found.total() != 1)}: {', '.join(parts)}"
+    counts = Counter(sources)
+    parts = [
+        f"{counts[source]} {source}" for source in (MEASURED, STORED, FAILED) if counts[source] or source != FAILED
+    ]
+    return f"{counts.total()} cell{'s' * (counts.total() != 1)}: {', '.join(parts)}"

@@ -77,13 +77,13 @@ def calibrate_threshold(clean_scores: ArrayLike, target_fpr: float, resamples: R
     n_clean = resamples.weights @ resamples.counts()
     allowed = np.maximum(target_fpr * (n_clean + beyond) - beyond, 0.0)
     distinct, ranks = np.unique(clean, return_inverse=True)
-    found = first_reaching(
+    crossing = first_reaching(
         [Ranked(ranks, resamples.codes, 1.0)],
         np.maximum(n_clean - allowed - 1e-6 * n_clean, 1e-3),
         distinct.size,
         resamples.weights,
     )
-    positions, place = np.unique(found.position, return_inverse=True)
+    positions, place = np.unique(crossing.position, return_inverse=True)
     return CalibratedThreshold(
         value, distinct[positions], place.astype(np.intp), kept_share(target_fpr, n_clean, beyond)
     )

@@ -100,8 +100,8 @@ def p_value_per_clip(decoded: ArrayLike, sent: ArrayLike) -> Floats:
         tail.append(tail[-1] + math.comb(n_bits, n_right))
     # Whole numbers up to here: the quotient is right to the last digit.
     at_least = np.array([ways / (1 << n_bits) for ways in reversed(tail[1:])])
-    found: Floats = at_least[np.count_nonzero(right, axis=1)]
-    return found
+    p_values: Floats = at_least[np.count_nonzero(right, axis=1)]
+    return p_values
 
 
 def p_value(decoded: ArrayLike, sent: ArrayLike) -> float:
@@ -114,8 +114,8 @@ def p_value(decoded: ArrayLike, sent: ArrayLike) -> float:
     Raises:
         ValueError: If these are not bits, or the shapes differ.
     """
-    found = p_value_per_clip(decoded, sent)
-    return float(np.median(found)) if found.size else math.nan
+    p_values = p_value_per_clip(decoded, sent)
+    return float(np.median(p_values)) if p_values.size else math.nan
 
 
 def estimate_bit_accuracy(decoded: ArrayLike, sent: ArrayLike, resamples: Resamples) -> Estimate:

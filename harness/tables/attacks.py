@@ -48,30 +48,30 @@ class Checked:
 def duplicates(checked: Iterable[Checked]) -> dict[str, str]:
     """Return, for each attack that did to the clips what an earlier one did, bit for bit, the id of that one."""
     first: dict[str, str] = {}
-    found: dict[str, str] = {}
-    for one in checked:
-        if one.record is None:
+    same_as: dict[str, str] = {}
+    for each in checked:
+        if each.record is None:
             continue
-        earlier = first.setdefault(one.record["sha256"], one.attack.id)
-        if earlier != one.attack.id:
-            found[one.attack.id] = earlier
-    return found
+        earlier = first.setdefault(each.record["sha256"], each.attack.id)
+        if earlier != each.attack.id:
+            same_as[each.attack.id] = earlier
+    return same_as
 
 
 def rows(checked: Sequence[Checked]) -> Iterator[dict[str, str]]:
     """Yield the rows of `attacks.csv`: one for each attack and quantity, claimed ones first."""
     same_as = duplicates(checked)
-    for one in checked:
+    for each in checked:
         about = {
-            "attack": one.attack.name,
-            "params": filled(one.attack.params_text),
-            "family": one.attack.family,
-            "duplicate_of": same_as.get(one.attack.id, ""),
+            "attack": each.attack.name,
+            "params": filled(each.attack.params_text),
+            "family": each.attack.family,
+            "duplicate_of": same_as.get(each.attack.id, ""),
         }
-        if one.record is None:
-            yield {**dict.fromkeys(COLUMNS, ""), **about, "status": "failed", "error": one.error or ""}
+        if each.record is None:
+            yield {**dict.fromkeys(COLUMNS, ""), **about, "status": "failed", "error": each.error or ""}
             continue
-        for verdict in one.record["verdicts"]:
+        for verdict in each.record["verdicts"]:
             numbers = {name: _text(verdict[name]) for name in ("claimed_low", "claimed_high", "median", "low", "high")}
             texts = {"quantity": verdict["quantity"], "n_clips": str(verdict["n_clips"]), "status": verdict["status"]}
             yield {**about, **texts, **numbers, "error": verdict["complaint"]}

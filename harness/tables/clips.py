@@ -72,10 +72,10 @@ def _columns(subject: Subject, scores: Scores, thresholds: Thresholds, sent: NDA
 
 def _bit_accuracies(scores: Scores, sent: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return each clip's share of right bits; NaN for clean clips, where no message was sent."""
-    found = np.full(scores.score.shape, np.nan)
+    accuracy = np.full(scores.score.shape, np.nan)
     if scores.bits.shape[-1]:
-        found[1] = bit_accuracy_per_clip(scores.bits[1], sent)
-    return found
+        accuracy[1] = bit_accuracy_per_clip(scores.bits[1], sent)
+    return accuracy
 
 
 def _texts(values: NDArray[np.floating], decimals: int) -> list[str]:

@@ -101,8 +101,8 @@ def rate_flags(says: Flags, reference_says: Flags | None) -> dict[str, Flags]:
         By metric (labels, clips): one row where the rate is taken over watermarked (`tpr`) or clean clips (`fpr`) only.
     """
     truth = np.array([[False], [True]])
-    found = {"accuracy": says == truth, "tpr": says[1:], "fpr": says[:1]}
-    return found if reference_says is None else {**found, "agreement": says == reference_says}
+    hits = {"accuracy": says == truth, "tpr": says[1:], "fpr": says[:1]}
+    return hits if reference_says is None else {**hits, "agreement": says == reference_says}
 
 
 def tallies(

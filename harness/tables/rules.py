@@ -53,7 +53,7 @@ class Thresholds:
 
     def by_rule(self) -> dict[str, float]:
         """Return the thresholds by the rules' names; a rule for which there are too few clips is missing."""
-        return {FIXED: self.fixed, **{rule: found.value for rule, found in self.calibrated.items()}}
+        return {FIXED: self.fixed, **{rule: threshold.value for rule, threshold in self.calibrated.items()}}
 
     def why_not(self, rule: str) -> str:
         """Say why a calibrated rule has no threshold; empty where it has one."""
@@ -77,13 +77,13 @@ def calibrate(outcome: Outcome, groups: Sequence[str], dataset_seed: int) -> dic
         dataset_seed: The dataset's seed, for what the thresholds would be with other recordings.
     """
     resamples = calibration_resamples_of(groups, dataset_seed)
-    found = {}
+    by_name = {}
     for name, scores in outcome.scores.items():
         clean = scores.score[0]
         thresholds = {rule: calibrate_threshold(clean, target, resamples) for rule, target in TARGET_FPRS.items()}
         known = {rule: threshold for rule, threshold in thresholds.items() if threshold is not None}
-        found[name] = Thresholds(scores.threshold, known, int(clean.size))
-    return found
+        by_name[name] = Thresholds(scores.threshold, known, int(clean.size))
+    return by_name
 
 
 def alternative_decisions(scores: Scores, messages: NDArray[np.uint8]) -> dict[str, NDArray[np.bool_]]:

@@ -178,8 +178,8 @@ class Summariser:
         calibrated = self._thresholds[name].calibrated
         for rule in dict.fromkeys((FIXED, *TARGET_FPRS, *decisions)):
             if rule in calibrated:
-                found = calibrated_rates(scores.score.ravel(), self._truth, calibrated[rule], self._resamples)
-                yield from ((rule, metric, estimate) for metric, estimate in found.items())
+                rates = calibrated_rates(scores.score.ravel(), self._truth, calibrated[rule], self._resamples)
+                yield from ((rule, metric, estimate) for metric, estimate in rates.items())
             elif rule in TARGET_FPRS:
                 yield from ((rule, metric, _NOTHING) for metric in _RATES)
             else:
@@ -270,12 +270,12 @@ def with_holm(rows: Sequence[SummaryRow]) -> list[SummaryRow]:
     adjusted: dict[int, float] = {}
     for p_values in families.values():
         adjusted.update(zip(p_values, significance.holm(list(p_values.values())).tolist(), strict=True))
-    found = []
+    corrected = []
     for index, row in enumerate(rows):
-        found.append(row)
+        corrected.append(row)
         if index in adjusted:
-            found.append(replace(row, metric=f"{MCNEMAR}_holm", value=adjusted[index]))
-    return found
+            corrected.append(replace(row, metric=f"{MCNEMAR}_holm", value=adjusted[index]))
+    return corrected
 
 
 def as_record(row: SummaryRow) -> dict[str, object]:

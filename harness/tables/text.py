@@ -29,8 +29,8 @@ def thin_calibration_note(thresholds: Mapping[str, Thresholds], rules: Sequence[
         thresholds: By detector.
         rules: Calibrated rules that the reader sees numbers of.
     """
-    n_negatives = min(found.n_negatives for found in thresholds.values())
-    thin = [rule for rule in rules if not all(found.is_supported(rule) for found in thresholds.values())]
+    n_negatives = min(each.n_negatives for each in thresholds.values())
+    thin = [rule for rule in rules if not all(each.is_supported(rule) for each in thresholds.values())]
     return "".join(
         f"Mind: rule `{rule}` has {why_no_threshold(n_negatives, TARGET_FPRS[rule])}. Its numbers are empty.\n"
         for rule in thin
@@ -51,13 +51,13 @@ class CellView:
 
 def cell_views(rows: Sequence[SummaryRow], rule: str) -> list[CellView]:
     """Group the summary rows of one threshold rule, and those without a threshold, by cell, in their order."""
-    found: dict[str, CellView] = {}
+    views: dict[str, CellView] = {}
     for row in rows:
         title = f"{row.attack} {row.params}".strip()
-        view = found.setdefault(title, CellView(title, {}))
+        view = views.setdefault(title, CellView(title, {}))
         if row.threshold_rule in ("", rule):
             view.rows[row.detector, row.metric] = row
-    return list(found.values())
+    return list(views.values())
 
 
 def detector_names(rows: Sequence[SummaryRow]) -> tuple[str, list[str]]:
@@ -76,8 +76,8 @@ def summary_markdown(rows: Sequence[SummaryRow]) -> str:
 def _by_rule(rows: Sequence[SummaryRow]) -> str:
     """Write how often the reference flags watermarked and clean clips, by every threshold rule."""
     reference, _ = detector_names(rows)
-    found = {row.threshold_rule for row in rows if row.detector == reference}
-    rules = [rule for rule in THRESHOLD_RULES if rule in found]
+    present = {row.threshold_rule for row in rows if row.detector == reference}
+    rules = [rule for rule in THRESHOLD_RULES if rule in present]
     if not rules:
         return ""
     titles = [f"{rule} (optimistic)" if THRESHOLD_RULES[rule].is_optimistic else rule for rule in rules]

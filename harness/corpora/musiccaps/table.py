@@ -135,10 +135,10 @@ def fetch_table(folder: Path) -> Path:
     if path.is_file():
         return path
     content = _download(URL)
-    found = hashlib.sha256(content).hexdigest()
-    if found != PUBLISHED_SHA256:
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != PUBLISHED_SHA256:
         raise HarnessError(
-            f"{URL} must have sha256 {PUBLISHED_SHA256[:12]}... Got {found[:12]}..., {len(content):,} bytes: nothing "
+            f"{URL} must have sha256 {PUBLISHED_SHA256[:12]}... Got {sha256[:12]}..., {len(content):,} bytes: nothing "
             f"was kept. {_BY_HAND}"
         )
     write_atomically(path, lambda file: file.write(content))
@@ -168,8 +168,8 @@ def _parse(content: bytes, path: Path) -> tuple[Song, ...]:
         # A caption may hold line ends: the reader must see them as they are.
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         if tuple(reader.fieldnames or ()) != COLUMNS:
-            found = ", ".join(reader.fieldnames or ())[:200]
-            raise HarnessError(f"{path} must have MusicCaps' columns, {', '.join(COLUMNS)}. Got {found!r}.")
+            columns = ", ".join(reader.fieldnames or ())[:200]
+            raise HarnessError(f"{path} must have MusicCaps' columns, {', '.join(COLUMNS)}. Got {columns!r}.")
         return tuple(_song(record, f"{path}, line {reader.line_num}") for record in reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise HarnessError(f"{path} cannot be read as a CSV ({error}): fetch it again.") from error
@@ -219,7 +219,7 @@ def _aspects(text: str) -> tuple[str, ...]:
     except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError(f"aspect_list must be a list in Python's notation. Got {text[:40]!r}.") from error
     # Printable, for aspects are shown in tables and on terminals.
-    if not isinstance(aspects, list) or not all(isinstance(one, str) and one.isprintable() for one in aspects):
+    if not isinstance(aspects, list) or not all(isinstance(aspect, str) and aspect.isprintable() for aspect in aspects):
         raise ValueError(f"aspect_list must be a list of printable texts. Got {text[:40]!r}.")
     return tuple(dict.fromkeys(aspect.strip() for aspect in aspects))
 

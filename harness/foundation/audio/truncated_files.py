@@ -57,10 +57,10 @@ def _ends_with_whole_last_page(tail: bytes) -> bool:
 def _xing_promise(frame: bytes, there: int) -> str | None:
     """Read the number of bytes that the first frame of an MP3 promises; MP3 without a Xing header promises none."""
     # After a frame header of 4 bytes, perhaps a checksum of 2, and the side information, whose length varies.
-    found = re.search(rb"\A\xff.{3}(?:.{2})?\x00{9,32}(?:Xing|Info)", frame, re.DOTALL)
-    if found is None:
+    tag = re.search(rb"\A\xff.{3}(?:.{2})?\x00{9,32}(?:Xing|Info)", frame, re.DOTALL)
+    if tag is None:
         return None
-    fields = frame[found.end() :]
+    fields = frame[tag.end() :]
     flags = int.from_bytes(fields[:4], "big")
     first = 8 if flags & 1 else 4
     promised = int.from_bytes(fields[first : first + 4], "big") if flags & 2 else 0

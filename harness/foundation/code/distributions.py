@@ -67,7 +67,7 @@ def _owner(distribution: metadata.Distribution) -> Owner:
     # Not by `distribution.version`, which parses the whole of a README to find it.
     head = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
     facts = {name: re.search(rf"^{name}: *(.*)$", head, re.MULTILINE) for name in ("Name", "Version")}
-    name, version = (found[1] if found else "unknown" for found in facts.values())
+    name, version = (match[1] if match else "unknown" for match in facts.values())
     return Owner(name, version, not is_editable)
 
 

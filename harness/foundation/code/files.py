@@ -37,11 +37,11 @@ def files_sha256(paths: Iterable[Path | str]) -> str:
         FileNotFoundError: There is no such file or folder.
         OSError: It cannot be read.
     """
-    found = []
+    hashes = []
     for path in map(Path, paths):
         inside = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-        found += [(each.relative_to(path.parent).as_posix(), _sha256(each)) for each in inside]
-    return sha256_json(found)
+        hashes += [(each.relative_to(path.parent).as_posix(), _sha256(each)) for each in inside]
+    return sha256_json(hashes)
 
 
 def file_state(path: Path) -> tuple[Path, int, int]:

@@ -34,7 +34,7 @@ def code_sha256(*of: object, whole: bool = False) -> str:
     """
     content: dict[str, str] = {}
     versions: dict[str, str] = {}
-    coded = {each for one in of for each in _coded(one)}
+    coded = {each for cls in of for each in _coded(cls)}
     for each in coded:
         graph = Graph(each.__module__.partition(".")[0])
         bases = each.__mro__ if isinstance(each, type) else (each,)

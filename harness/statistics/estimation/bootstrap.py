@@ -161,7 +161,7 @@ def bootstrap_eer(marked: Floats, marked_groups: Codes, clean: Floats, clean_gro
     distinct, ranks = np.unique(np.concatenate([marked, clean]), return_inverse=True)
     # Of the clips up to a threshold the watermarked ones are missed and the clean ones no false alarms, so the rates
     # are equal where missed / n_marked + rejected / n_clean = 1.
-    found = first_reaching(
+    crossing = first_reaching(
         [
             Ranked(ranks[: marked.size], marked_groups, n_clean),
             Ranked(ranks[marked.size :], clean_groups, n_marked),
@@ -170,10 +170,10 @@ def bootstrap_eer(marked: Floats, marked_groups: Codes, clean: Floats, clean_gro
         distinct.size,
         weights,
     )
-    gap_before = n_marked * n_clean - found.before[0] * n_clean - found.before[1] * n_marked
-    gap_after = found.upto[0] * n_clean + found.upto[1] * n_marked - n_marked * n_clean
+    gap_before = n_marked * n_clean - crossing.before[0] * n_clean - crossing.before[1] * n_marked
+    gap_after = crossing.upto[0] * n_clean + crossing.upto[1] * n_marked - n_marked * n_clean
     share = ratio(gap_before, gap_before + gap_after)
-    return ratio(found.before[0] + share * (found.upto[0] - found.before[0]), n_marked * (n_clean > 0))
+    return ratio(crossing.before[0] + share * (crossing.upto[0] - crossing.before[0]), n_marked * (n_clean > 0))
 
 
 def bootstrap_tpr_at_allowance(
@@ -200,7 +200,7 @@ def bootstrap_tpr_at_allowance(
     # A watermarked clip is missed at the first clean score that is not below it, and at all higher ones.
     missed_from = np.searchsorted(distinct, marked)
     beyond = missed_from == distinct.size
-    found = first_reaching(
+    crossing = first_reaching(
         [Ranked(missed_from[~beyond], marked_groups[~beyond], 0.0), Ranked(ranks, clean_groups, 1.0)],
         # Rounding must not forbid the clip that is just allowed. Something clean stays below: a threshold is one of
         # the clean scores.
@@ -208,7 +208,7 @@ def bootstrap_tpr_at_allowance(
         distinct.size,
         weights,
     )
-    return ratio(n_marked - found.upto[0], n_marked * (n_clean > 0))
+    return ratio(n_marked - crossing.upto[0], n_marked * (n_clean > 0))
 
 
 def midcounts(values: Floats, others: Floats, groups: Codes, n_groups: int) -> Singles:

@@ -105,10 +105,10 @@ def mean_of_rates(first: float, n_first: int, second: float, n_second: int, conf
     """
     if n_first == 0 or n_second == 0:
         return UNKNOWN
-    one, other = wilson(first, n_first, confidence), wilson(second, n_second, confidence)
+    p_interval, q_interval = wilson(first, n_first, confidence), wilson(second, n_second, confidence)
     p, q = first / n_first, second / n_second
-    below = math.hypot(p - one.low, q - other.low) / 2
-    above = math.hypot(one.high - p, other.high - q) / 2
+    below = math.hypot(p - p_interval.low, q - q_interval.low) / 2
+    above = math.hypot(p_interval.high - p, q_interval.high - q) / 2
     return Interval((p + q) / 2 - below, (p + q) / 2 + above)
 
 

@@ -74,7 +74,7 @@ def read_decisions(folder: RunFolder) -> RunDecisions:
     for places, values in parts:
         for rule, texts in zip(RULES, values, strict=True):
             says[rule][tuple(places)] = np.select([texts == "1", texts == "0"], [1, 0], ABSENT)
-    known = {rule: found for rule, found in says.items() if not (found == ABSENT).all()}
+    known = {rule: decisions for rule, decisions in says.items() if not (decisions == ABSENT).all()}
     return RunDecisions(tuple(names.cells), tuple(names.detectors), tuple(names.clips), dict(names.group_of), known)
 
 

@@ -110,7 +110,7 @@ class RunFolder:
     @cached_property
     def detectors(self) -> tuple[ReportedDetector, ...]:
         """The detectors, the reference first."""
-        found = [
+        detectors = [
             ReportedDetector(
                 name,
                 str(about["role"]),
@@ -125,7 +125,7 @@ class RunFolder:
             )
             for name, about in self.facts["detectors"].items()
         ]
-        return tuple(sorted(found, key=lambda detector: detector.role != "reference"))
+        return tuple(sorted(detectors, key=lambda detector: detector.role != "reference"))
 
     @cached_property
     def summary(self) -> "pd.DataFrame":

@@ -38,14 +38,14 @@ def read_series(folder: RunFolder) -> dict[Key, Series]:
     place = {(cell.attack, cell.params): index for index, cell in enumerate(folder.cells)}
     rows = rows[rows["status"] == "ok"]
     cell = np.array([place[pair] for pair in zip(rows["attack"], rows["params"], strict=True)], dtype=np.int64)
-    found: dict[Key, Series] = {}
+    series: dict[Key, Series] = {}
     groups: Any = rows.groupby(["detector", "threshold_rule", "metric"], sort=False).indices
     for (detector, rule, metric), at in groups.items():
         own = rows.iloc[at]
         columns = ("value", "ci_low", "ci_high", "n_clips", "n_groups")
         value, low, high, n_clips, n_groups = (_spread(own[name].to_numpy(), cell[at], len(place)) for name in columns)
-        found[detector, rule, metric] = Series(value, low, high, n_clips, n_groups)
-    return found
+        series[detector, rule, metric] = Series(value, low, high, n_clips, n_groups)
+    return series
 
 
 def _spread(values: NDArray[np.float64], cells: NDArray[np.int64], n_cells: int) -> NDArray[np.float64]:

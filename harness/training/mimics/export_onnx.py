@@ -117,14 +117,14 @@ def find_mimic(mimic: str) -> TrainedMimic:
     if (Path(mimic) / "card.json").is_file():
         return TrainedMimic(Path(mimic).resolve(), read_card(Path(mimic)))
     shipped = all_shipped()
-    found = [one for name, one in shipped.items() if mimic in (name, one.name)]
-    if len(found) != 1:
+    named = [each for name, each in shipped.items() if mimic in (name, each.name)]
+    if len(named) != 1:
         msg = (
             "A mimic to export must be a folder that `sealproof train` wrote (DATASET/mimics/NAME) or one of "
-            f"{', '.join(shipped)}. Got {mimic!r}{', which is more than one' if found else ''}."
+            f"{', '.join(shipped)}. Got {mimic!r}{', which is more than one' if named else ''}."
         )
         raise HarnessError(msg)
-    return found[0]
+    return named[0]
 
 
 def missing_packages() -> list[str]:

@@ -52,8 +52,8 @@ def fit_clips(
     history = model.fit(
         training, validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0
     )
-    found = {name: [float(value) for value in values] for name, values in history.history.items()}
-    return model, {"epoch": [float(epoch + 1) for epoch in history.epoch], **found}
+    curves = {name: [float(value) for value in values] for name, values in history.history.items()}
+    return model, {"epoch": [float(epoch + 1) for epoch in history.epoch], **curves}
 
 
 def _progress_callback(n_steps: int, what: str) -> Any:

@@ -73,9 +73,9 @@ def fit_frames(
     for number in progress(range(1, steps + 1), f"training {recipe.name}"):
         losses.append(float(compiled(*batches.draw())))
         if number % _REPORT_EVERY == 0 or number == steps:
-            found = {"step": float(number), "loss": math.fsum(losses) / len(losses)}
-            found |= validate(model) if validate is not None else {}
-            for name, value in found.items():
+            values = {"step": float(number), "loss": math.fsum(losses) / len(losses)}
+            values |= validate(model) if validate is not None else {}
+            for name, value in values.items():
                 history.setdefault(name, []).append(value)
             losses.clear()
     return model, history

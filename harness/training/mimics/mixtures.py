@@ -30,7 +30,7 @@ def mixed_clips(dataset: Dataset, pairs: Sequence[Pair], n: int, seed: int) -> N
         (n, samples), never beyond full scale: a mixture that would be is scaled down.
     """
     rng = np.random.default_rng(derive_seed(seed, "mixtures"))
-    found = np.zeros((n, dataset.n_samples), dtype=np.float16)
+    mixtures = np.zeros((n, dataset.n_samples), dtype=np.float16)
     for at in range(0, n, _BLOCK):
         size = min(_BLOCK, n - at)
         below, above = rng.integers(len(pairs), size=(2, size))
@@ -44,8 +44,8 @@ def mixed_clips(dataset: Dataset, pairs: Sequence[Pair], n: int, seed: int) -> N
         second = np.stack([np.roll(clip, -start) for clip, start in zip(second, starts, strict=True)])
         gains = 10 ** (rng.uniform(*_LEVELS_DB, size) / 20) * _rms(first) / _rms(second)
         mixed = first + gains.astype(np.float32)[:, None] * second
-        found[at : at + size] = mixed / np.maximum(1, np.abs(mixed).max(axis=1, keepdims=True))
-    return found
+        mixtures[at : at + size] = mixed / np.maximum(1, np.abs(mixed).max(axis=1, keepdims=True))
+    return mixtures
 
 
 def _rms(audio: Audio) -> NDArray[np.float64]:

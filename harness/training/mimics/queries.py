@@ -151,7 +151,7 @@ def attacked_queries(
     order = rng.permutation(2 * per_attack * len(attacks))[:n]
     place = np.full(2 * per_attack * len(attacks), -1)
     place[order] = np.arange(n)
-    found = np.zeros((n, dataset.n_samples), dtype=np.float16)
+    clips = np.zeros((n, dataset.n_samples), dtype=np.float16)
     ids = [""] * n
     at = 0
     tasks = list(_tasks(attacks, pairs, per_attack, rng))
@@ -162,10 +162,10 @@ def attacked_queries(
             places = place[at : at + len(audio)]
             at += len(audio)
             kept = places >= 0
-            found[places[kept]] = audio[kept]
+            clips[places[kept]] = audio[kept]
             for index in places[kept]:
                 ids[index] = task.attack.id
-    return found, ids
+    return clips, ids
 
 
 @dataclass(frozen=True)

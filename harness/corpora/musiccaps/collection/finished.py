@@ -42,7 +42,7 @@ def last_attempts(folder: Path, options: CollectOptions) -> dict[str, Attempt]:
 
 def whole(folder: Path, songs: Sequence[Song], options: CollectOptions, last: Mapping[str, Attempt]) -> dict[str, Path]:
     """Return the clips of `finished`, of a journal that was read before."""
-    found = {}
+    clips = {}
     for song in songs:
         attempt = last.get(song.ytid)
         if attempt is None or attempt.state != DONE:
@@ -51,8 +51,8 @@ def whole(folder: Path, songs: Sequence[Song], options: CollectOptions, last: Ma
         try:
             if sha256_file(path) == attempt.sha256:
                 read_wav(path, options.n_samples)
-                found[song.ytid] = path
+                clips[song.ytid] = path
         except (OSError, HarnessError):
             # Missing, unreadable or cut short: not finished.
             continue
-    return found
+    return clips

@@ -130,7 +130,7 @@ class Fragments:
             return info, n_needed < len(fragments)
         playlist, info["url"] = self._playlist()
         lines = [line.strip() for line in playlist.splitlines()]
-        durations = [float(found) for found in re.findall(r"(?m)^\s*#EXTINF:\s*(\d+(?:\.\d+)?)", playlist)]
+        durations = [float(seconds) for seconds in re.findall(r"(?m)^\s*#EXTINF:\s*(\d+(?:\.\d+)?)", playlist)]
         at = [index for index, line in enumerate(lines) if line and not line.startswith("#")]
         n_needed = _n_needed(durations, end_s) if len(durations) == len(at) else len(at)
         is_part = n_needed < len(at)

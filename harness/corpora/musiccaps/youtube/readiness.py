@@ -34,9 +34,9 @@ class FetchRequirement:
 def fetch_requirements() -> Iterator[FetchRequirement]:
     """Yield what fetching needs, and what of it is here."""
     for package, what in (("yt-dlp", "finds the audio"), ("yt-dlp-ejs", "scripts for YouTube's player")):
-        found = _version(package)
-        if found:
-            yield FetchRequirement(package, f"{found}{_age(package, found)}")
+        its_version = _version(package)
+        if its_version:
+            yield FetchRequirement(package, f"{its_version}{_age(package, its_version)}")
         else:
             yield FetchRequirement(package, f"not installed ({what}): {INSTALL}", is_here=False)
     if _version("yt-dlp"):
@@ -88,10 +88,10 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _age(package: str, found: str) -> str:
+def _age(package: str, its_version: str) -> str:
     """Say so when yt-dlp, whose version is its date, is old."""
     try:
-        released = datetime.date(*map(int, found.split(".")[:3]))
+        released = datetime.date(*map(int, its_version.split(".")[:3]))
     except (TypeError, ValueError):
         return ""
     days = (datetime.datetime.now(datetime.UTC).date() - released).days
@@ -116,16 +116,16 @@ def _runtimes(wanted: dict[str, dict[str, str]] | None = None) -> dict[str, str]
 
     # Importing YoutubeDL is what fills the table of runtimes.
     assert YoutubeDL  # noqa: S101
-    found = {}
+    versions = {}
     for name, settings in (wanted or {name: {} for name in JS_RUNTIMES}).items():
         info = supported_js_runtimes.value[name](path=settings.get("path")).info
         if info is not None and info.supported:
-            found[name] = info.version
-    return found
+            versions[name] = info.version
+    return versions
 
 
 def _runtime_advice(others: dict[str, str]) -> str:
-    instead = "".join(f", or give --js-runtime {name} ({found} is here)" for name, found in others.items())
+    instead = "".join(f", or give --js-runtime {name} ({its_version} is here)" for name, its_version in others.items())
     return f"{INSTALL} brings deno{instead}"
 
 

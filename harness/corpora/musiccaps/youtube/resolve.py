@@ -171,10 +171,10 @@ def _params(options: AccessOptions, cache: Path) -> dict[str, Any]:
 
 def _browser(text: str) -> tuple[str, str | None, str | None, str | None]:
     """Read NAME[+KEYRING][:PROFILE][::CONTAINER] as yt-dlp's command line does."""
-    found = re.fullmatch(r"([^+:]+)(?:\+([^:]+))?(?::(?!:)(.+?))?(?:::(.+))?", text)
-    if found is None:
+    match = re.fullmatch(r"([^+:]+)(?:\+([^:]+))?(?::(?!:)(.+?))?(?:::(.+))?", text)
+    if match is None:
         raise HarnessError(f"--cookies-from-browser must be NAME[+KEYRING][:PROFILE][::CONTAINER]. Got {text!r}.")
-    browser, keyring, profile, container = found.groups()
+    browser, keyring, profile, container = match.groups()
     return browser.lower(), profile, keyring and keyring.upper(), container
 
 
