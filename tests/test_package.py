@@ -18,7 +18,7 @@ def test_each_name_is_the_thing_at_its_home() -> None:
 
 def test_another_name_is_refused_with_what_there_is() -> None:
     with pytest.raises(AttributeError, match=r"no attribute 'get_atack'\. It offers Dataset, .*get_attack"):
-        _ = sealproof.get_atack  # type: ignore[attr-defined]
+        _ = sealproof.get_atack
 
 
 def test_importing_it_loads_none_of_it() -> None:

@@ -98,8 +98,7 @@ def compare_runs(run_a: Path, run_b: Path, allowed_drop: float) -> Comparison:
         HarnessError: A folder is no run, or the runs are not of the same clips.
     """
     if not 0 <= allowed_drop <= 1:
-        msg = f"--allowed-drop must lie in 0 .. 1, as 0.05. Got {allowed_drop}."
-        raise HarnessError(msg)
+        raise HarnessError(f"--allowed-drop must lie in 0 .. 1, as 0.05. Got {allowed_drop}.")
     first, second = RunFolder.open(run_a), RunFolder.open(run_b)
     _refuse_other_clips(first, second)
     before, after = read_decisions(first), read_decisions(second)
@@ -126,11 +125,10 @@ def _refuse_other_clips(first: RunFolder, second: RunFolder) -> None:
     for name in ("scheme", "dataset_seed", "corpus"):
         a, b = first.facts.get(name), second.facts.get(name)
         if a != b:
-            msg = (
+            raise HarnessError(
                 f"Runs can be compared only where they are of the same clips and the same scheme. The {name} of "
                 f"{first.root} is {a}, that of {second.root} is {b}: build both datasets from one corpus and seed."
             )
-            raise HarnessError(msg)
 
 
 def _failures(folder: RunFolder) -> dict[str, str]:
@@ -151,8 +149,9 @@ def _compared(
 ) -> list[Compared]:
     clips = [name for name in before.clip_ids if name in after.group_of]
     if not clips or any(before.group_of[name] != after.group_of[name] for name in clips):
-        msg = "Runs can be compared only where they have clips in common, with the same groups. These have not."
-        raise HarnessError(msg)
+        raise HarnessError(
+            "Runs can be compared only where they have clips in common, with the same groups. These have not."
+        )
     detectors = [name for name in before.detectors if name in after.detectors]
     roles = {name: str(folders[0].facts["detectors"][name]["role"]) for name in detectors}
     groups, codes = np.unique([before.group_of[name] for name in clips], return_inverse=True)
@@ -190,11 +189,10 @@ class _Side:
         """Return (2, clips) decisions."""
         found = self._says[rule][self.cells[cell], self._detectors[detector]][:, self._clips]
         if (found == ABSENT).any():
-            msg = (
+            raise HarnessError(
                 f"{detector} must have judged every clip under {cell_name(cell)}. {self._path} lacks some: write it "
                 "again with `sealproof run`."
             )
-            raise HarnessError(msg)
         return np.asarray(found, dtype=np.bool_)
 
 

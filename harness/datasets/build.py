@@ -52,8 +52,7 @@ class BuildRequest:
     def __post_init__(self) -> None:
         """Refuse values that no dataset can have."""
         if self.n_clips < 1:
-            msg = f"--clips must be at least 1. Got {self.n_clips}."
-            raise HarnessError(msg)
+            raise HarnessError(f"--clips must be at least 1. Got {self.n_clips}.")
         clip_samples(self.clip_s)
 
 
@@ -83,8 +82,7 @@ def build_dataset(corpus: Corpus, request: BuildRequest, root: Path) -> tuple[Da
     held_out: dict[str, bool | None] = {}
     rows = _watermark(corpus, scheme, request, root, report, held_out)
     if not rows:
-        msg = f"The corpus must hold at least one usable clip. Got {report.sentence()}."
-        raise HarnessError(msg)
+        raise HarnessError(f"The corpus must hold at least one usable clip. Got {report.sentence()}.")
     split_of = _split([row.group for row in rows if row.label == CLEAN], held_out, request.seed)
     rows = [replace(row, split=split_of[row.group]) for row in sorted(rows, key=lambda row: (row.clip_id, row.label))]
     write_text(root / MANIFEST, to_csv(rows))
@@ -110,17 +108,18 @@ def _is_finished(root: Path, asked: dict[str, object]) -> bool:
         return False
     refuse_links(root)
     if not (root / REQUEST).is_file():
-        msg = f"--out must be a new or empty folder, or an earlier build. {root} holds something else."
-        raise HarnessError(msg)
+        raise HarnessError(f"--out must be a new or empty folder, or an earlier build. {root} holds something else.")
     try:
         there, wanted = read_json(root / REQUEST), json.loads(json.dumps(asked))
     except (ValueError, TypeError) as error:
-        msg = f"{root / REQUEST} is damaged ({error}). Choose another --out, or delete the folder."
-        raise HarnessError(msg) from error
+        raise HarnessError(
+            f"{root / REQUEST} is damaged ({error}). Choose another --out, or delete the folder."
+        ) from error
     changed = [key for key in wanted if there.get(key) != wanted[key]]
     if changed:
-        msg = f"{root} holds a dataset with another {', '.join(changed)}. Choose another --out, or delete the folder."
-        raise HarnessError(msg)
+        raise HarnessError(
+            f"{root} holds a dataset with another {', '.join(changed)}. Choose another --out, or delete the folder."
+        )
     return (root / FACTS).is_file()
 
 

@@ -90,8 +90,7 @@ def thresholds_of(bench: Bench, seed: int) -> dict[str, Thresholds]:
     """
     calibration = bench.run(bench.calibration_cell(seed))
     if calibration.error is not None:
-        msg = f"The calibration clips must be scored before there are thresholds. {calibration.error}"
-        raise HarnessError(msg)
+        raise HarnessError(f"The calibration clips must be scored before there are thresholds. {calibration.error}")
     groups = [pair.group for pair in bench.dataset.split("calibration")]
     return calibrate(calibration, groups, bench.dataset.facts["seed"])
 

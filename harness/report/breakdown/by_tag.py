@@ -121,11 +121,9 @@ def break_down(
             the run.
     """
     if by not in TAGS:
-        msg = f"--by must be one of {', '.join(TAGS)}. Got {by!r}."
-        raise HarnessError(msg)
+        raise HarnessError(f"--by must be one of {', '.join(TAGS)}. Got {by!r}.")
     if min_clips < 1:
-        msg = f"--min-clips must be at least 1. Got {min_clips}."
-        raise HarnessError(msg)
+        raise HarnessError(f"--min-clips must be at least 1. Got {min_clips}.")
     folder = RunFolder.open(run)
     decisions = read_decisions(folder)
     clips_of = _clips_by_tag(folder, decisions, by, dataset)
@@ -154,22 +152,20 @@ def _clips_by_tag(
     where = root or Path(str(folder.facts.get("dataset_path", "")))
     dataset = Dataset.open(where)
     if dataset.sha256 != folder.facts["dataset_sha256"]:
-        msg = (
+        raise HarnessError(
             f"{where} must be the dataset that {folder.root} was run on, sha256 "
             f"{str(folder.facts['dataset_sha256'])[:12]}... Got {dataset.sha256[:12]}...: say --dataset DIR."
         )
-        raise HarnessError(msg)
     tags_of = {pair.clip_id: getattr(pair.clean, by) for pair in dataset.pairs}
     clips_of: dict[str, list[int]] = {}
     for place, clip in enumerate(decisions.clip_ids):
         for tag in dict.fromkeys(tags_of[clip]):
             clips_of.setdefault(tag, []).append(place)
     if not clips_of:
-        msg = (
+        raise HarnessError(
             f"The clips of {folder.root} must have {by} in {where / 'manifest.csv'}. They have none: only "
             "`sealproof build --corpus musiccaps` writes them."
         )
-        raise HarnessError(msg)
     return {tag: np.array(places, dtype=np.intp) for tag, places in clips_of.items()}
 
 
@@ -183,8 +179,7 @@ def _classes(folder: RunFolder, decisions: RunDecisions, attack: str | None) -> 
     }
     if attack is not None and attack not in ids:
         some = ", ".join(list(ids)[:8])
-        msg = f"--attack must be an attack that {folder.root} has finished, as {some}. Got {attack!r}."
-        raise HarnessError(msg)
+        raise HarnessError(f"--attack must be an attack that {folder.root} has finished, as {some}. Got {attack!r}.")
     unattacked = {IDENTITY: [place for name, place in ids.items() if name == IDENTITY]}
     others = [place for name, place in ids.items() if name != IDENTITY]
     classes = {**unattacked, ATTACKED: others} if attack is None else {**unattacked, attack: [ids[attack]]}
@@ -200,8 +195,9 @@ def _rows(run: _Run, by: str, tag: str, clips: NDArray[np.intp]) -> Iterator[Bre
             for rule, decisions in run.decisions.says.items():
                 says = decisions[cells, place][:, :, clips]
                 if (says == ABSENT).any():
-                    msg = f"{detector} must have judged every clip of {run.folder.root}. Some lack: run it again."
-                    raise HarnessError(msg)
+                    raise HarnessError(
+                        f"{detector} must have judged every clip of {run.folder.root}. Some lack: run it again."
+                    )
                 for metric in DETECTOR_METRICS:
                     estimate = _rate(says.astype(np.bool_), metric, resamples)
                     yield BreakdownRow(

@@ -118,7 +118,7 @@ class Material:
 
     @property
     def judged(self) -> Resamples:
-        """Resamples of the clips that are judged."""
+        """The resamples of the clips that are judged."""
         return self.resamples.of_clips(slice(self.n))
 
     @property
@@ -177,11 +177,10 @@ def gather_material(scheme: Scheme, clips: CorpusClips, split: str, n_clips: int
     """
     names = list(clips.groups.get(split, ()))
     if len(names) < MIN_CLIPS or len(set(names)) < 2:
-        msg = (
+        raise HarnessError(
             f"A diagnosis must have at least {MIN_CLIPS} clips of 2 recordings in the split {split!r}. "
             f"Got {len(names)} of {len(set(names))}: take a larger corpus or more --clips."
         )
-        raise HarnessError(msg)
     order = interleave_groups(names, derive_seed(seed, "diagnosis", "clips"))[: n_marked(n_clips)]
     host = from_pcm(clips.pcm[split][order])
     resamples = Resamples.of([names[index] for index in order], derive_seed(seed, "diagnosis", "resamples"))

@@ -61,15 +61,14 @@ class ExtractRequest:
         """Refuse unknown access levels and impossible numbers."""
         unknown = sorted(set(self.access) - set(ACCESS))
         if unknown or not self.access:
-            msg = f"--access must be some of {', '.join(ACCESS)}. Got {', '.join(unknown) or 'none'}."
-            raise HarnessError(msg)
+            raise HarnessError(f"--access must be some of {', '.join(ACCESS)}. Got {', '.join(unknown) or 'none'}.")
         if not self.budgets or min(self.budgets) < 4:
-            msg = f"--budget must be numbers of clips of at least 4, joined by commas. Got {self.budgets}."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"--budget must be numbers of clips of at least 4, joined by commas. Got {self.budgets}."
+            )
         for name, value in (("clips", self.n_clips), ("steps", self.steps)):
             if value < 1:
-                msg = f"--{name} must be at least 1. Got {value}."
-                raise HarnessError(msg)
+                raise HarnessError(f"--{name} must be at least 1. Got {value}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,8 +178,7 @@ def _shares(access: str, budget: int, n_train: int) -> tuple[int, int]:
 def _ordered(pairs: Sequence[Pair], seed: int) -> list[Pair]:
     """Return the pairs in random order, recordings taking turns: a first part has as many recordings as can be."""
     if not pairs:
-        msg = "The dataset must have training pairs to learn from. It has none."
-        raise HarnessError(msg)
+        raise HarnessError("The dataset must have training pairs to learn from. It has none.")
     return [pairs[index] for index in interleave_groups([pair.group for pair in pairs], derive_seed(seed, "extract"))]
 
 

@@ -98,12 +98,11 @@ def export_onnx(mimic: str, out: Path) -> Exported:
     content = _finish(_convert(model, trained.name), trained.name, properties)
     difference = _largest_difference(content, detector, clips, takes_any_length=model.input_shape[1] is None)
     if not difference <= MAX_DIFFERENCE:
-        msg = (
+        raise HarnessError(
             f"The scores of {trained.name} by onnxruntime must differ from Keras' by at most {MAX_DIFFERENCE:g}. "
             f"Got {difference:.2g} on {checked_on}, so nothing was written: try other versions of "
             f"{', '.join(PACKAGES)}."
         )
-        raise HarnessError(msg)
     write_atomically(out, lambda file: file.write(content))
     return Exported(out, len(content), difference, len(clips), checked_on, properties)
 
@@ -119,11 +118,10 @@ def find_mimic(mimic: str) -> TrainedMimic:
     shipped = all_shipped()
     named = [each for name, each in shipped.items() if mimic in (name, each.name)]
     if len(named) != 1:
-        msg = (
+        raise HarnessError(
             "A mimic to export must be a folder that `sealproof train` wrote (DATASET/mimics/NAME) or one of "
             f"{', '.join(shipped)}. Got {mimic!r}{', which is more than one' if named else ''}."
         )
-        raise HarnessError(msg)
     return named[0]
 
 
@@ -135,11 +133,10 @@ def missing_packages() -> list[str]:
 def _require_packages() -> None:
     missing = missing_packages()
     if missing:
-        msg = (
+        raise HarnessError(
             f"sealproof export needs {', '.join(PACKAGES)}. Not installed: {', '.join(missing)}. "
             'Run: pip install "sealproof[onnx]"'
         )
-        raise HarnessError(msg)
     for name in PACKAGES:
         import_package(name)
 
@@ -154,11 +151,10 @@ def import_package(name: str) -> None:
         with _without_their_warnings():
             import_module(name)
     except Exception as error:  # a broken package raises what it likes while it is imported
-        msg = (
+        raise HarnessError(
             f"sealproof export needs {name}, which cannot be imported ({type(error).__name__}: {error}). "
             'Run: pip install --force-reinstall "sealproof[onnx]"'
-        )
-        raise HarnessError(msg) from error
+        ) from error
 
 
 def _load(trained: TrainedMimic, detector: Mimic) -> Any:
@@ -231,8 +227,9 @@ def _without_stft(model: Any, name: str) -> Any:
         if type(operation).__name__ != "STFT":
             return operation(*args, **kwargs)
         if operation.center:
-            msg = f"The STFT of {name} must not pad, to be exported. Got center=True: train one with center=False."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"The STFT of {name} must not pad, to be exported. Got center=True: train one with center=False."
+            )
         real, imaginary = operation(np.eye(operation.fft_length, dtype=np.float32))
         filters, bins = np.concatenate([real, imaginary], axis=-1), real.shape[-1]
 
@@ -255,11 +252,10 @@ def _finish(content: bytes, name: str, properties: dict[str, str]) -> bytes:
     # tf2onnx logs what it cannot convert and leaves it in as it is.
     unknown = sorted({node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type, node.domain)})
     if unknown:
-        msg = (
+        raise HarnessError(
             f"The network of {name} must consist of what ONNX has operations for. Got {', '.join(unknown)}: "
             "train one without them."
         )
-        raise HarnessError(msg)
     (source,), (target,) = model.graph.input, model.graph.output
     names = {source.name: "waveform", target.name: "score"}
     for node in model.graph.node:

@@ -123,8 +123,7 @@ def sure_distance(detector: Detector, audio: Audio) -> float:
     scores = np.concatenate([detector.detect(audio[at : at + _BLOCK]).score for at in range(0, len(audio), _BLOCK)])
     distance = float(np.median(np.abs(scores - detector.threshold)))
     if distance <= 0:
-        msg = f"The scores of {detector.name} must differ from its threshold on most clips. They do not."
-        raise HarnessError(msg)
+        raise HarnessError(f"The scores of {detector.name} must differ from its threshold on most clips. They do not.")
     return distance
 
 

@@ -62,11 +62,9 @@ class TrainRequest:
     def __post_init__(self) -> None:
         """Refuse unknown splits and numbers of epochs."""
         if self.split not in ("group", "leaky"):
-            msg = f"--split must be 'group' or 'leaky'. Got {self.split!r}."
-            raise HarnessError(msg)
+            raise HarnessError(f"--split must be 'group' or 'leaky'. Got {self.split!r}.")
         if self.epochs is not None and self.epochs < 1:
-            msg = f"--epochs must be at least 1. Got {self.epochs}."
-            raise HarnessError(msg)
+            raise HarnessError(f"--epochs must be at least 1. Got {self.epochs}.")
 
     @property
     def name(self) -> str:
@@ -98,8 +96,9 @@ def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False)
     if done is not None:
         return done, False
     if request.split == "leaky" and not isinstance(recipe, ClipRecipe):
-        msg = f"--split leaky is for networks that learn clip by clip, as the study's did. {request.mimic} needs twins."
-        raise HarnessError(msg)
+        raise HarnessError(
+            f"--split leaky is for networks that learn clip by clip, as the study's did. {request.mimic} needs twins."
+        )
     files = leaky_files(dataset, request.seed) if request.split == "leaky" else group_files(dataset)
     started = time.monotonic()
     model, history, asked = _fit(dataset, files, recipe, request)

@@ -27,7 +27,7 @@ _CODECS = ("mp3.64kbps", "mp3.48kbps", "mp3.32kbps", "aac.32kbps", "opus.24kbps"
 
 
 def draw(weights: Mapping[str, float], rng: np.random.Generator) -> str:
-    """Draws the name of a perturbation, each with a probability in proportion to its weight."""
+    """Draw the name of a perturbation, each with a probability in proportion to its weight."""
     shares = np.array(list(weights.values()), float)
     return list(weights)[int(rng.choice(len(shares), p=shares / shares.sum()))]
 
@@ -37,7 +37,7 @@ def _straight_through(forward: "torch.Tensor", backward: "torch.Tensor") -> "tor
 
 
 def _filtered(batch: "torch.Tensor", gain: Callable[["torch.Tensor"], "torch.Tensor"]) -> "torch.Tensor":
-    """Applies a zero-phase filter given by its gain at frequencies in Hz."""
+    """Apply a zero-phase filter given by its gain at frequencies in Hz."""
     import torch
 
     samples = batch.shape[-1]
@@ -47,7 +47,7 @@ def _filtered(batch: "torch.Tensor", gain: Callable[["torch.Tensor"], "torch.Ten
 
 
 def lowpass(batch: "torch.Tensor", cutoff_hz: float) -> "torch.Tensor":
-    """Removes what lies above the cut-off; the edge is 8 % wide."""
+    """Remove what lies above the cut-off; the edge is 8 % wide."""
     import torch
 
     def gain(hz: "torch.Tensor") -> "torch.Tensor":
@@ -57,7 +57,7 @@ def lowpass(batch: "torch.Tensor", cutoff_hz: float) -> "torch.Tensor":
 
 
 def highpass(batch: "torch.Tensor", cutoff_hz: float) -> "torch.Tensor":
-    """Removes what lies below the cut-off; the edge is a quarter of an octave wide."""
+    """Remove what lies below the cut-off; the edge is a quarter of an octave wide."""
     import torch
 
     def gain(hz: "torch.Tensor") -> "torch.Tensor":
@@ -67,7 +67,7 @@ def highpass(batch: "torch.Tensor", cutoff_hz: float) -> "torch.Tensor":
 
 
 def bandstop(batch: "torch.Tensor", centre_hz: float, octaves: float) -> "torch.Tensor":
-    """Removes a band of the given width around its centre."""
+    """Remove a band of the given width around its centre."""
 
     def gain(hz: "torch.Tensor") -> "torch.Tensor":
         distance = (hz.clamp_min(1) / centre_hz).log2().abs() - octaves / 2
@@ -77,7 +77,7 @@ def bandstop(batch: "torch.Tensor", centre_hz: float, octaves: float) -> "torch.
 
 
 def noise(batch: "torch.Tensor", snr_db: float, slope: float, rng: np.random.Generator) -> "torch.Tensor":
-    """Adds Gaussian noise whose power falls as 1/f^slope, at an SNR in dB."""
+    """Add Gaussian noise whose power falls as 1/f^slope, at an SNR in dB."""
     import torch
 
     added = torch.from_numpy(rng.standard_normal(batch.shape).astype(np.float32))
@@ -121,7 +121,7 @@ def _smooth(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
 
 
 def _spectral_mask(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
-    """Drops what lies 20 to 45 dB below its surroundings in the spectrogram, as lossy codecs do."""
+    """Drop what lies 20 to 45 dB below its surroundings in the spectrogram, as lossy codecs do."""
     import torch
 
     window = torch.hann_window(512)
@@ -177,7 +177,7 @@ def at_speed(batch: "torch.Tensor", factor: float) -> "torch.Tensor":
 
 
 def _notches(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
-    """Removes bands of one random width, each with the same probability: from 50 Hz up to every other 500 Hz."""
+    """Remove bands of one random width, each with the same probability: from 50 Hz up to every other 500 Hz."""
     import torch
 
     width = _log_uniform(rng, 40, 700)
@@ -190,7 +190,7 @@ def _notches(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
 
 
 def _drop_band(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
-    """Removes one band of up to 300 Hz, anywhere below 4 kHz."""
+    """Remove one band of up to 300 Hz, anywhere below 4 kHz."""
     low = _log_uniform(rng, 20, 4000)
     high = low + _log_uniform(rng, 20, 300)
     return _filtered(batch, lambda hz: ((hz < low) | (hz > high)).float())
@@ -208,7 +208,7 @@ def _speed(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
 
 
 def _pitch(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
-    """Moves the pitch by up to 3 %: plays at another speed and puts grains back in their time, 60 ms every 30 ms."""
+    """Move the pitch by up to 3 %: play at another speed and put grains back in their time, 60 ms every 30 ms."""
     import torch
 
     grain, samples = 960, batch.shape[-1]

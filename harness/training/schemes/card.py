@@ -44,7 +44,7 @@ class TrainedPair:
 
 
 def write_pair(pair: TrainedPair, folder: Path) -> Path:
-    """Writes everything that belongs to a pair into a folder; returns the card."""
+    """Write everything that belongs to a pair into a folder; return the card."""
     hashes = {net.kind: write_net(folder / f"{net.kind}.safetensors", net) for net in pair.nets}
     write_text(folder / "recipe.toml", recipe_toml(pair.recipe))
     write_text(folder / "metrics.csv", _metrics_csv(pair.evaluations))
@@ -67,7 +67,7 @@ def write_pair(pair: TrainedPair, folder: Path) -> Path:
 
 
 def recipe_toml(recipe: Recipe) -> str:
-    """Writes a recipe as TOML that `load_recipe` reads back."""
+    """Write a recipe as TOML that `load_recipe` reads back."""
     tables = recipe.as_dict()
     lines = [f"{key} = {_value(value)}" for key, value in tables.items() if not isinstance(value, Mapping)]
     for key, table in tables.items():

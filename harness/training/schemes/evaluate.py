@@ -83,7 +83,7 @@ class Evaluation:
 
 
 def evaluate(watermarker: Watermarker, detector: Detector, clips: CorpusClips, seed: int) -> Evaluation:
-    """Marks the test clips, attacks them marked and clean, and scores both.
+    """Mark the test clips, attack them marked and clean, and score both.
 
     The threshold comes from the calibration split, the numbers from the test split, and training saw neither.
 

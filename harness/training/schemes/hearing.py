@@ -59,7 +59,7 @@ def hear(
     samples: int,
     rng: np.random.Generator,
 ) -> Heard:
-    """Marks the clips, one in four of them only outside a gap, cuts and perturbs them beside clean ones.
+    """Mark the clips, one in four of them only outside a gap, cut and perturb them beside clean ones.
 
     Args:
         recipe: Says how.
@@ -109,7 +109,7 @@ def hear(
 def _clean(
     recipe: Recipe, step: int, host: "torch.Tensor", watermark: "torch.Tensor", rng: np.random.Generator
 ) -> tuple["torch.Tensor", NDArray[np.int64]]:
-    """Returns clean clips, some of them with what only resembles a mark, and what kind each is."""
+    """Return clean clips, some of them with what only resembles a mark, and what kind each is."""
     import torch
 
     asked = recipe.clean
@@ -137,7 +137,7 @@ def _levelled(watermark: "torch.Tensor") -> "torch.Tensor":
 
 
 def frame_logits(detector: Any, audio: "torch.Tensor") -> "torch.Tensor":
-    """Returns the detector's logits once for each step of 20 ms, not for each sample.
+    """Return the detector's logits once for each step of 20 ms, not for each sample.
 
     The last, upsampling layer starts with all its positions alike and they get the same gradients, so they stay alike
     and one of them stands for all.
@@ -160,7 +160,7 @@ def frame_logits(detector: Any, audio: "torch.Tensor") -> "torch.Tensor":
 def decode_losses(
     logits: "torch.Tensor", heard: Heard, message: "torch.Tensor"
 ) -> tuple["torch.Tensor", "torch.Tensor", dict[str, float]]:
-    """Returns the losses of detection and message, and how much of either was right."""
+    """Return the losses of detection and message, and how much of either was right."""
     import torch
     from torch.nn import functional
 

@@ -52,7 +52,7 @@ _CLOSED = -12.0
 
 
 def initialise_matched(generator: Any, detector: Any) -> None:
-    """Sets a pair up as sender and receiver, in place; draws from torch's global generator.
+    """Set a pair up as sender and receiver, in place; draws from torch's global generator.
 
     The encoder does not hear yet: see `tune_in`.
 
@@ -88,7 +88,7 @@ def initialise_matched(generator: Any, detector: Any) -> None:
 
 
 def n_bands(generator: Any) -> int:
-    """Returns the number of bands: as many as the decoder's last upsampling layer can tell apart."""
+    """Return the number of bands: as many as the decoder's last upsampling layer can tell apart."""
     send = main_convolutions(generator.decoder.model)
     return int(min(send[-1].in_channels, send[-2].stride[0]))
 
@@ -96,7 +96,7 @@ def n_bands(generator: Any) -> int:
 def band_levels(
     host: "torch.Tensor", bands: int, hop: int, edges_hz: tuple[float, float] = (0.0, 8000.0)
 ) -> "torch.Tensor":
-    """Returns the settings of the volume controls: ln(RMS / LOUDEST) of each band around each step, from `QUIETEST` up.
+    """Return the settings of the volume controls: ln(RMS / LOUDEST) of each band around each step, from `QUIETEST` up.
 
     Args:
         host: Shape (n, 1, samples).
@@ -122,7 +122,7 @@ def band_levels(
 def tune_in(
     generator: Any, hosts: Callable[[], "torch.Tensor"], steps: int, edges_hz: tuple[float, float] = (0.0, 8000.0)
 ) -> None:
-    """Teaches the encoder of an initialised generator to hear the level of its host in each band, in place.
+    """Teach the encoder of an initialised generator to hear the level of its host in each band, in place.
 
     Args:
         generator: As `initialise_matched` left it.
@@ -148,7 +148,7 @@ def tune_in(
 
 
 def calm(stack: "torch.nn.Module") -> None:
-    """Takes biases away and brings residual blocks close to the identity."""
+    """Take biases away and bring residual blocks close to the identity."""
     import torch
 
     for module in stack.modules():
@@ -209,7 +209,7 @@ def _in_bands(layer: Any, bands: int, *, is_last: bool) -> "torch.Tensor":
 
 
 def _subtract_closed(layer: Any, bands: int) -> None:
-    """Sets the weights of the closed channels so that they cancel the -1 of all others."""
+    """Set the weights of the closed channels so that they cancel the -1 of all others."""
     per_band = layer.in_channels // bands
     for band in range(bands):
         first = band * per_band
@@ -217,7 +217,7 @@ def _subtract_closed(layer: Any, bands: int) -> None:
 
 
 def pass_through(layer: Any, gains: list[float]) -> None:
-    """Takes a layer from one channel to many, or from many to one, without filtering."""
+    """Take a layer from one channel to many, or from many to one, without filtering."""
     import torch
 
     layer.weight.zero_()
@@ -226,7 +226,7 @@ def pass_through(layer: Any, gains: list[float]) -> None:
 
 
 def _transpose(layer: Any, mirror: Any) -> None:
-    """Makes a convolution the transpose of the one that stands at its place in the decoder."""
+    """Make a convolution the transpose of the one that stands at its place in the decoder."""
     import torch
 
     if isinstance(mirror, torch.nn.ConvTranspose1d):

@@ -63,7 +63,7 @@ _PRESENCE_GAIN = 1.0
 
 
 def initialise_lines(generator: Any, detector: Any) -> None:
-    """Sets a pair up so that each bit is one of two lines, in place; draws from torch's global generator.
+    """Set a pair up so that each bit is one of two lines, in place; draws from torch's global generator.
 
     The encoder does not hear yet: see `initialise.tune_in`.
 
@@ -102,12 +102,12 @@ def initialise_lines(generator: Any, detector: Any) -> None:
 
 
 def edges_hz(groups: int) -> tuple[float, float]:
-    """Returns between which frequencies the lines of so many groups lie: 100 Hz a line, four lines a group."""
+    """Return between which frequencies the lines of so many groups lie: 100 Hz a line, four lines a group."""
     return LOWEST_HZ, LOWEST_HZ + 400.0 * groups
 
 
 def _lines(groups: int, bits: int) -> tuple[list[float], list[int]]:
-    """Returns the lines' frequencies in Hz, four a group, and of each the bit and the sign it stands for, 2 bit + sign.
+    """Return the lines' frequencies in Hz, four a group, and of each the bit and the sign it stands for, 2 bit + sign.
 
     Of two places of 50 Hz each takes one, so that lines are about 100 Hz apart, but no harmonics of one tone.
     """
@@ -151,7 +151,7 @@ def _kernel(taps: int, centre_hz: float, rate: float) -> "torch.Tensor":
 
 
 def _put(layer: Any, child: int, parent: int, kernel: "torch.Tensor") -> None:
-    """Leads a complex channel (two of the layer's) through a complex filter into another one."""
+    """Lead a complex channel (two of the layer's) through a complex filter into another one."""
     layer.weight[2 * child, 2 * parent] = kernel.real
     layer.weight[2 * child, 2 * parent + 1] = kernel.imag
     layer.weight[2 * child + 1, 2 * parent] = -kernel.imag
@@ -165,7 +165,7 @@ def _centres(hz: list[float], merged: int) -> list[float]:
 
 
 def _set_tree(layers: list[Any], hz: list[float]) -> None:
-    """Sets the decoder's upsampling layers: lines, each at some phase, then pairs of bands, then audio."""
+    """Set the decoder's upsampling layers: lines, each at some phase, then pairs of bands, then audio."""
     import torch
 
     rates = _rates(layers)
@@ -192,7 +192,7 @@ def _set_tree(layers: list[Any], hz: list[float]) -> None:
 
 
 def _set_analysis(layers: list[Any], hz: list[float]) -> None:
-    """Sets the detector's layers to the decoder's, backwards; at the end each line's two parts and their negatives."""
+    """Set the detector's layers to the decoder's, backwards; at the end each line's two parts and their negatives."""
     rates = _rates(layers[::-1])[::-1]
     top = layers[0]
     top.weight.zero_()
@@ -227,7 +227,7 @@ def _rates(layers: list[Any]) -> list[float]:
 
 
 def _set_integrators(stack: Any) -> None:
-    """Makes the first LSTM layer sum up what stays in phase, loud and soft frames alike; the others pass it on."""
+    """Make the first LSTM layer sum up what stays in phase, loud and soft frames alike; the others pass it on."""
     for module in stack.modules():
         if type(module).__name__ != "RawStreamingLSTM":
             continue
@@ -244,7 +244,7 @@ def _set_integrators(stack: Any) -> None:
 
 
 def _set_reading(layer: Any, roles: list[int], groups: int, bits: int) -> None:
-    """Sums each line's magnitude over the taps into its bit, with its sign, and into its group's presence."""
+    """Sum each line's magnitude over the taps into its bit, with its sign, and into its group's presence."""
     layer.weight.zero_()
     taps = layer.kernel_size[0]
     per_group = len(roles) // groups

@@ -21,7 +21,7 @@ _KNEE = 2.0
 
 
 def excess_db(host: "torch.Tensor", watermark: "torch.Tensor", window_samples: int) -> "torch.Tensor":
-    """Returns the level of the watermark above its host in each cell of a spectrogram.
+    """Return the level of the watermark above its host in each cell of a spectrogram.
 
     Both magnitudes are smoothed over five bands and three frames, which is roughly how far a host masks.
 
@@ -49,7 +49,7 @@ def excess_db(host: "torch.Tensor", watermark: "torch.Tensor", window_samples: i
 def masking_losses(
     host: "torch.Tensor", watermark: "torch.Tensor", below_db: float, margin_db: float
 ) -> tuple["torch.Tensor", "torch.Tensor"]:
-    """Returns how far the watermark's spectrogram is from its host's lowered by `below_db`, and how far it stands out.
+    """Return how far the watermark's spectrogram is from its host's lowered by `below_db`, and how far it stands out.
 
     Asked only to stay below its host, a mark gathers in a narrow band, the same in every clip, and shows as lines;
     asked to have its host's shape, it must follow it. A narrow band that is too loud costs little there, as it averages

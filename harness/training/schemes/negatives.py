@@ -100,7 +100,7 @@ _SOUND_SHARES = np.array([0.4, 0.2, 0.15, 0.07, 0.05, 0.13])
 
 
 def draw_sound(n: int, peaks: Floats, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Draws a simple sound, shape (n,), of RMS 1: a tone, several, a stack of harmonics, hum, a chirp or noise.
+    """Draw a simple sound, shape (n,), of RMS 1: a tone, several, a stack of harmonics, hum, a chirp or noise.
 
     Args:
         n: Samples.
@@ -113,7 +113,7 @@ def draw_sound(n: int, peaks: Floats, rng: np.random.Generator) -> NDArray[np.fl
 
 
 def peaks_of(watermark: "torch.Tensor") -> Floats:
-    """Returns the strongest frequencies of each mark and of their mean spectrum, in Hz."""
+    """Return the strongest frequencies of each mark and of their mean spectrum, in Hz."""
     import torch
 
     with torch.no_grad():
@@ -125,7 +125,7 @@ def peaks_of(watermark: "torch.Tensor") -> Floats:
 
 
 def with_sounds(host: "torch.Tensor", peaks: Floats, rng: np.random.Generator) -> "torch.Tensor":
-    """Adds a sound of its own to each clip, shape (n, 1, samples)."""
+    """Add a sound of its own to each clip, shape (n, 1, samples)."""
     import torch
 
     sounds = np.stack([draw_sound(host.shape[-1], peaks, rng) for _ in range(len(host))])
@@ -135,7 +135,7 @@ def with_sounds(host: "torch.Tensor", peaks: Floats, rng: np.random.Generator) -
 
 
 def mean_marks(watermark: "torch.Tensor", n: int, rng: np.random.Generator) -> "torch.Tensor":
-    """Returns `n` means over all or half of the marks, each as loud as one of them: what their waveforms share.
+    """Return `n` means over all or half of the marks, each as loud as one of them: what their waveforms share.
 
     Args:
         watermark: Shape (clips, 1, samples).
@@ -156,7 +156,7 @@ def mean_marks(watermark: "torch.Tensor", n: int, rng: np.random.Generator) -> "
 
 
 def moved_in_frequency(watermark: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
-    """Moves each mark up or down by 30 to 600 Hz, all its frequencies alike; shape (n, 1, samples) as given."""
+    """Move each mark up or down by 30 to 600 Hz, all its frequencies alike; shape (n, 1, samples) as given."""
     import torch
 
     n = watermark.shape[-1]

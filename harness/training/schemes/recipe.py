@@ -30,7 +30,7 @@ class Growing(Protocol):
 
 
 def grown(part: Growing, step: int) -> float:
-    """Returns how much of a part is asked for at a step: 0 up to its start, 1 from `full_at` on, evenly in between."""
+    """Return how much of a part is asked for at a step: 0 up to its start, 1 from `full_at` on, evenly in between."""
     return min(1.0, max(0.0, (step - part.start) / (part.full_at - part.start)))
 
 
@@ -334,8 +334,7 @@ class Recipe:
         ]
         for kept, rule, value in rules:
             if not kept:
-                msg = f"In the recipe '{self.name}', {rule}. Got {value}."
-                raise HarnessError(msg)
+                raise HarnessError(f"In the recipe '{self.name}', {rule}. Got {value}.")
 
     def n_clean(self, *, listening: bool) -> int:
         """Number of clean clips in a step."""
@@ -347,7 +346,7 @@ class Recipe:
         return self.steps + self.listening.steps
 
     def weights_at(self, step: int) -> Weights:
-        """Returns the weights of the parts of the loss at a step."""
+        """Return the weights of the parts of the loss at a step."""
         first, later = self.weights, self.later
         share = grown(later, step)
         return replace(
@@ -358,11 +357,11 @@ class Recipe:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns plain tables, as in the TOML file."""
+        """Return plain tables, as in the TOML file."""
         return asdict(self)
 
     def net_config(self, kind: str) -> dict[str, Any]:
-        """Returns what the audioseal package builds the generator or the detector from."""
+        """Return what the audioseal package builds the generator or the detector from."""
         seanet = {
             "activation": "ELU",
             "activation_params": {"alpha": 1.0},
@@ -403,7 +402,7 @@ _PARTS: Mapping[str, type] = {
 
 
 def load_recipe(name_or_path: str) -> Recipe:
-    """Reads a recipe that comes with sealproof, or a TOML file of the same form.
+    """Read a recipe that comes with sealproof, or a TOML file of the same form.
 
     Raises:
         HarnessError: There is none, or it is not of that form.
@@ -418,17 +417,17 @@ def load_recipe(name_or_path: str) -> Recipe:
         try:
             text = Path(name_or_path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            msg = f"--recipe must be one of {', '.join(RECIPES)} or a TOML file. Got {name_or_path}: {error}."
-            raise HarnessError(msg) from error
+            raise HarnessError(
+                f"--recipe must be one of {', '.join(RECIPES)} or a TOML file. Got {name_or_path}: {error}."
+            ) from error
     try:
         return recipe_from(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        msg = f"The recipe {name_or_path} must be TOML: {error}."
-        raise HarnessError(msg) from error
+        raise HarnessError(f"The recipe {name_or_path} must be TOML: {error}.") from error
 
 
 def recipe_from(tables: Mapping[str, Any]) -> Recipe:
-    """Makes a recipe of plain tables.
+    """Make a recipe of plain tables.
 
     Raises:
         HarnessError: Something is missing, unknown or of the wrong type.
@@ -440,14 +439,14 @@ def recipe_from(tables: Mapping[str, Any]) -> Recipe:
 
 def _part(kind: type, table: object, name: str) -> Any:
     if not isinstance(table, Mapping):
-        msg = f"'{name}' of a recipe must be a table. Got {table!r}."
-        raise HarnessError(msg)
+        raise HarnessError(f"'{name}' of a recipe must be a table. Got {table!r}.")
     types = get_type_hints(kind)
     required = {part.name for part in fields(kind) if part.default is MISSING}
     if not required <= set(table) <= set(types):
         unknown, missing = sorted(set(table) - set(types)), sorted(required - set(table))
-        msg = f"The table '{name}' of a recipe must hold {', '.join(types)}. Unknown: {unknown}; missing: {missing}."
-        raise HarnessError(msg)
+        raise HarnessError(
+            f"The table '{name}' of a recipe must hold {', '.join(types)}. Unknown: {unknown}; missing: {missing}."
+        )
     return kind(**{key: _typed(value, types[key], f"{name}.{key}") for key, value in table.items()})
 
 
@@ -463,6 +462,5 @@ def _typed(value: Any, wanted: Any, name: str) -> Any:
         # A whole number will do for a fraction, but not the other way round, and true is no 1.
         right = type(value) is wanted or (wanted is float and type(value) is int)
     if not right:
-        msg = f"'{name}' of a recipe must be of the kind {wanted}. Got {value!r}."
-        raise HarnessError(msg)
+        raise HarnessError(f"'{name}' of a recipe must be of the kind {wanted}. Got {value!r}.")
     return value

@@ -45,7 +45,7 @@ class SpreadLosses:
 
 
 def spread_losses(watermark: "torch.Tensor", clip_bins: float, batch_bins: float) -> SpreadLosses:
-    """Measures how concentrated marks are.
+    """Measure how concentrated marks are.
 
     Args:
         watermark: Shape (n, 1, samples), n at least 2.
@@ -67,7 +67,7 @@ def spread_losses(watermark: "torch.Tensor", clip_bins: float, batch_bins: float
 
 
 def common_loss(watermark: "torch.Tensor") -> "torch.Tensor":
-    """Returns the mean absolute correlation of all pairs of marks, their envelopes evened out; 0 if none is alike.
+    """Return the mean absolute correlation of all pairs of marks, their envelopes evened out; 0 if none is alike.
 
     Args:
         watermark: Shape (n, 1, samples), n at least 2.

@@ -78,8 +78,9 @@ class Trainer:
         self._folder = folder
         if self._window + MAX_SHIFT > pcm.shape[1]:
             longest = (pcm.shape[1] - MAX_SHIFT) / SAMPLE_RATE
-            msg = f"The window_s of a recipe must be at most {longest:g} for these clips. Got {recipe.window_s:g}."
-            raise HarnessError(msg)
+            raise HarnessError(
+                f"The window_s of a recipe must be at most {longest:g} for these clips. Got {recipe.window_s:g}."
+            )
         self._key = sha256_json([recipe.as_dict(), _digest(pcm)])
         self._log: list[dict[str, float]] = []
         self._rng = np.random.default_rng(recipe.seed)
@@ -101,7 +102,7 @@ class Trainer:
             self._resume()
 
     def run(self) -> Iterator[Step]:
-        """Trains to the end of the recipe; yields every `LOG_EVERY` steps.
+        """Train to the end of the recipe; yield every `LOG_EVERY` steps.
 
         Interrupted at any point, at most `SAVE_EVERY` steps are lost.
         """
@@ -126,7 +127,7 @@ class Trainer:
                     self._save()
 
     def nets(self) -> tuple[Net, Net]:
-        """Returns generator and detector as they are now, averaged over the last steps."""
+        """Return generator and detector as they are now, averaged over the last steps."""
         source = f"trained by sealproof: recipe {self.recipe.name}, seed {self.recipe.seed}, step {self.step}"
         generator, detector = self._average
         return (
@@ -208,7 +209,7 @@ class Trainer:
         }
 
     def _listen(self) -> dict[str, float]:
-        """Updates the detector alone, on the finished generator's marks in varied hosts, with as many clean clips."""
+        """Update the detector alone, on the finished generator's marks in varied hosts, with as many clean clips."""
         import torch
 
         recipe, listening = self.recipe, self.recipe.listening
@@ -261,7 +262,7 @@ class Trainer:
         return drawn.repeat(recipe.batch // n, 1)
 
     def _update_average(self, which: Sequence[int]) -> None:
-        """Moves the kept weights of the generator (0) and the detector (1) towards those of now."""
+        """Move the kept weights of the generator (0) and the detector (1) towards those of now."""
         import torch
 
         share = 1 - min(_AVERAGE, self.step / (self.step + 10))
@@ -296,8 +297,9 @@ class Trainer:
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True)
             if state["key"] != self._key:
-                msg = f"{path} belongs to another recipe, seed or corpus. Choose another --out, or delete the folder."
-                raise HarnessError(msg)
+                raise HarnessError(
+                    f"{path} belongs to another recipe, seed or corpus. Choose another --out, or delete the folder."
+                )
             for net, weights in zip((self.generator, self.detector, *self._average), state["nets"], strict=True):
                 net.load_state_dict(weights)
             self._optimizer.load_state_dict(state["optimizer"])
@@ -308,8 +310,9 @@ class Trainer:
         except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, HarnessError):
                 raise
-            msg = f"{path} must be a checkpoint of this command. Got {type(error).__name__}: delete it to start anew."
-            raise HarnessError(msg) from error
+            raise HarnessError(
+                f"{path} must be a checkpoint of this command. Got {type(error).__name__}: delete it to start anew."
+            ) from error
 
 
 def _start_net(folder: Path, kind: Kind) -> Net:
@@ -317,8 +320,9 @@ def _start_net(folder: Path, kind: Kind) -> Net:
     try:
         return parse_net(path.read_bytes(), path)
     except OSError as error:
-        msg = f"The start of a recipe must be 'matched', 'lines' or the folder of a pair. Got {folder}: {error}."
-        raise HarnessError(msg) from error
+        raise HarnessError(
+            f"The start of a recipe must be 'matched', 'lines' or the folder of a pair. Got {folder}: {error}."
+        ) from error
 
 
 def _snr_db(host: "torch.Tensor", watermark: "torch.Tensor") -> "torch.Tensor":

@@ -82,8 +82,10 @@ class Fragments:
                 return cut(path, start_s, n_samples)
             except CutError as error:
                 # A playlist whose durations are wrong says nothing of the video's length.
-                reason = "truncated" if is_part and error.reason == "too_short" else error.reason
-                raise CutError(reason, str(error).replace(str(path), "The video")) from error
+                is_misled = is_part and error.reason == "too_short"
+                raise CutError(
+                    "truncated" if is_misled else error.reason, str(error).replace(str(path), "The video")
+                ) from error
 
     def _fetch(self, info: dict[str, Any], path: Path, until: float) -> None:
         from yt_dlp.downloader import get_suitable_downloader
