@@ -1,6 +1,7 @@
 """Rates at a calibrated threshold: the value at the threshold, the interval over calibration splits."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,19 +15,19 @@ from sealproof.harness.statistics.thresholds import threshold_at_fpr
 SHIFT = 2.0
 
 
-def calibrated(rng, n_groups=12, n_resamples=800):
+def calibrated(rng: np.random.Generator, n_groups: Any = 12, n_resamples: Any = 800) -> Any:
     clips = Resamples.of(np.repeat(np.arange(n_groups), 10), rng, n_resamples=n_resamples)
     scores = rng.normal(size=clips.n_clips)
     return scores, calibrate_threshold(scores, 0.01, clips)
 
 
-def judged(rng, n_groups=40, n_resamples=800):
+def judged(rng: np.random.Generator, n_groups: Any = 40, n_resamples: Any = 800) -> Any:
     clips = Resamples.of(np.repeat(np.arange(n_groups), 10), rng, n_resamples=n_resamples).twice()
     truth = np.repeat([False, True], 10 * n_groups)
     return SHIFT * truth + rng.normal(size=truth.size), truth, clips
 
 
-def test_the_value_is_the_rate_at_the_threshold_itself():
+def test_the_value_is_the_rate_at_the_threshold_itself() -> None:
     rng = np.random.default_rng(0)
     clean, threshold = calibrated(rng)
     scores, truth, clips = judged(rng)
@@ -38,7 +39,7 @@ def test_the_value_is_the_rate_at_the_threshold_itself():
     assert (found["tpr"].n_clips, found["fpr"].n_clips, found["accuracy"].n_clips) == (400, 400, 800)
 
 
-def test_the_interval_is_of_the_rate_at_a_true_one_per_cent():
+def test_the_interval_is_of_the_rate_at_a_true_one_per_cent() -> None:
     expected = float(norm.sf(norm.ppf(0.99) - SHIFT))
     covered, blind = 0, 0
     for seed in range(60):
@@ -53,7 +54,7 @@ def test_the_interval_is_of_the_rate_at_a_true_one_per_cent():
     assert blind < 40
 
 
-def test_a_class_that_is_missing_is_not_defined():
+def test_a_class_that_is_missing_is_not_defined() -> None:
     rng = np.random.default_rng(2)
     _, threshold = calibrated(rng)
     clips = Resamples.of(np.arange(20), rng, n_resamples=800)
@@ -63,11 +64,11 @@ def test_a_class_that_is_missing_is_not_defined():
     assert found["tpr"].value == found["accuracy"].value
 
 
-def test_with_too_few_clips_nothing_is_calibrated():
+def test_with_too_few_clips_nothing_is_calibrated() -> None:
     assert calibrate_threshold(np.arange(98.0), 0.01, Resamples.of(np.arange(98), n_resamples=10)) is None
 
 
-def test_both_splits_must_have_as_many_resamples():
+def test_both_splits_must_have_as_many_resamples() -> None:
     rng = np.random.default_rng(3)
     _, threshold = calibrated(rng)
     scores, truth, clips = judged(rng, n_resamples=799)

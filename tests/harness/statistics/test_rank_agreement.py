@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ WEIGHTS = group_weights(12, 400, seed=5)
 
 
 @given(st.integers(3, 60), st.integers(0, 10**6), st.booleans())
-def test_spearman_equals_scipys(n, seed, with_ties):
+def test_spearman_equals_scipys(n: Any, seed: Any, with_ties: Any) -> None:
     from scipy.stats import spearmanr
 
     rng = np.random.default_rng(seed)
@@ -32,7 +33,7 @@ def test_spearman_equals_scipys(n, seed, with_ties):
     assert rank_agreement.spearman(-a, b) == pytest.approx(-value)
 
 
-def test_spearman_of_a_constant_is_not_defined_and_of_a_copy_is_not_certain():
+def test_spearman_of_a_constant_is_not_defined_and_of_a_copy_is_not_certain() -> None:
     scores = np.arange(24.0)
     assert math.isnan(rank_agreement.spearman(scores, np.ones(24)))
     estimate = rank_agreement.estimate_spearman(scores, scores**2, Resamples(np.arange(24) % 12, WEIGHTS))
@@ -40,7 +41,7 @@ def test_spearman_of_a_constant_is_not_defined_and_of_a_copy_is_not_certain():
     assert (estimate.ci_low, estimate.ci_high) == pytest.approx((wilson(12, 12).low, 1.0))
 
 
-def two_scores(rng, groups, kind):
+def two_scores(rng: np.random.Generator, groups: Any, kind: Any) -> Any:
     """Scores of two detectors under an attack of some kind; recordings shift both."""
     shared = rng.normal(size=(2, groups.max() + 1))[:, groups]
     a = rng.normal(size=groups.size) + shared[0]
@@ -53,7 +54,7 @@ def two_scores(rng, groups, kind):
     return a, b
 
 
-def ranked_anew(a, b, groups, weights):
+def ranked_anew(a: Any, b: Any, groups: Any, weights: Any) -> Any:
     from scipy.stats import spearmanr
 
     replicates = []
@@ -68,7 +69,7 @@ KINDS = ["unlike", "alike", "opposite", "two classes", "ties"]
 
 @settings(max_examples=20)
 @given(st.integers(0, 10**6), st.sampled_from(KINDS))
-def test_resamples_of_few_groups_are_ranked_anew(seed, kind):
+def test_resamples_of_few_groups_are_ranked_anew(seed: Any, kind: Any) -> None:
     rng = np.random.default_rng(seed)
     groups = rng.integers(0, 12, 50)
     a, b = two_scores(rng, groups, kind)
@@ -82,7 +83,9 @@ def test_resamples_of_few_groups_are_ranked_anew(seed, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("n_groups", "tolerance"), [(16, 0.03), (40, 0.02)])
-def test_intervals_of_many_groups_are_those_of_resamples_ranked_anew(kind, n_groups, tolerance):
+def test_intervals_of_many_groups_are_those_of_resamples_ranked_anew(
+    kind: Any, n_groups: int, tolerance: float
+) -> None:
     rng = np.random.default_rng([n_groups, KINDS.index(kind)])
     groups = np.concatenate([np.arange(n_groups), rng.integers(0, n_groups, 9 * n_groups)])
     a, b = two_scores(rng, groups, kind)
@@ -94,7 +97,7 @@ def test_intervals_of_many_groups_are_those_of_resamples_ranked_anew(kind, n_gro
     assert estimate.ci_high == pytest.approx(exact.high, abs=tolerance * exact.width)
 
 
-def test_groups_without_clips_change_nothing():
+def test_groups_without_clips_change_nothing() -> None:
     rng = np.random.default_rng(3)
     groups = rng.integers(0, 12, 80)
     a, b = two_scores(rng, groups, "ties")
@@ -104,6 +107,6 @@ def test_groups_without_clips_change_nothing():
     assert dataclasses.astuple(apart) == pytest.approx(dataclasses.astuple(alone), abs=1e-6)
 
 
-def test_detectors_must_judge_the_same_clips():
+def test_detectors_must_judge_the_same_clips() -> None:
     with pytest.raises(ValueError, match=r"on the same clips\. Got 2 and 1"):
         rank_agreement.spearman([0.1, 0.2], [0.3])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,7 +108,7 @@ def dataset() -> Dataset:
     return Dataset(Path("somewhere/tiny"), {"scheme": "real", "seed": 3}, rows)
 
 
-def rows_of(*outcomes: Outcome, thresholds: dict[str, Thresholds] | None = None):
+def rows_of(*outcomes: Outcome, thresholds: dict[str, Thresholds] | None = None) -> Any:
     tiny = dataset()
     subject = Subject("real", "reference", "1", lambda: pytest.fail("break points must not load a detector"))
     thresholds = thresholds or {"real": Thresholds(0.9, {"fpr_1pct": CalibratedThreshold.given(0.5)}, 100)}

@@ -33,7 +33,7 @@ class LoudBits:
         return Detection(score, None, (batch[:, :16] > 0).astype(np.uint8))
 
 
-def test_evaluation_tells_an_attack_that_hurts_from_one_that_does_not(monkeypatch: pytest.MonkeyPatch):
+def test_evaluation_tells_an_attack_that_hurts_from_one_that_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "CARD_ATTACKS", ("identity", "gain.-6db", "gain.-12db"))
     monkeypatch.setattr(evaluate, "N_FOREIGN", 4)
     monkeypatch.setattr(evaluate, "_BLOCK", 5)

@@ -32,7 +32,7 @@ def band_db(audio: "torch.Tensor", low: float, high: float) -> float:
 
 
 @pytest.mark.parametrize("name", FOREIGN_SOUNDS)
-def test_foreign_sounds_are_audio_and_repeat(name: str):
+def test_foreign_sounds_are_audio_and_repeat(name: str) -> None:
     clips = FOREIGN_SOUNDS[name](6, RATE, np.random.default_rng(0))
     assert clips.shape == (6, RATE)
     assert clips.dtype == np.float32
@@ -42,11 +42,11 @@ def test_foreign_sounds_are_audio_and_repeat(name: str):
 
 
 @pytest.mark.parametrize("name", FOREIGN_SOUNDS)
-def test_foreign_sounds_stay_within_full_scale(name: str):
+def test_foreign_sounds_stay_within_full_scale(name: str) -> None:
     assert np.abs(FOREIGN_SOUNDS[name](40, RATE, np.random.default_rng(0))).max() <= 1
 
 
-def test_foreign_sounds_have_their_levels_and_colours():
+def test_foreign_sounds_have_their_levels_and_colours() -> None:
     rng = np.random.default_rng(0)
     for name in ("white noise", "pink noise"):
         level = 20 * np.log10(FOREIGN_SOUNDS[name](40, 4000, rng).std(axis=1))

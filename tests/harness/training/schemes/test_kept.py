@@ -72,7 +72,9 @@ def hashes_in(folder: Path) -> dict[str, str]:
     return {kind: hashlib.sha256((folder / f"{kind}.safetensors").read_bytes()).hexdigest() for kind in KINDS}
 
 
-def test_a_training_leaves_weights_recipe_curve_metrics_and_card(pair: Path, request_of_two_steps: TrainingRequest):
+def test_a_training_leaves_weights_recipe_curve_metrics_and_card(
+    pair: Path, request_of_two_steps: TrainingRequest
+) -> None:
     wanted = {
         "README.md",
         "card.json",
@@ -88,7 +90,7 @@ def test_a_training_leaves_weights_recipe_curve_metrics_and_card(pair: Path, req
     assert load_recipe(str(pair / "recipe.toml")) == request_of_two_steps.recipe
 
 
-def test_the_card_says_what_the_pair_is_and_is_not(pair: Path):
+def test_the_card_says_what_the_pair_is_and_is_not(pair: Path) -> None:
     text = (pair / "README.md").read_text()
     assert "It is *not* Meta's model" in NOT_METAS
     assert NOT_METAS in text
@@ -109,7 +111,7 @@ def test_the_card_says_what_the_pair_is_and_is_not(pair: Path):
         assert f"{sound} " in text
 
 
-def test_the_metrics_are_a_table(pair: Path):
+def test_the_metrics_are_a_table(pair: Path) -> None:
     with (pair / "metrics.csv").open() as file:
         reader = csv.DictReader(file)
         rows = list(reader)
@@ -125,7 +127,7 @@ def test_the_metrics_are_a_table(pair: Path):
     assert float(found["few", "identity", "watermark_snr_db"]["value"]) > 0
 
 
-def test_a_pair_is_taken_and_used_as_a_scheme(pair: Path, tmp_path: Path):
+def test_a_pair_is_taken_and_used_as_a_scheme(pair: Path, tmp_path: Path) -> None:
     CustomWeights(tmp_path).take([pair / f"{kind}.safetensors" for kind in KINDS])
     scheme = get_scheme("audioseal_custom", weights_dir=tmp_path)
     assert scheme.unavailable() is None
@@ -143,7 +145,7 @@ def test_a_pair_is_taken_and_used_as_a_scheme(pair: Path, tmp_path: Path):
 
 def test_the_folder_of_a_training_is_imported_as_the_command_advises(
     pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setenv("SEALPROOF_AUDIOSEAL_WEIGHTS", str(tmp_path))
     assert len(list(weights.import_own([pair]))) == 3
 
@@ -151,7 +153,7 @@ def test_the_folder_of_a_training_is_imported_as_the_command_advises(
 @pytest.mark.usefixtures("small_card")
 def test_a_finished_pair_is_measured_again_but_not_trained_on(
     pair: Path, request_of_two_steps: TrainingRequest, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     def refuse(_: Trainer) -> dict[str, float]:
         raise AssertionError("it trained on")
 
@@ -161,14 +163,16 @@ def test_a_finished_pair_is_measured_again_but_not_trained_on(
     assert hashes_in(pair) == before
 
 
-def test_a_folder_in_which_another_process_trains_is_refused(request_of_two_steps: TrainingRequest, tmp_path: Path):
+def test_a_folder_in_which_another_process_trains_is_refused(
+    request_of_two_steps: TrainingRequest, tmp_path: Path
+) -> None:
     from filelock import FileLock
 
     with FileLock(tmp_path / ".lock"), pytest.raises(HarnessError, match="is being trained in by another process"):
         train_pair(request_of_two_steps, tmp_path)
 
 
-def test_a_training_without_any_clips_is_refused(tiny: Recipe, tmp_path: Path):
+def test_a_training_without_any_clips_is_refused(tiny: Recipe, tmp_path: Path) -> None:
     with pytest.raises(HarnessError):
         train_pair(TrainingRequest(tiny, {}), tmp_path)
 
@@ -185,7 +189,7 @@ def test_a_training_without_any_clips_is_refused(tiny: Recipe, tmp_path: Path):
 )
 def test_the_command_refuses_in_one_line(
     options: list[str], rule: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-):
+) -> None:
     assert main(["train-scheme", "--out", str(tmp_path / "pair"), *options]) == 2
     captured = capfd.readouterr().err
     assert captured.startswith("sealproof: ")

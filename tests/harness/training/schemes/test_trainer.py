@@ -61,7 +61,7 @@ def without_seconds(rows: list[dict[str, float]]) -> list[dict[str, float]]:
 @pytest.mark.parametrize("stop", [3, 8])
 def test_an_interrupted_training_ends_as_an_uninterrupted_one(
     stop: int, tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path
-):
+) -> None:
     import torch
 
     whole = Trainer(tiny, pcm, tmp_path / "whole")
@@ -96,14 +96,14 @@ def trained(every_step: None, tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Pa
     return pair
 
 
-def test_a_finished_training_is_not_trained_on(trained: Trainer, pcm: NDArray[np.int16], tmp_path: Path):
+def test_a_finished_training_is_not_trained_on(trained: Trainer, pcm: NDArray[np.int16], tmp_path: Path) -> None:
     again = Trainer(trained.recipe, pcm, tmp_path / "trained")
     assert list(again.run()) == []
     np.testing.assert_equal(again.log, trained.log)
     assert same_weights(again.generator, trained.generator)
 
 
-def test_another_training_in_the_folder_is_refused(trained: Trainer, pcm: NDArray[np.int16], tmp_path: Path):
+def test_another_training_in_the_folder_is_refused(trained: Trainer, pcm: NDArray[np.int16], tmp_path: Path) -> None:
     recipe = trained.recipe
     others: list[tuple[Recipe, NDArray[np.int16]]] = [
         (replace(recipe, learning_rate=1e-5), pcm),
@@ -129,14 +129,14 @@ def test_another_training_in_the_folder_is_refused(trained: Trainer, pcm: NDArra
 )
 def test_a_damaged_checkpoint_is_refused(
     damage: Callable[[bytes], bytes], trained: Trainer, pcm: NDArray[np.int16], tmp_path: Path
-):
+) -> None:
     (path,) = (tmp_path / "trained").glob("checkpoint.*")
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(HarnessError, match=r"checkpoint\.\w+ must be a checkpoint .*delete it to start anew"):
         Trainer(trained.recipe, pcm, tmp_path / "trained")
 
 
-def test_the_checkpoint_is_plain_data(trained: Trainer, tmp_path: Path):
+def test_the_checkpoint_is_plain_data(trained: Trainer, tmp_path: Path) -> None:
     import torch
 
     (path,) = (tmp_path / "trained").glob("checkpoint.*")
@@ -145,7 +145,7 @@ def test_the_checkpoint_is_plain_data(trained: Trainer, tmp_path: Path):
     assert len(state["nets"]) == 4
 
 
-def test_the_curve_is_a_csv(trained: Trainer, tmp_path: Path):
+def test_the_curve_is_a_csv(trained: Trainer, tmp_path: Path) -> None:
     with (tmp_path / "trained" / "training.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
@@ -158,7 +158,7 @@ def test_the_curve_is_a_csv(trained: Trainer, tmp_path: Path):
 
 def test_logged_values_are_means_since_the_last_row(
     tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     logs = []
     for every in (1, 3):
         monkeypatch.setattr(trainer, "LOG_EVERY", every)
@@ -184,15 +184,17 @@ def logged_accuracy(values: list[float], recipe: Recipe, folder: Path, monkeypat
 
 def test_a_step_that_asks_for_no_message_leaves_the_mean_of_the_others(
     tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     assert logged_accuracy([0.5, math.nan, 1.0, math.nan], tiny, tmp_path, monkeypatch) == 0.75
 
 
-def test_steps_that_ask_for_no_message_have_no_accuracy(tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_steps_that_ask_for_no_message_have_no_accuracy(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert math.isnan(logged_accuracy([math.nan, math.nan], tiny, tmp_path, monkeypatch))
 
 
-def test_at_last_only_the_detector_learns(tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path):
+def test_at_last_only_the_detector_learns(tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path) -> None:
     both = Trainer(replace(tiny, listening=replace(tiny.listening, steps=0)), pcm, tmp_path / "both")
     list(both.run())
     alone = Trainer(tiny, pcm, tmp_path / "alone")
@@ -207,7 +209,7 @@ def test_at_last_only_the_detector_learns(tiny: Recipe, pcm: NDArray[np.int16], 
     assert math.isfinite(last.values["loss"])
 
 
-def test_training_lowers_the_loss(tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path):
+def test_training_lowers_the_loss(tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path) -> None:
     mini = load_recipe("mini")
     recipe = replace(
         tiny,
@@ -243,7 +245,7 @@ def frames_and_samples(detector: Any, audio: "torch.Tensor") -> tuple["torch.Ten
     return torch.softmax(logits[:, :2], 1), presence, torch.sigmoid(logits[:, 2:].mean(-1)), bits
 
 
-def test_frame_logits_stay_the_whole_detector_in_training(trained: Trainer):
+def test_frame_logits_stay_the_whole_detector_in_training(trained: Trainer) -> None:
     import torch
 
     frames, presence, frame_bits, bits = frames_and_samples(trained.detector, tensor(music_like(2, 3200, RATE)))
@@ -252,7 +254,7 @@ def test_frame_logits_stay_the_whole_detector_in_training(trained: Trainer):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_that_ships_trains(name: str, pcm: NDArray[np.int16], tmp_path: Path):
+def test_a_recipe_that_ships_trains(name: str, pcm: NDArray[np.int16], tmp_path: Path) -> None:
     """In all but size: its windows must fit the clips that are read."""
     assert pcm.shape[1] == CLIP_S * RATE
     recipe = load_recipe(name)
@@ -271,7 +273,7 @@ def test_a_recipe_that_ships_trains(name: str, pcm: NDArray[np.int16], tmp_path:
     assert math.isfinite(step.values["loss"])
 
 
-def test_a_pair_may_start_where_another_one_ended(tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path):
+def test_a_pair_may_start_where_another_one_ended(tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path) -> None:
     first = Trainer(tiny, pcm, tmp_path / "first")
     list(first.run())
     for net in first.nets():
@@ -283,6 +285,6 @@ def test_a_pair_may_start_where_another_one_ended(tiny: Recipe, pcm: NDArray[np.
     assert Trainer(recipe, pcm, tmp_path / "second").step == second.step == recipe.all_steps, "it is taken up again"
 
 
-def test_a_start_that_holds_no_pair_is_refused(tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path):
+def test_a_start_that_holds_no_pair_is_refused(tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="start of a recipe must be 'matched', 'lines' or the folder of a pair"):
         Trainer(replace(tiny, start=str(tmp_path / "nowhere")), pcm, tmp_path / "out")
