@@ -56,8 +56,10 @@ def judge(folder: RunFolder, series: Mapping[Key, Series]) -> Verdict:
     """Say how the reference holds, what breaks it, how well each mimic agrees, and what limits the numbers."""
     reference, *mimics = folder.detectors
     attacked = [index for index, cell in enumerate(folder.cells) if cell.attack != "identity"]
+    marking = [index for index in attacked if marks_clean_clips(folder.cells[index], reference.name)]
+    judged = [index for index in attacked if index not in marking]
     shares = [
-        _share(detector.name, series.get((detector.name, "fixed", "accuracy")), folder.cells, attacked)
+        _share(detector.name, series.get((detector.name, "fixed", "accuracy")), folder.cells, judged)
         for detector in folder.detectors
     ]
     own = series.get((reference.name, "fixed", "accuracy"))
@@ -65,10 +67,11 @@ def judge(folder: RunFolder, series: Mapping[Key, Series]) -> Verdict:
     if own is None:
         headline = f"No cell of this run was scored by `{reference.name}`."
     else:
-        headline = _headline(shares[0], len(attacked))
+        headline = _headline(shares[0], len(judged))
         points = [
             (f"The reference, `{reference.name}`", " ".join(_reference_text(folder, series, own))),
-            ("What breaks it", " ".join(_breaks(folder, series, own, attacked))),
+            ("What breaks it", " ".join(_breaks(folder, series, own, judged))),
+            *_marked_anew(folder, series, marking),
         ]
         points += [
             (f"The mimic `{mimic.name}`", " ".join(_mimic_text(folder, series, mimic.name, own, attacked)))
@@ -78,6 +81,26 @@ def judge(folder: RunFolder, series: Mapping[Key, Series]) -> Verdict:
             points.append(("No mimic", "No mimic was trained on this dataset: only the reference is scored."))
     points.append(("What limits these numbers", " ".join(_limits(folder, own))))
     return Verdict(headline, points, shares)
+
+
+def marks_clean_clips(cell: ReportedCell, scheme: str) -> bool:
+    """Return whether a cell's attack puts the scheme's own mark on clean clips, so that all should be flagged.
+
+    What is counted as a false alarm there is none, and accuracy by the clips' labels says nothing.
+    """
+    return cell.attack == "reembed" and parameters(cell.params).get("scheme") in ("same", scheme)
+
+
+def _marked_anew(folder: RunFolder, series: Mapping[Key, Series], marking: Sequence[int]) -> Iterator[tuple[str, str]]:
+    alarms = series.get((folder.detectors[0].name, "fixed", "fpr"))
+    known = [index for index in marking if alarms is not None and np.isfinite(alarms.value[index])]
+    if alarms is not None and known:
+        found = ", ".join(f"{cell_text(folder.cells[at])}, of which it flags {_estimate(alarms, at)}" for at in known)
+        yield (
+            "What marks clean clips",
+            f"Not counted among the attacks, as it puts the scheme's own mark on clean clips, which are then marked: "
+            f"{found}.",
+        )
 
 
 def _headline(share: Share, n_attacks: int) -> str:
