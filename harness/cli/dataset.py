@@ -1,6 +1,7 @@
 """`sealproof build` and `check`: datasets."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,8 +101,25 @@ def describe(facts: dict[str, object]) -> None:
     assert isinstance(per_split, dict)  # noqa: S101 - as written by the build
     splits = ", ".join(f"{name} {n}" for name, n in per_split.items())
     print(f"{facts['n_pairs']} pairs in {facts['n_groups']} groups ({splits}); scheme {facts['scheme']}.")
+    drops = facts.get("detectable_drop")
+    if isinstance(drops, dict):
+        # A dataset of before has none.
+        print(_gate_text(drops))
     if facts["unmarked_pairs"]:
         print(f"Mind: in {facts['unmarked_pairs']} pairs the watermark is too weak to change one 16-bit sample.")
+
+
+def _gate_text(found: Mapping[str, float | None]) -> str:
+    """Say what `pytest -m robustness` can find with a dataset, from its dataset.json."""
+    spread, whole = (
+        "no drop" if found[name] is None else f"a drop of the TPR by {found[name]:.2f}"
+        for name in ("spread_over_clips", "whole_recordings")
+    )
+    return (
+        f"With {found['test_clips']} marked test clips of {found['test_recordings']} recordings `pytest -m robustness` "
+        f"finds, in 80 % of cases, {spread} where errors are spread over the clips, and {whole} where whole recordings "
+        "are lost. More recordings find less."
+    )
 
 
 def _check(options: argparse.Namespace) -> int:

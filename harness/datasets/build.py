@@ -27,6 +27,7 @@ from sealproof.harness.foundation.parallel import map_ahead, n_cores
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.foundation.versions import package_versions
+from sealproof.harness.statistics.power import detectable_drop
 
 _JOURNAL = "journal.jsonl"
 _BLOCK = 32
@@ -245,6 +246,18 @@ def _snr_db(clean: Pcm, marked: Pcm) -> float | None:
     return round(ratio, 3) if np.isfinite(ratio) else None
 
 
+def _detectable(rows: list[Row]) -> dict[str, float | int | None]:
+    """Return what drop of a TPR the gate can find on the test pairs; None where there is none that it finds."""
+    groups = [row.group for row in rows if row.split == "test" and row.label == WATERMARKED]
+    size = (len(groups), len(set(groups)))
+    drops = {
+        name: detectable_drop(*size, by_group=by_group)
+        for name, by_group in (("spread_over_clips", False), ("whole_recordings", True))
+    }
+    known = {name: None if np.isnan(drop) else round(drop, 3) for name, drop in drops.items()}
+    return {"test_clips": size[0], "test_recordings": size[1], "power": 0.8, **known}
+
+
 def _facts(
     rows: list[Row],
     scheme: Scheme,
@@ -263,6 +276,7 @@ def _facts(
         "n_pairs": len(rows) // 2,
         "n_groups": len({row.group for row in rows}),
         "pairs_per_split": pairs_of,
+        "detectable_drop": _detectable(rows),
         "median_watermark_snr_db": round(float(np.median(snrs)), 3) if snrs else None,
         "unmarked_pairs": len(rows) // 2 - len(snrs),
         "skipped_near_silent": report.near_silent,

@@ -138,6 +138,9 @@ def test_the_facts_say_what_made_it(small_dataset: Dataset) -> None:
     assert facts["corpus"] == {"kind": "folder", "name": "corpus", "group_by": "folder", "skip_bad": False}
     assert facts["packages"].keys() >= {"python", "numpy", "soundfile", "soxr"}
     assert sum(facts["pairs_per_split"].values()) == 24
+    drops = facts["detectable_drop"]
+    assert drops["test_clips"] == facts["pairs_per_split"]["test"]
+    assert drops["test_recordings"] == len({pair.group for pair in small_dataset.split("test")})
 
 
 def test_only_the_dataset_is_left_in_its_folder(small_dataset: Dataset) -> None:
