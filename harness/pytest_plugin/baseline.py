@@ -25,6 +25,12 @@ COLUMNS = (
 
 _N_KEY = 8
 
+MAX_GROUPS = 100_000
+"""Groups that a line may count, at most: a few letters of a damaged line must not take the machine's memory."""
+
+MAX_COUNT = 10**9
+"""Clips of one group, at most: the sum over all groups is still a number of 64 bits."""
+
 
 class Sample(NamedTuple):
     """What rates are taken on.
@@ -99,7 +105,7 @@ def read_baseline(path: Path) -> Baseline:
         HarnessError: It is no baseline, a line of it is damaged, or two lines are of the same rate.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
             header = tuple(next(reader, ()))
             if header != COLUMNS:
@@ -163,6 +169,8 @@ def _row(record: list[str], where: str) -> BaselineRow:
     # A file of before has nothing where one of now has a dash.
     rate = rate._replace(params=unfilled(rate.params))
     role, value, n_clips, n_groups, successes, trials = record[_N_KEY:]
+    for column, text in (("successes", successes), ("trials", trials)):
+        _refuse_excess(column, text, where)
     try:
         row = BaselineRow(BaselineKey(dataset, clips, rate), role, _counts(successes), _counts(trials))
         fits = len(row.successes) == len(row.trials) == int(n_groups) and sum(row.trials) == int(n_clips) > 0
@@ -175,6 +183,20 @@ def _row(record: list[str], where: str) -> BaselineRow:
             f"{where} must have counts by group that fit its value, n_clips and n_groups. Got {record}. {_HINT}"
         )
     return row
+
+
+def _refuse_excess(column: str, text: str, where: str) -> None:
+    """Refuse counts beyond the limits before they are written out in memory; what is no number is refused later."""
+    n_groups = 0
+    for run in text.split(" "):
+        count, times, length = run.partition("x")
+        n_groups += int(length) if times and length.isdecimal() else 1
+        if count.isdecimal() and int(count) > MAX_COUNT:
+            raise HarnessError(
+                f"{where} must count at most {MAX_COUNT:,} clips a group in {column}. Got {run}. {_HINT}"
+            )
+        if n_groups > MAX_GROUPS:
+            raise HarnessError(f"{where} must have at most {MAX_GROUPS:,} groups in {column}. Got {run}. {_HINT}")
 
 
 def _name(row: BaselineRow) -> str:

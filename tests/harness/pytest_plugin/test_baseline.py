@@ -13,6 +13,7 @@ from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.pytest_plugin.baseline import (
     COLUMNS,
+    MAX_GROUPS,
     BaselineKey,
     BaselineRow,
     Sample,
@@ -53,6 +54,35 @@ def test_counts_survive_a_round_trip(tmp_path_factory: pytest.TempPathFactory, p
     path = tmp_path_factory.mktemp("round") / "b.csv"
     path.write_text(to_csv([one]), encoding="utf-8")
     assert list(read_baseline(path).values()) == [one]
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ("8x3000000000", "must have at most 100,000 groups in trials. Got 8x3000000000."),
+        (" ".join(["4x99999"] * 2), "must have at most 100,000 groups in trials. Got 4x99999."),
+        ("3000000000 4x2", "must count at most 1,000,000,000 clips a group in trials. Got 3000000000."),
+    ],
+)
+def test_counts_beyond_the_limits_are_refused_with_file_line_and_value(tmp_path: Path, counts: str, told: str) -> None:
+    path = tmp_path / "baseline.csv"
+    good, bad = row("gain"), to_csv([row("mp3")]).splitlines()[1]
+    path.write_text(to_csv([good]) + bad.replace("4x3", counts) + "\n", encoding="utf-8")
+    with pytest.raises(HarnessError, match=re.escape(f"The baseline {path}, line 3, {told}")):
+        read_baseline(path)
+
+
+def test_as_many_groups_as_the_limit_are_read(tmp_path: Path) -> None:
+    one = row(counts=(4,) * MAX_GROUPS)
+    path = tmp_path / "baseline.csv"
+    merge_baseline(path, [one])
+    assert read_baseline(path) == {one.key: one}
+
+
+def test_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.csv"
+    path.write_text(to_csv([row()]), encoding="utf-8-sig")
+    assert read_baseline(path) == {row().key: row()}
 
 
 def test_order_of_rows_does_not_matter() -> None:
