@@ -299,6 +299,37 @@ def check_batch(batch: Audio, who: str, min_samples: int = 1) -> None:
         raise DetectorError(f"The batch of {who} must be finite. Got {batch[clip, sample]} at [{clip}, {sample}].")
 
 
+def check_marked(marked: Audio, batch: Audio, who: str) -> None:
+    """Refuse what a watermarker returns unless it is a finite float32 array of its batch's shape.
+
+    Raises:
+        DetectorError: A rule is broken. NaN would become silence in 16 bits, and pass for a marked clip.
+    """
+    if not isinstance(marked, np.ndarray) or marked.dtype != np.float32:
+        got = marked.dtype if isinstance(marked, np.ndarray) else type(marked).__name__
+        raise DetectorError(f"The watermarker of {who} must return a float32 array. Got {got}.")
+    if marked.shape != batch.shape:
+        raise DetectorError(f"The watermarker of {who} must keep the shape {batch.shape}. Got {marked.shape}.")
+    n_wrong = int(marked.size - np.isfinite(marked).sum())
+    if n_wrong:
+        raise DetectorError(
+            f"The watermarker of {who} must return finite samples. Got {n_wrong} NaN or infinite of {marked.size}."
+        )
+
+
+def require_sample_rate(who: str, side: str, sample_rate: int, given: int) -> None:
+    """Refuse a watermarker or detector whose sample rate is not that of the audio it would be given.
+
+    Raises:
+        DetectorError: It is not: every number would be of the wrong band.
+    """
+    if sample_rate != given:
+        raise DetectorError(
+            f"The {side} of {who} must take audio at {given} Hz, the rate of all clips. "
+            f"Got {sample_rate} Hz: nothing resamples around it. Let it resample within and declare {given}."
+        )
+
+
 def check_messages(messages: Bits, n: int, message_bits: int, who: str) -> None:
     """Refuse messages that are not an (n, message_bits) uint8 array of 0 and 1.
 

@@ -4,10 +4,21 @@ import re
 
 import numpy as np
 
-from sealproof.detectors.base import Audio, Bits, Detection, DetectorError, Scheme, frames_are_probabilities
+from sealproof.detectors.base import (
+    Audio,
+    Bits,
+    Detection,
+    DetectorError,
+    Scheme,
+    frames_are_probabilities,
+    require_sample_rate,
+)
 
 TOLERANCE = 1e-4
 """Largest absolute difference of a score, a frame or a sample that a clip's place in a batch may make."""
+
+_SAMPLE_RATE = 16_000
+"""Of all clips, in Hz."""
 
 _LENGTHS = (1600, 3999, 15_999, 16_000, 16_001)
 
@@ -44,6 +55,7 @@ def _check_identity(scheme: Scheme) -> None:
     assert scheme.detector is scheme.detector, "The detector must be loaded once"
     assert scheme.watermarker is scheme.watermarker, "The watermarker must be loaded once"
     assert scheme.detector.sample_rate == scheme.watermarker.sample_rate, "Both sides must have one sample rate"
+    require_sample_rate(scheme.name, "detector", scheme.detector.sample_rate, _SAMPLE_RATE)
     assert np.isfinite(scheme.detector.threshold), "The threshold must be finite"
 
 

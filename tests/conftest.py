@@ -32,6 +32,9 @@ class BenchCorpus:
     def description(self) -> dict[str, object]:
         return {"kind": "bench"}
 
+    def sources(self) -> dict[str, Path]:
+        return {}
+
     def clips(self, n_clips: int, *, clip_s: float, seed: int, report: CorpusReport) -> Iterator[Clip]:
         n_samples = round(16_000 * clip_s)
         for index, audio in enumerate(music_like(n_clips, n_samples, 16_000, seed=seed)):

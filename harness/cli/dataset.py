@@ -1,9 +1,9 @@
 """`sealproof build` and `check`: datasets."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sealproof.harness.cli import musiccaps
 from sealproof.harness.cli.options import FAILED, OK, Commands, add_command, add_seed, fail
@@ -107,6 +107,19 @@ def describe(facts: dict[str, object]) -> None:
         print(_gate_text(drops))
     if facts["unmarked_pairs"]:
         print(f"Mind: in {facts['unmarked_pairs']} pairs the watermark is too weak to change one 16-bit sample.")
+    for sentence in _oddities(facts):
+        print(f"Mind: {sentence}")
+
+
+def _oddities(facts: dict[str, Any]) -> Iterator[str]:
+    """Yield what should be known of a dataset; one of an earlier version does not say all of it."""
+    from sealproof.harness.datasets.same_audio import joined_text
+
+    if facts.get("joined_groups"):
+        yield joined_text(facts["joined_groups"])
+    for label in ("clean", "watermarked"):
+        if facts.get(f"clipped_{label}"):
+            yield f"{facts[f'clipped_{label}']} {label} clips go beyond full scale, where 16 bits cut them off."
 
 
 def _gate_text(found: Mapping[str, float | None]) -> str:

@@ -1,17 +1,21 @@
 """Clean clips: where they come from, which of them are taken, and which are refused."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from sealproof.harness.foundation.audio.files import SAMPLE_RATE, Audio, Pcm, to_pcm
+from sealproof.harness.foundation.audio.files import SAMPLE_RATE, Audio, Pcm, clipped_share, to_pcm
 from sealproof.harness.foundation.errors import HarnessError
 
 ALL_CLIPS = 1_000_000_000
 """Stands for `as many as the corpus has`."""
+
+BADLY_CLIPPED = 0.01
+"""A clip is badly clipped when more than this share of its samples is beyond full scale."""
 
 SILENCE_DBFS = -60.0
 """A clip whose root mean square is below this, in dB re full scale, counts as near-silent and is skipped."""
@@ -51,6 +55,14 @@ class CorpusReport:
     taken: int = 0
     near_silent: int = 0
     too_short: int = 0
+    clipped: int = 0
+    """How many clips go beyond full scale, where 16 bits cut them off."""
+    badly_clipped: int = 0
+    """Those of them in which more than `BADLY_CLIPPED` of the samples do."""
+    resampled: int = 0
+    """Files of another rate than 16 kHz of which clips were taken."""
+    downmixed: int = 0
+    """Files of several channels of which clips were taken; they were averaged."""
     bad_files: dict[str, str] = field(default_factory=dict)
     unavailable: Counter[str] = field(default_factory=Counter)
     """How many recordings could not be had, by reason; those of a corpus that is fetched."""
@@ -62,6 +74,12 @@ class CorpusReport:
             parts.append(f"{self.too_short} files shorter than a clip skipped")
         if self.bad_files:
             parts.append(f"{len(self.bad_files)} bad files skipped")
+        if self.clipped:
+            parts.append(f"{self.clipped} clips cut off at full scale")
+        if self.resampled:
+            parts.append(f"{self.resampled} files resampled to 16 kHz")
+        if self.downmixed:
+            parts.append(f"{self.downmixed} files mixed down to mono")
         parts += [f"{count} not to be had ({reason})" for reason, count in self.unavailable.most_common() if count]
         return ", ".join(parts)
 
@@ -80,6 +98,14 @@ class Corpus(Protocol):
 
     def description(self) -> dict[str, object]:
         """Say what was read and how, for dataset.json."""
+        ...
+
+    def sources(self) -> Mapping[str, Path]:
+        """Return the files that the clips rest on, by the names that clips give as their `source`.
+
+        Files that say something about them (groups, say) are among them, under another name. Empty for a corpus that
+        makes or fetches its clips.
+        """
         ...
 
     def clips(self, n_clips: int, *, clip_s: float, seed: int, report: CorpusReport) -> Iterator[Clip]:
@@ -116,6 +142,9 @@ def usable_pcm(audio: Audio, report: CorpusReport) -> Pcm | None:
         report.near_silent += 1
         return None
     report.taken += 1
+    share = clipped_share(audio)
+    report.clipped += share > 0
+    report.badly_clipped += share > BADLY_CLIPPED
     return pcm
 
 

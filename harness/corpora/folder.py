@@ -3,14 +3,15 @@
 import csv
 import hashlib
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sealproof.harness.corpora.base import Clip, CorpusReport, clip_samples, interleave_groups, usable_pcm
-from sealproof.harness.foundation.audio.files import SAMPLE_RATE, is_audio_name, read_clip, read_info
+from sealproof.harness.foundation.audio.files import SAMPLE_RATE, AudioInfo, is_audio_name, read_clip, read_info
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.foundation.seeds import derive_seed
@@ -22,6 +23,7 @@ class _Candidate:
     relative: str
     group: str
     start_s: float
+    info: AudioInfo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,11 @@ class FolderCorpus:
         grouping = f"{self.groups_csv.name}:{self.group_column}" if self.groups_csv else self.group_by
         return {"kind": "folder", "name": self.name, "group_by": grouping, "skip_bad": self.skip_bad}
 
+    def sources(self) -> dict[str, Path]:
+        """Return the audio files by their paths below the folder, and the CSV of groups as `--groups NAME`."""
+        files = {_printable(path.relative_to(self.root).as_posix()): path for path in self._paths()}
+        return files if self.groups_csv is None else {**files, f"--groups {self.groups_csv.name}": self.groups_csv}
+
     def clips(self, n_clips: int, *, clip_s: float, seed: int, report: CorpusReport) -> Iterator[Clip]:
         """Yield clips spread evenly over the groups; see `Corpus.clips`."""
         n_samples = clip_samples(clip_s)
@@ -68,6 +75,7 @@ class FolderCorpus:
             raise HarnessError(f"{self.root} must hold at least one audio file of {clip_s:g} s or more. Found none.")
         order = interleave_groups([candidate.group for candidate in candidates], derive_seed(seed, "selection"))
         taken = 0
+        told: set[str] = set()
         for index in order:
             if taken == n_clips:
                 return
@@ -80,43 +88,51 @@ class FolderCorpus:
             pcm = usable_pcm(audio, report)
             if pcm is not None:
                 taken += 1
+                if candidate.relative not in told:
+                    told.add(candidate.relative)
+                    report.resampled += candidate.info.sample_rate != SAMPLE_RATE
+                    report.downmixed += candidate.info.n_channels > 1
                 yield Clip(_clip_id(candidate), candidate.group, candidate.relative, candidate.start_s, pcm)
 
+    def _paths(self) -> list[Path]:
+        return sorted(path for path in self.root.rglob("*") if path.is_file() and is_audio_name(path))
+
     def _candidates(self, clip_s: float, seed: int, report: CorpusReport) -> list[_Candidate]:
-        paths = sorted(path for path in self.root.rglob("*") if path.is_file() and is_audio_name(path))
-        group_of = self._groups_from_csv() if self.groups_csv else None
+        paths = self._paths()
+        group_of = self._groups_from_csv(paths) if self.groups_csv else None
         candidates = []
         for path in progress(paths, "reading headers"):
             relative = path.relative_to(self.root).as_posix()
             try:
                 _refuse_foreign_name(relative)
-                duration_s = read_info(path).duration_s
+                info = read_info(path)
             except HarnessError as error:
                 self._skip_or_raise(relative, error, report)
                 continue
-            n_windows = int(duration_s / clip_s + 1e-9)
+            n_windows = int(info.duration_s / clip_s + 1e-9)
             if n_windows == 0:
                 report.too_short += 1
                 continue
-            rest_s = max(0.0, duration_s - n_windows * clip_s)
+            rest_s = max(0.0, info.duration_s - n_windows * clip_s)
             # To the millisecond, so that the offset reads well in ids and in the manifest.
             offset_s = np.floor(np.random.default_rng(derive_seed(seed, relative)).uniform(0, rest_s) * 1000) / 1000
             group = self._group(relative, group_of)
             candidates += [
-                _Candidate(path, relative, group, round(offset_s + window * clip_s, 7)) for window in range(n_windows)
+                _Candidate(path, relative, group, round(offset_s + window * clip_s, 7), info)
+                for window in range(n_windows)
             ]
         return candidates
 
     def _group(self, relative: str, group_of: dict[str, str] | None) -> str:
         if group_of is None:
             return relative if self.group_by == "file" else Path(relative).parent.as_posix()
-        if relative not in group_of:
+        if _composed(relative) not in group_of:
             raise HarnessError(
                 f"{self.groups_csv} must name every file of the corpus in its column 'path'. Missing: {relative}."
             )
-        return group_of[relative]
+        return group_of[_composed(relative)]
 
-    def _groups_from_csv(self) -> dict[str, str]:
+    def _groups_from_csv(self, paths: Sequence[Path]) -> dict[str, str]:
         assert self.groups_csv is not None  # noqa: S101 - the caller's condition, for the type checker
         try:
             with self.groups_csv.open(newline="", encoding="utf-8-sig") as file:
@@ -128,17 +144,35 @@ class FolderCorpus:
             raise HarnessError(
                 f"{self.groups_csv} must have the columns 'path' and {self.group_column!r}. Got {columns}."
             )
-        nameless = [row["path"] for row in rows if not row[self.group_column]]
-        if nameless:
-            raise HarnessError(
-                f"{self.groups_csv} must give every file a {self.group_column}. It is empty for {nameless[0]}."
-            )
-        return {row["path"]: row[self.group_column] for row in rows}
+        known = {_composed(path.relative_to(self.root).as_posix()) for path in paths}
+        group_of: dict[str, str] = {}
+        for row in rows:
+            path, group = (_composed((row[column] or "").strip()) for column in ("path", self.group_column))
+            if not group:
+                raise HarnessError(
+                    f"{self.groups_csv} must give every file a {self.group_column}. It is empty for {path}."
+                )
+            if path not in known:
+                raise HarnessError(
+                    f"{self.groups_csv} must name files of {self.root} in its column 'path'. Got {path!r}, which is "
+                    "none: correct the line or remove it."
+                )
+            if group_of.setdefault(path, group) != group:
+                raise HarnessError(
+                    f"{self.groups_csv} must give every file one {self.group_column}. Got {group_of[path]!r} and "
+                    f"{group!r} for {path}: remove one line."
+                )
+        return group_of
 
     def _skip_or_raise(self, relative: str, error: HarnessError, report: CorpusReport) -> None:
         if not self.skip_bad:
             raise HarnessError(f"{error} (--skip-bad leaves such files out and counts them.)") from error
         report.bad_files[_printable(relative)] = str(error)
+
+
+def _composed(text: str) -> str:
+    """Write accented letters as one character each: file systems and spreadsheets differ in that."""
+    return unicodedata.normalize("NFC", text)
 
 
 def _printable(name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from sealproof.attacks.contract.errors import AttackError
 from sealproof.attacks.contract.knowledge import EmbedFunction, Knowledge
 from sealproof.detectors import get_scheme
-from sealproof.detectors.base import Audio, Scheme, Watermarker
+from sealproof.detectors.base import Audio, Scheme, Watermarker, check_marked
 from sealproof.harness.corpora.base import interleave_groups
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.foundation.seeds import derive_seed
@@ -86,11 +86,12 @@ def _watermarker(scheme_name: str) -> EmbedFunction:
     def mark(batch: Audio, seeds: Sequence[int]) -> Audio:
         with lock:  # a scheme loads its networks at its first call
             message_bits = watermarker().message_bits
-            marked = [
-                # Alone, as a network's last digits depend on the batch.
-                watermarker().embed(clip[None], np.random.default_rng(seed).integers(0, 2, (1, message_bits), np.uint8))
-                for clip, seed in zip(batch, seeds, strict=True)
-            ]
+            # Alone, as a network's last digits depend on the batch.
+            marked = []
+            for clip, seed in zip(batch, seeds, strict=True):
+                message = np.random.default_rng(seed).integers(0, 2, (1, message_bits), np.uint8)
+                marked.append(watermarker().embed(clip[None], message))
+                check_marked(marked[-1], clip[None], scheme_name)
         return np.concatenate(marked) if marked else batch.copy()
 
     return mark

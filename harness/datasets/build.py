@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 from sealproof.attacks.verification.measure import snr_db
 from sealproof.detectors import get_scheme
-from sealproof.detectors.base import Scheme
+from sealproof.detectors.base import Scheme, check_marked, require_sample_rate
 from sealproof.detectors.files import TEMPORARY
-from sealproof.harness.corpora.base import ALL_CLIPS, Clip, Corpus, CorpusReport, clip_samples
+from sealproof.harness.corpora.base import ALL_CLIPS, BADLY_CLIPPED, Clip, Corpus, CorpusReport, clip_samples
 from sealproof.harness.datasets.content_keys import marking_version
 from sealproof.harness.datasets.dataset import FACTS, MANIFEST, REQUEST, Dataset
 from sealproof.harness.datasets.links import refuse_links
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row, to_csv
+from sealproof.harness.datasets.same_audio import joined_groups, joined_sets, joined_text
+from sealproof.harness.datasets.sources import Sources, from_json, read_sources, refuse_changed, sources_sha256, to_json
 from sealproof.harness.datasets.split import split_by_corpus, split_by_group
-from sealproof.harness.foundation.audio.files import SAMPLE_RATE, Audio, Pcm, from_pcm, to_pcm, write_wav
+from sealproof.harness.foundation.audio.files import SAMPLE_RATE, Audio, Pcm, clipped_share, from_pcm, to_pcm, write_wav
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import read_json, sha256_file, write_json, write_text
 from sealproof.harness.foundation.parallel import map_ahead, n_cores
@@ -30,6 +32,10 @@ from sealproof.harness.foundation.versions import package_versions
 from sealproof.harness.statistics.power import detectable_drop
 
 _JOURNAL = "journal.jsonl"
+_SOURCES, _CLIPPED = "sources", "clipped"
+_CLIPPED_CLIPS = 0.10
+"""Share of badly clipped clips above which something is wrong with all of them."""
+
 _BLOCK = 32
 """Clips embedded together; a killed build does at most three times as many again."""
 
@@ -75,44 +81,84 @@ def build_dataset(corpus: Corpus, request: BuildRequest, root: Path) -> tuple[Da
     """
     scheme = get_scheme(request.scheme)
     asked = {**asdict(request), "scheme_version": marking_version(scheme), "corpus": corpus.description()}
-    if _is_finished(root, asked):
+    began_with = _sources_there(root, asked)
+    sources = read_sources(corpus.sources(), began_with or {})
+    if began_with is not None:
+        refuse_changed(root, began_with, sources)
+    if (root / FACTS).is_file():
         return Dataset.open(root), None
     scheme.require_ready()
-    write_json(root / REQUEST, asked)
+    require_sample_rate(scheme.name, "watermarker", scheme.watermarker.sample_rate, SAMPLE_RATE)
+    write_json(root / REQUEST, {**asked, _SOURCES: to_json(sources)})
     report = CorpusReport()
     held_out: dict[str, bool | None] = {}
-    rows = _watermark(corpus, scheme, request, root, report, held_out)
+    clipped: list[float] = []
+    rows = _watermark(corpus, scheme, request, root, report, held_out, clipped)
+    refuse_changed(root, sources, read_sources(corpus.sources(), sources))
     if not rows:
         raise HarnessError(f"The corpus must hold at least one usable clip. Got {report.sentence()}.")
-    split_of = _split([row.group for row in rows if row.label == CLEAN], held_out, request.seed)
+    _refuse_clipped("The corpus'", report.badly_clipped, report.taken)
+    _refuse_clipped(f"{scheme.name}'s marked", sum(share > BADLY_CLIPPED for share in clipped), len(clipped))
+    name_of = joined_groups(
+        (row for row in rows if row.label == CLEAN), {name: source.sha256 for name, source in sources.items()}
+    )
+    joined = joined_sets(name_of)
+    rows = [replace(row, group=name_of[row.group]) for row in rows]
+    split_of = _split(rows, held_out, name_of, request.seed)
     rows = [replace(row, split=split_of[row.group]) for row in sorted(rows, key=lambda row: (row.clip_id, row.label))]
     write_text(root / MANIFEST, to_csv(rows))
     # Last, for it is what makes the dataset finished.
-    write_json(root / FACTS, _facts(rows, scheme, asked, request, report, sha256_file(root / MANIFEST)))
+    found = {
+        "sources_sha256": sources_sha256(sources),
+        "joined_groups": joined,
+        "clipped_watermarked": sum(share > 0 for share in clipped),
+        "manifest_sha256": sha256_file(root / MANIFEST),
+    }
+    write_json(root / FACTS, {**_facts(rows, scheme, asked, request, report), **found})
     for leftover in (root / _JOURNAL, *root.rglob(f"*{TEMPORARY}")):
         leftover.unlink(missing_ok=True)
     return Dataset.open(root), report
 
 
-def _split(groups: list[str], held_out: Mapping[str, bool | None], seed: int) -> dict[str, str]:
+def _split(
+    rows: list[Row], held_out: Mapping[str, bool | None], name_of: Mapping[str, str], seed: int
+) -> dict[str, str]:
     """Keep the corpus' own split where it has one, else deal the groups out."""
-    if None in held_out.values():
-        return split_by_group(groups, derive_seed(seed, "split"))
-    return split_by_corpus(
-        groups, {group for group, is_held_out in held_out.items() if is_held_out}, derive_seed(seed, "split")
-    )
+    groups = [row.group for row in rows if row.label == CLEAN]
+    joined = joined_sets(name_of)
+    try:
+        if None in held_out.values():
+            return split_by_group(groups, derive_seed(seed, "split"))
+        # Of groups that share audio one that is held out holds out the others.
+        kept = {name_of[group] for group, is_held_out in held_out.items() if is_held_out}
+        return split_by_corpus(groups, kept, derive_seed(seed, "split"))
+    except HarnessError as error:
+        raise HarnessError(f"{error} {joined_text(joined)}" if joined else str(error)) from error
 
 
-def _is_finished(root: Path, asked: dict[str, object]) -> bool:
-    """Say whether exactly this dataset is there; refuse a folder that holds anything else."""
+def _refuse_clipped(whose: str, n_clipped: int, n_clips: int) -> None:
+    if n_clipped > _CLIPPED_CLIPS * n_clips:
+        raise HarnessError(
+            f"{whose} clips must lie in [-1, 1]. In {n_clipped} of {n_clips} more than {BADLY_CLIPPED:.0%} of the "
+            f"samples are beyond full scale, where 16 bits cut them off; allowed: {_CLIPPED_CLIPS:.0%} of the clips. "
+            "Are they scaled as floats? Correct that, delete the folder and build again."
+        )
+
+
+def _sources_there(root: Path, asked: dict[str, object]) -> Sources | None:
+    """Return the sources that a build of exactly this dataset began with, whether or not it is finished.
+
+    None where there is no build; a folder that holds anything else is refused.
+    """
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
-        return False
+        return None
     refuse_links(root)
     if not (root / REQUEST).is_file():
         raise HarnessError(f"--out must be a new or empty folder, or an earlier build. {root} holds something else.")
     try:
         there, wanted = read_json(root / REQUEST), json.loads(json.dumps(asked))
-    except (ValueError, TypeError) as error:
+        sources = from_json(there.get(_SOURCES, {}))
+    except (ValueError, TypeError, AttributeError) as error:
         raise HarnessError(
             f"{root / REQUEST} is damaged ({error}). Choose another --out, or delete the folder."
         ) from error
@@ -121,7 +167,7 @@ def _is_finished(root: Path, asked: dict[str, object]) -> bool:
         raise HarnessError(
             f"{root} holds a dataset with another {', '.join(changed)}. Choose another --out, or delete the folder."
         )
-    return (root / FACTS).is_file()
+    return sources
 
 
 def _watermark(
@@ -131,10 +177,12 @@ def _watermark(
     root: Path,
     report: CorpusReport,
     held_out: dict[str, bool | None],
+    clipped: list[float],
 ) -> list[Row]:
     """Write the WAVs of all clips, those of a killed build excepted, and return their rows without a split.
 
-    What the corpus' own split says of each group is added to `held_out`.
+    What the corpus' own split says of each group is added to `held_out`, and to `clipped` which share of each marked
+    clip's samples 16 bits cut off.
     """
     done = _read_journal(root)
     clips = corpus.clips(request.n_clips, clip_s=request.clip_s, seed=request.seed, report=report)
@@ -149,17 +197,21 @@ def _watermark(
                 pairs = _embed(new, scheme, request.seed)
             yield block, pairs
 
-    def written(one: tuple[list[Clip], "_Embedded"]) -> tuple[list[Clip], list[list[Row]]]:
+    def written(one: tuple[list[Clip], "_Embedded"]) -> tuple[list[Clip], list[_Pair]]:
         return one[0], _write_pairs(one[1], root)
 
     with (root / _JOURNAL).open("a", encoding="utf-8") as journal:
         # A block is written while the next is embedded.
         for block, pairs in map_ahead(written, embedded(), threads=1, ahead=2):
-            for twins in pairs:
-                done[twins[0].clip_id] = twins
-                journal.write(json.dumps([asdict(row) for row in twins]) + "\n")
+            for pair in pairs:
+                done[pair.twins[0].clip_id] = pair
+                records = [asdict(row) for row in pair.twins]
+                records[-1][_CLIPPED] = pair.clipped
+                journal.write(json.dumps(records) + "\n")
             journal.flush()
-            rows += [row for clip in block for row in done[clip.clip_id]]
+            for clip in block:
+                rows += done[clip.clip_id].twins
+                clipped.append(done[clip.clip_id].clipped)
     return rows
 
 
@@ -185,7 +237,15 @@ def _blocks(clips: Iterable[Clip]) -> Iterator[list[Clip]]:
         yield block
 
 
-def _read_journal(root: Path) -> dict[str, list[Row]]:
+@dataclass(frozen=True)
+class _Pair:
+    """The rows of a clip and its marked twin, and which share of the twin's samples was cut off."""
+
+    twins: list[Row]
+    clipped: float
+
+
+def _read_journal(root: Path) -> dict[str, _Pair]:
     """Return the pairs that a killed build finished: those whose files still have the journal's hashes."""
     path = root / _JOURNAL
     if not path.is_file():
@@ -193,13 +253,15 @@ def _read_journal(root: Path) -> dict[str, list[Row]]:
     done = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            twins = [Row.from_json(record) for record in json.loads(line)]
-        except json.JSONDecodeError:
-            # The line that the kill cut off; its clips are embedded again.
+            records = json.loads(line)
+            clipped = float(records[-1].pop(_CLIPPED))
+            twins = [Row.from_json(record) for record in records]
+        except (json.JSONDecodeError, KeyError):
+            # The line that the kill cut off, or one of an earlier version; its clips are embedded again.
             continue
         files = [(root / row.path, row.sha256) for row in twins]
         if all(file.is_file() and sha256_file(file) == sha256 for file, sha256 in files):
-            done[twins[0].clip_id] = twins
+            done[twins[0].clip_id] = _Pair(twins, clipped)
     return done
 
 
@@ -214,18 +276,22 @@ def _embed(clips: list[Clip], scheme: Scheme, seed: int) -> _Embedded:
     n_bits = scheme.watermarker.message_bits
     messages = np.stack([_message(clip.clip_id, n_bits, seed) for clip in clips])
     # The host is the clip as written, so that rounding touches both twins alike and only the watermark differs.
-    marked = scheme.watermarker.embed(np.stack([from_pcm(clip.pcm) for clip in clips]), messages)
+    batch = np.stack([from_pcm(clip.pcm) for clip in clips])
+    batch.flags.writeable = False
+    marked = scheme.watermarker.embed(batch, messages)
+    check_marked(marked, batch, scheme.name)
     return list(zip(clips, messages, marked, strict=True))
 
 
-def _write_pairs(embedded: _Embedded, root: Path) -> list[list[Row]]:
+def _write_pairs(embedded: _Embedded, root: Path) -> list[_Pair]:
     """Write clean and watermarked WAVs through the same path."""
     pairs = []
     for clip, message, audio in embedded:
         pcm = to_pcm(audio)
         bits = "".join(map(str, message))
         snr = _snr_db(clip.pcm, pcm)
-        pairs.append([_write(clip, CLEAN, clip.pcm, "", None, root), _write(clip, WATERMARKED, pcm, bits, snr, root)])
+        twins = [_write(clip, CLEAN, clip.pcm, "", None, root), _write(clip, WATERMARKED, pcm, bits, snr, root)]
+        pairs.append(_Pair(twins, clipped_share(audio)))
     return pairs
 
 
@@ -264,7 +330,6 @@ def _facts(
     asked: dict[str, object],
     request: BuildRequest,
     report: CorpusReport,
-    manifest_sha256: str,
 ) -> dict[str, object]:
     snrs = [row.snr_db for row in rows if row.snr_db is not None]
     pairs_of = {split: sum(row.split == split for row in rows) // 2 for split in sorted({row.split for row in rows})}
@@ -281,8 +346,10 @@ def _facts(
         "unmarked_pairs": len(rows) // 2 - len(snrs),
         "skipped_near_silent": report.near_silent,
         "skipped_too_short": report.too_short,
+        "clipped_clean": report.clipped,
+        "resampled_files": report.resampled,
+        "downmixed_files": report.downmixed,
         "skipped_bad_files": report.bad_files,
         "skipped_unavailable": dict(sorted(report.unavailable.items())),
-        "manifest_sha256": manifest_sha256,
         "packages": package_versions(),
     }

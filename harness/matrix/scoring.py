@@ -86,9 +86,15 @@ def score(
 def _detected(name: str, load: Callable[[], Detector], audio: Audio) -> tuple[Detector, Detection, float]:
     try:
         detector = load()
+        # A copy of its own, which it must leave alone: one that wrote into it changed what the next detector heard.
+        batch = audio.copy()
+        batch.flags.writeable = False
         started = time.perf_counter()
-        detection = detector.detect(audio)
-        return detector, detection, time.perf_counter() - started
+        detection = detector.detect(batch)
+        seconds = time.perf_counter() - started
+        if len(detection.score) != len(audio):
+            raise DetectorError(f"{name} must give one score a clip. Got {len(detection.score)} for {len(audio)}.")
+        return detector, detection, seconds
     except DetectorError:
         raise
     except Exception as error:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from sealproof.detectors.base import Detector, Scheme
+from sealproof.detectors.base import Detector, Scheme, require_sample_rate
 from sealproof.detectors.mimics.mimic import Mimic
 from sealproof.harness.datasets.content_keys import scheme_sha256
+from sealproof.harness.foundation.audio.files import SAMPLE_RATE
 from sealproof.harness.foundation.code.identity import code_sha256
 from sealproof.harness.foundation.files import sha256_json
 from sealproof.harness.matrix.cell import Cell
@@ -38,7 +39,12 @@ class Subject:
 def subjects_of(scheme: Scheme, mimics: Sequence[TrainedMimic]) -> list[Subject]:
     """Return a scheme's reference detector and its mimics as subjects; leaky mimics are no subjects."""
     reference_version = f"{scheme.version}+{scheme_sha256(scheme)[:12]}"
-    subjects = [Subject(scheme.name, "reference", reference_version, lambda: scheme.detector)]
+
+    def load() -> Detector:
+        require_sample_rate(scheme.name, "detector", scheme.detector.sample_rate, SAMPLE_RATE)
+        return scheme.detector
+
+    subjects = [Subject(scheme.name, "reference", reference_version, load)]
     for mimic in mimics:
         if not mimic.is_leaky:
             version = f"{mimic.detector().version}+{code_sha256(Mimic)[:12]}"

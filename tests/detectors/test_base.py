@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sealproof.detectors import Detection, DetectorError
-from sealproof.detectors.base import check_batch, check_messages
+from sealproof.detectors.base import check_batch, check_marked, check_messages, require_sample_rate
 
 SCORE = np.array([0.1, 0.9], np.float32)
 
@@ -58,3 +58,17 @@ def test_check_messages_wants_one_message_per_clip() -> None:
     check_messages(np.zeros((2, 16), np.uint8), 2, 16, "somebody")
     with pytest.raises(DetectorError, match=r"must have shape \(3, 16\). Got \(2, 16\)"):
         check_messages(np.zeros((2, 16), np.uint8), 3, 16, "somebody")
+
+
+def test_a_watermarkers_output_must_be_finite_audio_of_the_batchs_shape() -> None:
+    batch = np.zeros((2, 400), np.float32)
+    check_marked(batch, batch, "here")
+    for marked, rule in ((batch + np.inf, "Got 800 NaN or infinite of 800"), (batch[:1], r"Got \(1, 400\)")):
+        with pytest.raises(DetectorError, match=f"The watermarker of here must .*{rule}"):
+            check_marked(marked.astype(np.float32), batch, "here")
+
+
+def test_another_sample_rate_is_refused() -> None:
+    require_sample_rate("here", "detector", 16_000, 16_000)
+    with pytest.raises(DetectorError, match=r"The detector of here must take audio at 16000 Hz.*Got 44100 Hz"):
+        require_sample_rate("here", "detector", 44_100, 16_000)

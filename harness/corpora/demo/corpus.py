@@ -5,6 +5,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 
 from sealproof.harness.corpora.base import Clip, CorpusReport, clip_samples, interleave_groups, usable_pcm
 from sealproof.harness.corpora.demo.music import DemoPiece, compose, piece_count, piece_duration_s
@@ -24,6 +25,10 @@ class DemoCorpus:
     def description(self) -> dict[str, object]:
         """Say what was made."""
         return {"kind": "demo", "name": self.name}
+
+    def sources(self) -> dict[str, Path]:
+        """Return none: the music is made."""
+        return {}
 
     def clips(self, n_clips: int, *, clip_s: float, seed: int, report: CorpusReport) -> Iterator[Clip]:
         """Yield clips spread evenly over the pieces; see `Corpus.clips`."""

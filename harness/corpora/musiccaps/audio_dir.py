@@ -48,6 +48,10 @@ class AudioDir:
         """Say where the audio came from."""
         return {"audio": "audio_dir", "offset_s": self.offset_s}
 
+    def files(self) -> dict[str, Path]:
+        """Return the audio files of the folder, by name."""
+        return {path.name: path for path in self.folder.iterdir() if path.suffix.lower() in EXTENSIONS}
+
     def advice(self) -> Iterator[str]:
         """Yield nothing: who brings the audio knows best where the rest is."""
         yield from ()

@@ -1,6 +1,6 @@
 """The corpus MusicCaps: which songs are taken, and their clips with what the table says of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +27,10 @@ class ClipSource(Protocol):
 
     def description(self) -> dict[str, object]:
         """Say where the audio came from, for dataset.json."""
+        ...
+
+    def files(self) -> Mapping[str, Path]:
+        """Return the user's own files that clips are cut from, by name; none where they are fetched."""
         ...
 
     def advice(self) -> Iterator[str]:
@@ -125,6 +129,10 @@ class MusicCapsCorpus:
             **self.selection.description(),
             "split": "audioset" if self.keep_split else "group",
         }
+
+    def sources(self) -> Mapping[str, Path]:
+        """Return the user's own files; the table's hash is in the description."""
+        return self.source.files()
 
     def clips(self, n_clips: int, *, clip_s: float, seed: int, report: CorpusReport) -> Iterator[Clip]:
         """Yield a clip of each song that one can be had of, in an order drawn by the seed; see `Corpus.clips`."""

@@ -40,6 +40,10 @@ class YouTube:
         """Say where the audio came from."""
         return {"audio": "youtube", "offset_s": self.offset_s}
 
+    def files(self) -> dict[str, Path]:
+        """Return none: what is fetched has its hash in the journal of the collection."""
+        return {}
+
     def advice(self) -> Iterator[str]:
         """Yield the counts by reason and what to do, once the clips were fetched."""
         if self._outcome is not None:

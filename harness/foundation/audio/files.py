@@ -31,10 +31,11 @@ Pcm = NDArray[np.int16]
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says: sample rate in Hz and number of frames."""
+    """What a file's header says: sample rate in Hz, number of frames, and of channels."""
 
     sample_rate: int
     n_frames: int
+    n_channels: int = 1
 
     @property
     def duration_s(self) -> float:
@@ -68,7 +69,7 @@ def read_info(path: Path) -> AudioInfo:
         if broken is None:
             with soundfile.SoundFile(path) as file:
                 broken = promise_cut(file.extra_info) or _lost_end(file)
-                info = AudioInfo(file.samplerate, file.frames)
+                info = AudioInfo(file.samplerate, file.frames, file.channels)
     except OSError as error:
         raise HarnessError(f"{path} cannot be read ({error.strerror}). Make it readable or remove it.") from error
     except (soundfile.SoundFileError, TypeError) as error:
@@ -155,6 +156,11 @@ def to_pcm(audio: Audio) -> Pcm:
     """Round float samples to 16-bit PCM, clipping what exceeds full scale."""
     pcm: Pcm = np.clip(np.rint(audio * np.float32(FULL_SCALE)), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
     return pcm
+
+
+def clipped_share(audio: Audio) -> float:
+    """Return which share of float samples `to_pcm` clips by more than rounding."""
+    return float(np.mean(np.abs(audio) > 1))
 
 
 def from_pcm(pcm: Pcm) -> Audio:

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from sealproof.harness.corpora.base import Clip, CorpusReport, interleave_groups, usable_pcm
 from sealproof.harness.corpora.folder import FolderCorpus
-from sealproof.harness.foundation.audio.files import from_pcm, to_pcm
+from sealproof.harness.foundation.audio.files import AudioInfo, from_pcm, to_pcm
 from sealproof.harness.foundation.errors import HarnessError
 
 Floats = NDArray[np.float32]
@@ -166,6 +167,30 @@ def test_group_by_file(tmp_path: Path, put: Callable[..., Path]) -> None:
     assert {clip.source: clip.group for clip in clips} == {"a/x.wav": "a", "a/y.wav": "a", "z.wav": "."}
 
 
+def test_blanks_and_the_spelling_of_accents_tell_no_groups_apart(tmp_path: Path, put: Callable[..., Path]) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "é.wav") for form in ("NFC", "NFD"))
+    for name in (decomposed, "b.wav", "c.wav"):
+        put(name)
+    table = tmp_path / "groups.csv"
+    table.write_text(f"path,group\n{composed},Ann \nb.wav\t, Ann\nc.wav,Bo\nc.wav,Bo\n", encoding="utf-8")
+    clips, _ = take(FolderCorpus(root=tmp_path / "corpus", groups_csv=table))
+    assert {clip.source: clip.group for clip in clips} == {decomposed: "Ann", "b.wav": "Ann", "c.wav": "Bo"}
+
+
+def test_what_was_resampled_mixed_down_or_cut_off_is_counted(tmp_path: Path, put: Callable[..., Path]) -> None:
+    put("a.wav", 3.5, rate=44_100, channels=2)
+    put("b.wav", 2.5, channels=2)
+    loud = put("c.wav", 2.5)
+    audio, rate = soundfile.read(loud, dtype="float32")
+    # Where the clips begin is drawn from the name, within the half second that is left over.
+    audio[8_000:8_200], audio[28_000] = 1.5, -1.5
+    soundfile.write(loud, audio, rate, subtype="FLOAT")
+    _, report = take(FolderCorpus(root=tmp_path / "corpus"))
+    assert (report.taken, report.resampled, report.downmixed) == (7, 1, 2)
+    assert (report.clipped, report.badly_clipped) == (2, 1)
+    assert report.sentence().endswith("cut off at full scale, 1 files resampled to 16 kHz, 2 files mixed down to mono")
+
+
 def test_groups_out_of_a_column_of_a_csv(tmp_path: Path, put: Callable[..., Path]) -> None:
     for name in ("a/x.wav", "b/y, loud.wav", "c/z.wav"):
         put(name)
@@ -187,7 +212,9 @@ def test_groups_out_of_a_column_of_a_csv(tmp_path: Path, put: Callable[..., Path
 @pytest.mark.parametrize(
     ("content", "rule"),
     [
-        (b"path,group\nother.wav,A\n", "must name every file of the corpus in its column 'path'. Missing: a/x.wav"),
+        (b"path,group\n", "must name every file of the corpus in its column 'path'. Missing: a/x.wav"),
+        (b"path,group\na/x.wav,A\nother.wav,A\n", "in its column 'path'. Got 'other.wav', which is none"),
+        (b"path,group\na/x.wav,A\na/x.wav ,B\n", "must give every file one group. Got 'A' and 'B' for a/x.wav"),
         (b"path,artist\na/x.wav,A\n", "must have the columns 'path' and 'group'. Got ['path', 'artist']"),
         (b"", "must have the columns 'path' and 'group'. Got []"),
         (b"path\na/x.wav,A,B\n", "must have the columns 'path' and 'group'. Got ['path']"),
@@ -232,7 +259,7 @@ def test_hostile_file_names_give_tame_ids(tmp_path: Path, put: Callable[..., Pat
 def test_ids_are_tame_and_unlike_for_any_names(names: list[str]) -> None:
     from sealproof.harness.corpora.folder import _Candidate, _clip_id
 
-    ids = [_clip_id(_Candidate(Path(name), f"{name}.wav", "g", 0.5)) for name in names]
+    ids = [_clip_id(_Candidate(Path(name), f"{name}.wav", "g", 0.5, AudioInfo(16_000, 16_000))) for name in names]
     assert all(ID.fullmatch(clip_id) for clip_id in ids)
     assert len({clip_id.lower() for clip_id in ids}) == len(names), "some file systems ignore case"
 

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +18,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from sealproof.detectors import get_scheme
-from sealproof.detectors.base import Audio, Bits, Detector, Scheme, UnavailableError, Watermarker
+from sealproof.detectors.base import Audio, Bits, Detector, DetectorError, Scheme, UnavailableError, Watermarker
 from sealproof.detectors.files import TEMPORARY
+from sealproof.harness.cli.dataset import describe
 from sealproof.harness.cli.main import main
 from sealproof.harness.corpora.base import ALL_CLIPS, CorpusReport
 from sealproof.harness.corpora.folder import FolderCorpus
@@ -269,6 +271,223 @@ def test_a_resumed_build_writes_what_is_missing_or_damaged_and_nothing_else(
     assert list(root.rglob("*.tmp")) == []
 
 
+# --- Its sources ---
+
+
+@pytest.fixture
+def own_corpus(small_corpus: Path, tmp_path: Path) -> Path:
+    """A copy of the small corpus, which a test may change."""
+    return Path(shutil.copytree(small_corpus, tmp_path / "x" / "corpus"))
+
+
+def test_another_corpus_of_the_same_name_is_not_the_one_that_was_built(
+    small_build: Build, own_corpus: Path, tmp_path: Path, audio_noise: Callable[..., Floats]
+) -> None:
+    small_build(corpus=own_corpus)
+    other = tmp_path / "y" / "corpus"
+    for group in range(8):
+        (other / f"artist{group}").mkdir(parents=True)
+        soundfile.write(other / f"artist{group}" / "song.wav", audio_noise(54_400, 100 + group), 16_000)
+    with pytest.raises(HarnessError, match=r"8 changed \(artist0/song.wav, .*, and 5 others\)\. Choose"):
+        small_build(corpus=other)
+
+
+def test_sources_that_were_only_touched_or_moved_are_the_same(small_build: Build, own_corpus: Path) -> None:
+    built = small_build(corpus=own_corpus)
+    os.utime(own_corpus / "artist0" / "song.wav", ns=(1, 1))
+    moved = own_corpus.parent.rename(own_corpus.parents[1] / "moved") / "corpus"
+    assert small_build(corpus=moved).sha256 == built.sha256
+
+
+def test_a_killed_build_does_not_go_on_with_other_sources(
+    small_build: Build, own_corpus: Path, monkeypatch: pytest.MonkeyPatch, audio_noise: Callable[..., Floats]
+) -> None:
+    monkeypatch.setattr(build_module, "_BLOCK", 4)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 20, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            small_build(corpus=own_corpus)
+    before = (own_corpus / "artist1" / "song.wav").read_bytes()
+    soundfile.write(own_corpus / "artist1" / "song.wav", audio_noise(54_400, 50), 16_000)
+    soundfile.write(own_corpus / "artist0" / "more.wav", audio_noise(54_400, 51), 16_000)
+    (own_corpus / "artist2" / "song.wav").rename(own_corpus.parent / "song.wav")
+    rule = "1 changed (artist1/song.wav), 1 new (artist0/more.wav), 1 gone (artist2/song.wav). Choose another --out"
+    with pytest.raises(HarnessError, match=re.escape(rule)):
+        small_build(corpus=own_corpus)
+    (own_corpus / "artist1" / "song.wav").write_bytes(before)
+    (own_corpus / "artist0" / "more.wav").unlink()
+    (own_corpus.parent / "song.wav").rename(own_corpus / "artist2" / "song.wav")
+    assert check_dataset(small_build(corpus=own_corpus).root) == []
+
+
+def test_sources_that_change_during_a_build_stop_it(
+    small_build: Build, own_corpus: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    soundfile.write(own_corpus / "artist3" / "silence.wav", np.zeros(16_000), 16_000)
+    watermark = vars(build_module)["_watermark"]
+
+    def watermark_and_lose(*arguments: Any) -> Any:
+        rows = watermark(*arguments)
+        (own_corpus / "artist3" / "silence.wav").unlink()
+        return rows
+
+    monkeypatch.setattr(build_module, "_watermark", watermark_and_lose)
+    with pytest.raises(HarnessError, match=r"1 gone \(artist3/silence\.wav\)"):
+        small_build(corpus=own_corpus)
+    assert not (tmp_path / "data" / "dataset.json").exists()
+
+
+def test_other_groups_are_not_those_that_were_built(small_corpus: Path, tmp_path: Path) -> None:
+    request = BuildRequest(scheme="spread_spectrum", n_clips=24)
+    table = tmp_path / "groups.csv"
+
+    def built() -> Dataset:
+        return build_dataset(FolderCorpus(root=small_corpus, groups_csv=table), request, tmp_path / "data")[0]
+
+    lines = [f"artist{index}/song.wav,g{index}" for index in range(8)]
+    table.write_text("\n".join(["path,group", *lines]))
+    first = built()
+    table.write_text("\n".join(["path,group", *lines[:-1], "artist7/song.wav,g0"]))
+    with pytest.raises(HarnessError, match=r"1 changed \(--groups groups\.csv\)"):
+        built()
+    table.write_text("\n".join(["path,group", *lines]))
+    assert built().sha256 == first.sha256
+
+
+def test_groups_that_share_a_recording_are_joined_and_said(
+    small_build: Build, own_corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for group in (1, 5):
+        # A copy is cut elsewhere, as its offset is drawn from its name: only the file's hash tells.
+        shutil.copy(own_corpus / "artist0" / "song.wav", own_corpus / f"artist{group}" / "copy.wav")
+    (own_corpus / "artist6" / "link.wav").symlink_to(own_corpus / "artist7" / "song.wav")
+    dataset = small_build(corpus=own_corpus, n_clips=40)
+    assert dataset.facts["joined_groups"] == {"artist0": ["artist1", "artist5"], "artist6": ["artist7"]}
+    assert {row.group for row in dataset.rows} == {"artist0", "artist2", "artist3", "artist4", "artist6"}
+    assert check_dataset(dataset.root) == []
+    describe(dataset.facts)
+    said = "Mind: 5 groups share audio and count as 2: artist0 = artist1 = artist5; artist6 = artist7.\n"
+    assert said in capsys.readouterr().out
+
+
+def test_groups_that_share_a_clip_are_joined(
+    small_build: Build, own_corpus: Path, audio_noise: Callable[..., Floats]
+) -> None:
+    one = audio_noise(16_000, 70)
+    for group, rest in (("artist2", 71), ("artist4", 72)):
+        soundfile.write(own_corpus / group / "song.wav", np.concatenate([one, audio_noise(16_000, rest)]), 16_000)
+    dataset = small_build(corpus=own_corpus, n_clips=ALL_CLIPS)
+    assert dataset.facts["joined_groups"] == {"artist2": ["artist4"]}
+
+
+# --- What a watermarker returns ---
+
+
+class BadWatermarker(BlankWatermarker):
+    """Returns what a watermarker must not."""
+
+    def __init__(self, spoil: Callable[[Audio], Any], sample_rate: int = 16_000) -> None:
+        self.spoil, self.sample_rate = spoil, sample_rate
+
+    def embed(self, batch: Audio, messages: Bits) -> Audio:
+        return self.spoil(batch)
+
+
+class BadScheme(BlankScheme):
+    """The scheme around it."""
+
+    def __init__(self, watermarker: Watermarker) -> None:
+        self._watermarker = watermarker
+
+    def load_watermarker(self) -> Watermarker:
+        return self._watermarker
+
+
+def into(batch: Audio) -> Audio:
+    batch[0] = 0
+    return batch
+
+
+@pytest.mark.parametrize(
+    ("spoil", "rule"),
+    [
+        (lambda batch: batch * np.float32(np.nan), "must return finite samples. Got 384000 NaN or infinite of 384000"),
+        (lambda batch: batch.astype(np.float64), "must return a float32 array. Got float64"),
+        (lambda batch: batch.tolist(), "must return a float32 array. Got list"),
+        (lambda batch: batch[:, :-1], "must keep the shape (24, 16000). Got (24, 15999)"),
+    ],
+    ids=["NaN", "float64", "list", "cut"],
+)
+def test_a_watermarker_s_output_is_checked(
+    small_build: Build, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, spoil: Callable[[Audio], Any], rule: str
+) -> None:
+    monkeypatch.setattr(build_module, "get_scheme", lambda _: BadScheme(BadWatermarker(spoil)))
+    with pytest.raises(DetectorError, match=re.escape(f"The watermarker of blank {rule}")):
+        small_build()
+    assert list((tmp_path / "data").rglob("*.wav")) == []
+
+
+def test_a_watermarker_cannot_write_into_the_clean_clips(small_build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_module, "get_scheme", lambda _: BadScheme(BadWatermarker(into)))
+    with pytest.raises(ValueError, match="read-only"):
+        small_build()
+
+
+def test_a_scheme_of_another_sample_rate_is_refused_before_anything_is_written(
+    small_build: Build, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(build_module, "get_scheme", lambda _: BadScheme(BadWatermarker(np.copy, 44_100)))
+    with pytest.raises(DetectorError, match=r"The watermarker of blank must take audio at 16000 Hz.*Got 44100 Hz"):
+        small_build()
+    assert not (tmp_path / "data").exists()
+
+
+# --- Clipping ---
+
+
+def test_marked_clips_that_are_cut_off_are_counted_even_where_a_build_was_killed(
+    small_build: Build, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def loud_now_and_then(batch: Audio) -> Audio:
+        marked = batch.copy()
+        marked[batch[:, 0] > 0, :100] = 1.5
+        return marked
+
+    monkeypatch.setattr(build_module, "get_scheme", lambda _: BadScheme(BadWatermarker(loud_now_and_then)))
+    monkeypatch.setattr(build_module, "_BLOCK", 4)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 20, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            small_build()
+    dataset = small_build()
+    clean = dataset.audio([pair.clean for pair in dataset.pairs])
+    assert dataset.facts["clipped_watermarked"] == (clean[:, 0] > 0).sum() > 0
+    assert dataset.facts["clipped_clean"] == 0
+    describe(dataset.facts)
+    n = dataset.facts["clipped_watermarked"]
+    assert f"{n} watermarked clips go beyond full scale, where 16 bits cut them off." in capsys.readouterr().out
+
+
+def test_too_many_marked_clips_that_are_cut_off_are_refused(
+    small_build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    louder = BadWatermarker(lambda batch: batch * np.float32(10))
+    monkeypatch.setattr(build_module, "get_scheme", lambda _: BadScheme(louder))
+    with pytest.raises(HarnessError, match=r"blank's marked clips must lie in \[-1, 1\]\. In 24 of 24 more than 1%"):
+        small_build()
+
+
+def test_a_corpus_in_int16_units_is_refused(
+    small_build: Build, own_corpus: Path, audio_noise: Callable[..., Floats], tmp_path: Path
+) -> None:
+    for group in range(8):
+        path = own_corpus / f"artist{group}" / "song.wav"
+        soundfile.write(path, audio_noise(54_400, group) * 32_768, 16_000, subtype="FLOAT")
+    with pytest.raises(HarnessError, match=r"The corpus' clips must lie in \[-1, 1\]\. In 24 of 24"):
+        small_build(corpus=own_corpus)
+    assert not (tmp_path / "data" / "dataset.json").exists()
+
+
 # --- Whatever stops it ---
 
 
@@ -284,6 +503,7 @@ def long_corpus(tmp_path: Path, audio_noise: Callable[..., Floats]) -> Path:
 
 WAITING = """
 import sys, threading
+from sealproof.harness.cli.dataset import describe
 from sealproof.harness.cli.main import main
 from sealproof.harness.datasets import build
 as_dict, rows = build.asdict, []
@@ -416,7 +636,7 @@ def test_fewer_groups_than_splits_are_refused(
 ) -> None:
     for group in range(3):
         (tmp_path / "few" / str(group)).mkdir(parents=True)
-        soundfile.write(tmp_path / "few" / str(group) / "x.wav", audio_noise(32_000), 16_000)
+        soundfile.write(tmp_path / "few" / str(group) / "x.wav", audio_noise(32_000, group), 16_000)
     with pytest.raises(HarnessError, match=r"must have at least 4 groups.*Got 3"):
         small_build(corpus=tmp_path / "few")
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -466,6 +467,43 @@ def test_a_damaged_wav_ends_the_run(bench_copy: Copy, tmp_path: Path) -> None:
     write_wav(dataset.root / pair.clean.path, np.zeros(5, dtype=np.int16))
     with pytest.raises(HarnessError, match="sealproof check"):
         bench(dataset, [CountingDetector().subject()], tmp_path).run(cell(dataset, Recording()))
+
+
+class Writing(CountingDetector):
+    """Writes into its batch, as torch does where it is told to work in place."""
+
+    def __init__(self, *, by_force: bool) -> None:
+        super().__init__("writing")
+        self._by_force = by_force
+
+    def detect(self, batch: Audio) -> Detection:
+        if self._by_force:
+            batch.flags.writeable = True
+        batch *= 0
+        return super().detect(batch)
+
+
+@pytest.mark.parametrize("by_force", [False, True])
+def test_a_detector_that_writes_into_its_batch_changes_no_other_detectors_scores(
+    bench_dataset: Dataset, tmp_path: Path, by_force: bool
+) -> None:
+    the_cell = cell(bench_dataset, Recording())
+    alone = ok(bench(bench_dataset, [CountingDetector().subject()], tmp_path / "alone").run(the_cell))
+    subjects = [Writing(by_force=by_force).subject(), CountingDetector().subject()]
+    beside = bench(bench_dataset, subjects, tmp_path / "beside").run(the_cell)
+    if by_force:
+        assert np.array_equal(beside.scores["counting"].score, alone.scores["counting"].score)
+    else:
+        assert beside.error is not None
+        assert "writing failed: ValueError: output array is read-only" in beside.error
+
+
+def test_a_reference_of_another_sample_rate_fails_its_cells(bench_dataset: Dataset, tmp_path: Path) -> None:
+    scheme = get_scheme("spread_spectrum")
+    scheme.__dict__["detector"] = SimpleNamespace(name="other", sample_rate=44_100, threshold=0.0)
+    outcome = bench(bench_dataset, subjects_of(scheme, []), tmp_path).run(cell(bench_dataset, Recording()))
+    assert outcome.error is not None
+    assert "The detector of spread_spectrum must take audio at 16000 Hz" in outcome.error
 
 
 def test_wavs_that_are_not_the_manifests_stop_the_run_and_leave_nothing_in_the_store(

@@ -41,10 +41,13 @@ class Tagged:
     def description(self) -> dict[str, object]:
         return {"kind": "tagged"}
 
+    def sources(self) -> dict[str, Path]:
+        return {}
+
     def clips(self, n_clips: int, *, clip_s: float, seed: int, report: CorpusReport) -> Iterator[Clip]:
         sounds = music_like(20, round(16_000 * clip_s), 16_000, seed=seed)
         for index in range(n_clips):
-            audio = 0.8 * sounds[index % 20] + 0.2 * sounds[index * 7 % 20]
+            audio = 0.8 * sounds[index % 20] + 0.2 * sounds[(index * 7 + index // 20) % 20]
             group = index // 2
             report.taken += 1
             tags = ["music", *(["rare | odd"] if group % 3 == 0 else []), *([f"unique {group}"])]

@@ -51,6 +51,9 @@ class MadeUp:
     def description(self) -> dict[str, object]:
         return {"audio": "made up", "offset_s": self.offset_s}
 
+    def files(self) -> dict[str, Path]:
+        return {}
+
     def advice(self) -> Iterator[str]:
         yield "Sing it yourself."
 

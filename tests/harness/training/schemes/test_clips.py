@@ -93,6 +93,9 @@ class Uneven:
     def description(self) -> dict[str, object]:
         return {"kind": "uneven"}
 
+    def sources(self) -> dict[str, Path]:
+        return {}
+
     def clips(self, n_clips: int, *, clip_s: float, seed: int, report: CorpusReport) -> Iterator[Clip]:
         del clip_s, seed, report
         order = [(rank, group) for rank in range(12) for group in range(self.n_groups) if rank <= group * 5 % 12]

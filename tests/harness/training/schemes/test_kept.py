@@ -40,6 +40,9 @@ class FewClips:
     def description(self) -> dict[str, object]:
         return {"kind": "few", "name": self.name}
 
+    def sources(self) -> dict[str, Path]:
+        return {}
+
     def clips(self, n_clips: int, *, clip_s: float, seed: int, report: CorpusReport) -> Iterator[Clip]:
         return self._corpus.clips(min(n_clips, self._n_clips), clip_s=clip_s, seed=seed, report=report)
 
