@@ -129,6 +129,14 @@ def _refuse_other_clips(first: RunFolder, second: RunFolder) -> None:
                 f"Runs can be compared only where they are of the same clips and the same scheme. The {name} of "
                 f"{first.root} is {a}, that of {second.root} is {b}: build both datasets from one corpus and seed."
             )
+    a, b = (side.facts.get("clean_sha256") for side in (first, second))
+    # A run of an earlier version does not say.
+    if a and b and a != b:
+        raise HarnessError(
+            f"Runs can be compared only where they are of the same clips. Those of {first.root} and {second.root} have "
+            f"the same names, but other clean audio (sha256 {a[:12]}... and {b[:12]}...): build both datasets from the "
+            "same files."
+        )
 
 
 def _failures(folder: RunFolder) -> dict[str, str]:

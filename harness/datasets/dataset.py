@@ -14,7 +14,7 @@ from sealproof.harness.datasets.links import refuse_links
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row, read_manifest
 from sealproof.harness.foundation.audio.files import Audio, from_pcm, read_wav
 from sealproof.harness.foundation.errors import HarnessError
-from sealproof.harness.foundation.files import read_json, sha256_file
+from sealproof.harness.foundation.files import read_json, sha256_file, sha256_json
 
 MANIFEST, FACTS, REQUEST = "manifest.csv", "dataset.json", "build.json"
 
@@ -114,6 +114,11 @@ class Dataset:
         return str(self.facts["manifest_sha256"])
 
     @property
+    def clean_sha256(self) -> str:
+        """Hash of the clean clips, whatever marks their twins; see `clean_sha256`."""
+        return clean_sha256(self, self.pairs)
+
+    @property
     def n_samples(self) -> int:
         """Length of each clip in samples."""
         return int(self.facts["n_samples"])
@@ -148,6 +153,17 @@ class Dataset:
             HarnessError: A WAV is missing, damaged, or not the one that the manifest names.
         """
         return np.stack([from_pcm(read_wav(self.root / row.path, self.n_samples, row.sha256)) for row in rows])
+
+
+def clean_sha256(dataset: Dataset, pairs: Sequence[Pair]) -> str:
+    """Hash the names and the clean audio of pairs: of two datasets with the same hash the same clips were marked.
+
+    Empty for built-in music: that is the same where seed and names are, but for its last bits, which may differ between
+    machines.
+    """
+    if dataset.facts["corpus"].get("kind") == "demo":
+        return ""
+    return sha256_json([(pair.clip_id, pair.clean.sha256) for pair in pairs])
 
 
 def messages(rows: Sequence[Row]) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from sealproof.harness.datasets.dataset import clean_sha256
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_json, write_text
 from sealproof.harness.foundation.text import csv_text, filled, unfilled
@@ -84,11 +85,14 @@ Baseline = dict[BaselineKey, BaselineRow]
 def sample_of(dataset: "Dataset", pairs: "Sequence[Pair]", seed: int) -> Sample:
     """Say what a run's rates are taken on.
 
-    The hash covers the clips' names, groups, length and seeds, but no audio: built-in music may differ in its last bits
-    between machines, and a scheme's next version marks the same clips otherwise. That is what a gate compares.
+    The hash covers the clips' names, groups, length and seeds, and their clean audio; not the marked audio, for a
+    scheme's next version marks the same clips otherwise, and that is what a gate compares. Of built-in music it covers
+    no audio: that rests on the seed, and may differ in its last bits between machines.
     """
     clips = [(pair.clip_id, pair.group) for pair in pairs]
-    sha256 = sha256_json([clips, dataset.n_samples, dataset.facts["seed"], seed])
+    audio = clean_sha256(dataset, pairs)
+    covered = [clips, dataset.n_samples, dataset.facts["seed"], seed, *([audio] if audio else [])]
+    sha256 = sha256_json(covered)
     return Sample(dataset.name, sha256[:12], tuple(sorted({pair.group for pair in pairs})))
 
 

@@ -138,6 +138,7 @@ def _run_facts(
         "dataset": bench.dataset.name,
         "dataset_path": str(bench.dataset.root.absolute()),
         "dataset_sha256": bench.dataset.sha256,
+        "clean_sha256": bench.dataset.clean_sha256,
         "dataset_seed": bench.dataset.facts["seed"],
         "corpus": bench.dataset.facts["corpus"],
         "scheme": bench.dataset.scheme,

@@ -85,6 +85,7 @@ def write_run(tmp_path: Path) -> WriteRun:
             "scheme": "audioseal_mini",
             "dataset": "set",
             "dataset_sha256": "0",
+            "clean_sha256": "a" * 64,
             "dataset_seed": 0,
             "corpus": {"kind": "demo"},
             "seed": 0,
@@ -226,6 +227,7 @@ def test_facts_that_differ_are_named(write_run: WriteRun) -> None:
         ({"scheme": "perth"}, "The scheme of"),
         ({"dataset_seed": 1}, "The dataset_seed of"),
         ({"corpus": {"kind": "folder"}}, "The corpus of"),
+        ({"clean_sha256": "b" * 64}, "have the same names, but other clean audio"),
     ],
 )
 def test_runs_on_other_clips_are_refused(write_run: WriteRun, facts: dict[str, object], told: str) -> None:

@@ -178,23 +178,24 @@ def test_line_ends_of_other_systems_are_read(tmp_path: Path) -> None:
     assert len(read_baseline(path)) == 2
 
 
-def test_a_sample_is_its_clips_not_their_audio(bench_dataset: Dataset) -> None:
+def test_a_sample_is_its_clips_and_their_clean_audio(bench_dataset: Dataset) -> None:
     pairs = bench_dataset.split("test")
     sample = sample_of(bench_dataset, pairs, 0)
     assert sample.dataset == bench_dataset.name
     assert sample.groups == tuple(sorted({pair.group for pair in pairs}))
-    other_audio = [
-        replace(pair, clean=replace(pair.clean, sha256="0"), watermarked=replace(pair.watermarked, sha256="1"))
-        for pair in pairs
-    ]
-    assert sample_of(bench_dataset, other_audio, 0) == sample
+    other_marks = [replace(pair, watermarked=replace(pair.watermarked, sha256="1")) for pair in pairs]
+    assert sample_of(bench_dataset, other_marks, 0) == sample
+    other_audio = [replace(pair, clean=replace(pair.clean, sha256="0")) for pair in pairs]
+    built_in = replace(bench_dataset, facts={**bench_dataset.facts, "corpus": {"kind": "demo", "name": "demo"}})
+    assert sample_of(built_in, other_audio, 0) == sample_of(built_in, pairs, 0), "its last bits are the machine's"
     others = [
+        sample_of(bench_dataset, other_audio, 0),
         sample_of(bench_dataset, pairs[1:], 0),
         sample_of(bench_dataset, pairs, 1),
         sample_of(replace(bench_dataset, facts={**bench_dataset.facts, "seed": 7}), pairs, 0),
         sample_of(replace(bench_dataset, facts={**bench_dataset.facts, "n_samples": 8}), pairs, 0),
     ]
-    assert len({sample.clips, *(one.clips for one in others)}) == 5
+    assert len({sample.clips, *(one.clips for one in others)}) == 6
 
 
 def tally(successes: list[int], attack: str = "mp3", metric: str = "tpr") -> Tally:
