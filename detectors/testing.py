@@ -4,15 +4,7 @@ import re
 
 import numpy as np
 
-from sealproof.detectors.base import (
-    Audio,
-    Bits,
-    Detection,
-    DetectorError,
-    Scheme,
-    frames_are_probabilities,
-    require_sample_rate,
-)
+from sealproof.detectors.base import Audio, Bits, Detection, DetectorError, Scheme, frames_are_probabilities
 
 TOLERANCE = 1e-4
 """Largest absolute difference of a score, a frame or a sample that a clip's place in a batch may make."""
@@ -55,7 +47,8 @@ def _check_identity(scheme: Scheme) -> None:
     assert scheme.detector is scheme.detector, "The detector must be loaded once"
     assert scheme.watermarker is scheme.watermarker, "The watermarker must be loaded once"
     assert scheme.detector.sample_rate == scheme.watermarker.sample_rate, "Both sides must have one sample rate"
-    require_sample_rate(scheme.name, "detector", scheme.detector.sample_rate, _SAMPLE_RATE)
+    rate = scheme.detector.sample_rate
+    assert rate == _SAMPLE_RATE, f"Both sides must take audio at {_SAMPLE_RATE} Hz, the rate of all clips, not {rate}"
     assert np.isfinite(scheme.detector.threshold), "The threshold must be finite"
 
 

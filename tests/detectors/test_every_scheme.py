@@ -96,6 +96,10 @@ class OddVersion(Toy):
     version = "toy 1"
 
 
+class OtherRate(Toy):
+    sample_rate = 44_100
+
+
 def test_the_contract_passes_an_honest_toy() -> None:
     check_scheme(Toy())
 
@@ -109,6 +113,7 @@ def test_the_contract_passes_an_honest_toy() -> None:
         (WritesIntoInput, "leave its batch untouched"),
         (NanOnSilence, "must be finite"),
         (TakesEverything, "must refuse bad input"),
+        (OtherRate, "must take audio at 16000 Hz, the rate of all clips, not 44100"),
         (OddVersion, "The version may have"),
         (NoProbabilities, r"must lie in \[0, 1\]"),
         (NoFrames, "must have frames"),
