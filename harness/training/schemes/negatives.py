@@ -60,11 +60,14 @@ def _several(n: int, peaks: Floats, rng: np.random.Generator) -> Floats:
 def _stack(n: int, peaks: Floats, rng: np.random.Generator) -> Floats:
     harmonics = np.arange(1, int(rng.integers(2, 11)) + 1)
     first = _frequency(peaks, rng, 2000.0) / (int(rng.integers(1, 4)) if rng.random() < 0.3 else 1)
-    return _sines(first * harmonics, harmonics ** -rng.uniform(0, 1.5), n, rng)
+    return _sines(first * harmonics, harmonics ** -rng.uniform(-0.3, 1.5), n, rng)
 
 
 def _hum(n: int, _: Floats, rng: np.random.Generator) -> Floats:
-    harmonics = np.arange(1, int(rng.integers(2, 40)) + 1)
+    """Mains and its harmonics; half of the time exactly at the networks' rate or twice that, all of them alike."""
+    harmonics = np.arange(1, int(rng.integers(2, 60)) + 1)
+    if rng.random() < 0.5:
+        return _sines(_NETWORK_HZ * float(rng.integers(1, 3)) * harmonics, rng.uniform(0.3, 1, len(harmonics)), n, rng)
     first = float(rng.choice([50.0, 60.0, 100.0, 120.0])) + rng.uniform(-0.2, 0.2)
     return _sines(first * harmonics, rng.uniform(0.1, 1, len(harmonics)) * harmonics ** -rng.uniform(0, 1), n, rng)
 
@@ -96,7 +99,7 @@ _SOUNDS: Mapping[str, Drawn] = {
     "chirp": _chirp,
     "noise": _noise,
 }
-_SOUND_SHARES = np.array([0.4, 0.2, 0.15, 0.07, 0.05, 0.13])
+_SOUND_SHARES = np.array([0.28, 0.15, 0.22, 0.15, 0.1, 0.1])
 
 
 def draw_sound(n: int, peaks: Floats, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -215,8 +215,8 @@ class Recipe:
 
     Attributes:
         name: Of the pair; letters, digits and `_`.
-        start: `matched` (`initialise.initialise_matched`) or `lines` (`lines.initialise_lines`), both tuned in first;
-            or a folder with a trained pair of the same networks, `generator.safetensors` and `detector.safetensors`.
+        start: `matched` or `lines` (the modules of `starts`), both tuned in first; or a folder with a trained pair of the
+            same networks, `generator.safetensors` and `detector.safetensors`.
         net: Size of the networks.
         steps: Number of updates of generator and detector together.
         batch: Marked clips in a step; clean ones are added, as `clean` says.

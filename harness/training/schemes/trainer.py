@@ -22,11 +22,11 @@ from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_json, write_atomically, write_text
 from sealproof.harness.training.schemes.clips import draw_batch, draw_varied
 from sealproof.harness.training.schemes.hearing import MAX_SHIFT, decode_losses, frame_logits, hear
-from sealproof.harness.training.schemes.initialise import initialise_matched, tune_in
-from sealproof.harness.training.schemes.lines import edges_hz, initialise_lines
-from sealproof.harness.training.schemes.masking import masking_losses
+from sealproof.harness.training.schemes.losses.masking import masking_losses
+from sealproof.harness.training.schemes.losses.spread import spread_losses
 from sealproof.harness.training.schemes.recipe import LINES, MATCHED, Recipe, grown
-from sealproof.harness.training.schemes.spread import spread_losses
+from sealproof.harness.training.schemes.starts.lines import edges_hz, initialise_lines
+from sealproof.harness.training.schemes.starts.matched import initialise_matched, tune_in
 
 if TYPE_CHECKING:
     import torch

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from sealproof.detectors.audioseal.nets import build_net, uncompiled
 from sealproof.harness.training.schemes.hearing import frame_logits
-from sealproof.harness.training.schemes.initialise import band_levels, n_bands
-from sealproof.harness.training.schemes.lines import edges_hz, initialise_lines
 from sealproof.harness.training.schemes.recipe import load_recipe
+from sealproof.harness.training.schemes.starts.lines import edges_hz, initialise_lines
+from sealproof.harness.training.schemes.starts.matched import band_levels, n_bands
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sealproof.harness.training.schemes import masking
-from sealproof.harness.training.schemes.masking import excess_db, masking_losses
+from sealproof.harness.training.schemes.losses import masking
+from sealproof.harness.training.schemes.losses.masking import excess_db, masking_losses
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from sealproof.harness.training.schemes.spread import common_loss, spread_losses
+from sealproof.harness.training.schemes.losses.spread import common_loss, spread_losses
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

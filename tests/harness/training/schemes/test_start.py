@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sealproof.attacks.testing import music_like
 from sealproof.detectors.audioseal.nets import build_net, uncompiled
 from sealproof.harness.training.schemes import augment
-from sealproof.harness.training.schemes.initialise import (
+from sealproof.harness.training.schemes.recipe import NetShape, Recipe, load_recipe
+from sealproof.harness.training.schemes.starts.matched import (
     LOUDEST,
     QUIETEST,
     band_levels,
@@ -19,7 +20,6 @@ from sealproof.harness.training.schemes.initialise import (
     n_bands,
     tune_in,
 )
-from sealproof.harness.training.schemes.recipe import NetShape, Recipe, load_recipe
 from sealproof.harness.training.schemes.trainer import frame_logits
 
 if TYPE_CHECKING:
