@@ -215,7 +215,7 @@ class Recipe:
 
     Attributes:
         name: Of the pair; letters, digits and `_`.
-        start: `matched` or `lines` (the modules of `starts`), both tuned in first; or a folder with a trained pair of the
+        start: `matched` or `lines` (the modules of `starts`), both tuned in first; or a folder with a pair of the
             same networks, `generator.safetensors` and `detector.safetensors`.
         net: Size of the networks.
         steps: Number of updates of generator and detector together.
