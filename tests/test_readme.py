@@ -14,7 +14,7 @@ def test_every_command_is_one() -> None:
     commands = set(re.findall(r"^sealproof ([a-z]+) .*(?:#|--)", README, re.MULTILINE))
     assert commands == {
         "build", "check", "train", "run", "report", "compare", "extract", "export", "list", "doctor", "weights",
-        "attacks",
+        "attacks", "scheme",
     }  # fmt: skip
     for command in sorted(commands):
         with pytest.raises(SystemExit) as stop:
