@@ -117,7 +117,7 @@ def _breaks(contents: Contents) -> list[dict[str, Any]]:
                 "title": row["attack"],
                 "subtitle": subtitle_of(held),
                 "attack": row["attack"],
-                "params": row["params"],
+                "params": filled(row["params"]),
                 "parameter": name,
                 "weakest": short(row["weakest"]),
                 "strongest": short(row["strongest"]),

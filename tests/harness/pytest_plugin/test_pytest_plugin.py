@@ -49,7 +49,7 @@ def test_a_cell_is_a_test(suite: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*= robustness =*", "attack *audioseal_mini acc*", "wrote *summary.csv*"])
     table = pd.read_csv(suite.path / "tables/summary.csv")
     assert table["attack"].unique().tolist() == ["identity", "white_noise", "gain"]
-    assert (table["status"] == "ok").all()
+    assert set(table["status"]) == {"ok", "no_threshold"}
     assert sorted(path.name for path in (suite.path / "tables").iterdir()) == [
         "attacks.csv",
         "break_points.csv",
@@ -241,6 +241,6 @@ def test_a_damaged_dataset_fails_its_cells_without_an_internal_error(suite: pyte
     result = suite.runpytest("-v")
     result.assert_outcomes(failed=4)
     text = result.stdout.str() + result.stderr.str()
-    assert "Run `sealproof check` on the dataset" in text
+    assert "`sealproof check` on the dataset" in text
     assert "INTERNALERROR" not in text
     assert "Traceback" not in text
