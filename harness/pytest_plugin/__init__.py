@@ -21,6 +21,7 @@ from sealproof.harness.training.demo_request import DemoRequest
 if TYPE_CHECKING:
     from sealproof.harness.pytest_plugin.cell import RobustnessCell
     from sealproof.harness.pytest_plugin.gate_text import Finished
+    from sealproof.harness.pytest_plugin.project import Project
     from sealproof.harness.pytest_plugin.session import RobustnessSession
 
 _OPTIONS = {
@@ -77,6 +78,7 @@ class _Robustness:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._session: RobustnessSession | None = None
+        self._project: Project | None = None
         self._ran: set[str] = set()
         self._sources: list[str] = []
         self._notes: list[str] = []
@@ -88,17 +90,40 @@ class _Robustness:
             from sealproof.harness.pytest_plugin.session import RobustnessSession
 
             given = {
-                name.replace("-", "_"): self._config.getoption(_dest(name)) or self._config.getini(_dest(name))
-                for name in _OPTIONS
+                name.replace("-", "_"): self._config.getoption(_dest(name)) or self._setting(_dest(name), default)
+                for name, (default, _) in _OPTIONS.items()
             }
-            is_strict = self._config.getoption("robustness_strict") or self._config.getini("robustness_strict")
             self._session = RobustnessSession.from_text(
                 given,
-                self._config.rootpath,
+                self.project,
                 is_update=self._config.getoption("robustness_update_baseline"),
-                is_strict=is_strict,
+                is_strict=self._is_set("robustness_strict"),
             )
         return self._session
+
+    @property
+    def project(self) -> "Project":
+        if self._project is None:
+            from sealproof.harness.pytest_plugin.project import project_of
+
+            self._project = project_of(self._config)
+        return self._project
+
+    def _setting(self, name: str, default: str) -> str:
+        """Return a setting of the project's ini file, whether pytest read it or not."""
+        if self.project.unread is None:
+            return str(self._config.getini(name))
+        return self.project.settings.get(name, default)
+
+    def _is_set(self, name: str) -> bool:
+        """Return whether an option without a value is given, or its setting is true."""
+        from sealproof.harness.pytest_plugin.project import is_true
+
+        return bool(self._config.getoption(name)) or is_true(self._setting(name, "false"))
+
+    def pytest_report_header(self) -> list[str]:
+        """Say so where pytest did not read the project's ini file; projects without robustness settings hear nothing."""
+        return [f"robustness: {self.project.note}"] if self.project.unread is not None else []
 
     def cell(self, attack_id: str, item: pytest.Item) -> "RobustnessCell":
         from sealproof.harness.pytest_plugin.cell import RobustnessCell
@@ -175,7 +200,7 @@ class _Robustness:
         from sealproof.harness.matrix.outcome import sources_text
 
         only_changes = self._config.get_verbosity() < 0
-        lines = list(self._notes)
+        lines = [self.project.note] * bool(self.project.note) + self._notes
         if self._sources and not only_changes:
             lines.append(sources_text(self._sources))
         if self._finished is not None:

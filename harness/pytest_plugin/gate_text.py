@@ -66,7 +66,7 @@ def gate_lines(report: GateReport, *, only_changes: bool) -> list[str]:
         lines += _listed(verdict, _by_cell(report.of(verdict)))
     mark = " (a failure under --robustness-strict)" if report.is_strict and report.n_updated is None else ""
     if report.missing:
-        lines.append(report.missing if report.n_updated is None else f"{report.missing} It is made now.")
+        lines.append(f"{report.missing}{mark}" if report.n_updated is None else f"{report.missing} It is made now.")
     elif new := _new_names(report):
         lines.append(f"new: in the matrix, not in the baseline{mark}: {_names(new)}")
     if report.stale:
@@ -212,8 +212,9 @@ class Finished:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the session fails for what no test of it could tell: stale rates, under strict."""
-        return self.report.is_strict and bool(self.report.stale)
+        """Whether the session fails for what no test of it could tell: under strict, stale rates, or no baseline."""
+        report = self.report
+        return report.is_strict and (bool(report.stale) or (bool(report.missing) and report.n_updated is None))
 
     def lines(self, *, only_changes: bool) -> list[str]:
         """Return what is shown at the end of the session; nothing where only changes are and there are none."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sealproof.harness.pytest_plugin.baseline import Baseline
     from sealproof.harness.pytest_plugin.gate import Gate
     from sealproof.harness.pytest_plugin.gate_text import Finished
+    from sealproof.harness.pytest_plugin.project import Project
     from sealproof.harness.tables.rates import RateKey, Tally
     from sealproof.harness.tables.rules import Thresholds
     from sealproof.harness.tables.summary import Summariser
@@ -55,9 +56,9 @@ class RobustnessSession:
 
     @classmethod
     def from_text(
-        cls, options: Mapping[str, str], root: Path, *, is_update: bool, is_strict: bool
+        cls, options: Mapping[str, str], project: "Project", *, is_update: bool, is_strict: bool
     ) -> "RobustnessSession":
-        """Read the options; paths are relative to pytest's root folder.
+        """Read the options; paths are relative to the project's root folder.
 
         Raises:
             pytest.UsageError: An option is not of its kind, or the named dataset or scheme is none.
@@ -66,8 +67,12 @@ class RobustnessSession:
 
         n_clips, seed, allowed_drop = _numbers(options)
         gate = GateRequest(
-            baseline=root / options["baseline"], allowed_drop=allowed_drop, is_update=is_update, is_strict=is_strict
+            baseline=project.baseline(options["baseline"]),
+            allowed_drop=allowed_drop,
+            is_update=is_update,
+            is_strict=is_strict,
         )
+        root = project.root
         out = root / options["out"]
         if not options["dataset"]:
             from sealproof.detectors import get_scheme

@@ -359,3 +359,60 @@ def test_options_are_told(pytester: pytest.Pytester) -> None:
         assert f"--robustness-{option}" in text
     for name in ("baseline (string)", "allowed_drop (string)", "strict (bool)"):
         assert f"robustness_{name}" in text
+
+
+@pytest.fixture
+def elsewhere(project: pytest.Pytester, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's dataset, moved out of it; the project says strict."""
+    place = tmp_path_factory.mktemp("elsewhere") / "set"
+    shutil.move(project.path / "set", place)
+    ini = (project.path / "tox.ini").read_text()
+    (project.path / "tox.ini").write_text(f"{ini}robustness_strict = true\n")
+    return place
+
+
+MOVED = "Mind: pytest took * for its root folder and read no ini file, not *tox.ini: *"
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_dataset_after_a_blank_does_not_lose_the_project(
+    project: pytest.Pytester, baseline: Path, elsewhere: Path, seed_fault: Fault, workers: tuple[str, ...]
+) -> None:
+    blank = ("-m", "robustness", "-p", "no:randomly", *workers, "--robustness-dataset", str(elsewhere))
+    result = project.runpytest_subprocess(*blank)
+    result.assert_outcomes(passed=3)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"robustness: {MOVED}", MOVED, f"{N_RATES} rates of 3 cells against *0 regressions*"])
+    assert not (elsewhere / "results").exists()
+    seed_fault(wrong=0.1)
+    project.runpytest_subprocess(*blank).assert_outcomes(failed=3)
+
+
+def test_strict_without_a_baseline_fails_even_where_pytest_lost_the_ini_file(
+    project: pytest.Pytester, elsewhere: Path
+) -> None:
+    result = project.runpytest_subprocess("-m", "robustness", "--robustness-dataset", str(elsewhere))
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([MOVED, "No baseline for set *there is none. (a failure under --robustness-strict)"])
+    result = project.runpytest_subprocess("-m", "robustness", f"--robustness-dataset={elsewhere}")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "Mind:" not in result.stdout.str()
+
+
+def test_strict_in_addopts_of_an_ini_file_that_pytest_did_not_read_holds(
+    project: pytest.Pytester, elsewhere: Path
+) -> None:
+    ini = (project.path / "tox.ini").read_text().replace("robustness_strict = true\n", "")
+    (project.path / "tox.ini").write_text(ini.replace("addopts =", "addopts = --robustness-strict"))
+    result = project.runpytest_subprocess("-m", "robustness", "--robustness-dataset", str(elsewhere))
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_the_baseline_of_the_invocation_folder_is_found_beside_another_root_folder(
+    project: pytest.Pytester, baseline: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("root")
+    options = (f"--rootdir={other}", f"--robustness-dataset={project.path / 'set'}")
+    result = project.runpytest_subprocess(*options, "--robustness-strict")
+    result.assert_outcomes(passed=3)
+    assert result.ret == 0
