@@ -10,6 +10,7 @@ and runs `pytest -m robustness`. Everything heavy is imported when a cell runs, 
 """
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +38,8 @@ _OPTIONS = {
 """Name -> default and help of each option; the first six are the same things that `sealproof run` takes."""
 
 _UPDATE = "--robustness-update-baseline"
+_ACCEPT = "--robustness-accept-regressions"
+_MIMICS = "--robustness-gate-mimics"
 _STRICT = "--robustness-strict"
 
 
@@ -52,9 +55,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(f"--robustness-{name}", metavar=metavar, help=f"{text} (ini: {_dest(name)})")
         parser.addini(_dest(name), text, default=default)
     group.addoption(
-        _UPDATE, action="store_true", help="put the rates of the cells that run into the baseline; others stay"
+        _UPDATE,
+        action="store_true",
+        help="put the rates of the cells that run into the baseline; others stay, and so do cells that got worse",
+    )
+    group.addoption(
+        _ACCEPT,
+        action="append",
+        default=[],
+        metavar="CELL",
+        help="with the update: a cell that got worse may become the baseline; `*` stands for any letters; repeatable",
     )
     text = "cells that the baseline lacks, and those that only the baseline has, are failures"
+    mimics = "hold mimics against the baseline, too; by default the reference alone is"
+    group.addoption(_MIMICS, action="store_true", help=f"{mimics} (ini: robustness_gate_mimics)")
+    parser.addini("robustness_gate_mimics", mimics, type="bool", default=False)
     group.addoption(_STRICT, action="store_true", help=f"{text} (ini: robustness_strict)")
     parser.addini("robustness_strict", text, type="bool", default=False)
 
@@ -98,6 +113,8 @@ class _Robustness:
                 self.project,
                 is_update=self._config.getoption("robustness_update_baseline"),
                 is_strict=self._is_set("robustness_strict"),
+                gates_mimics=self._is_set("robustness_gate_mimics"),
+                accepted=tuple(self._config.getoption("robustness_accept_regressions")),
             )
         return self._session
 
@@ -122,16 +139,26 @@ class _Robustness:
         return bool(self._config.getoption(name)) or is_true(self._setting(name, "false"))
 
     def pytest_report_header(self) -> list[str]:
-        """Say so where pytest did not read the project's ini file; projects without robustness settings hear nothing."""
+        """Say so where pytest did not read the project's ini file."""
         return [f"robustness: {self.project.note}"] if self.project.unread is not None else []
 
     def cell(self, attack_id: str, item: pytest.Item) -> "RobustnessCell":
         from sealproof.harness.pytest_plugin.cell import RobustnessCell
 
-        return RobustnessCell(self.session, attack_id, item.user_properties, lambda: self._command(item.nodeid))
+        return RobustnessCell(
+            self.session,
+            attack_id,
+            item.user_properties,
+            lambda: self._command(worse=[self.session.cell_id(attack_id)], selection=[item.nodeid]),
+        )
 
-    def _command(self, *selection: str) -> str:
-        """Write the command that makes numbers of this session the baseline, with the options that it was given."""
+    def _command(self, worse: Sequence[str], selection: Sequence[str] = ()) -> str:
+        """Write the command that makes numbers of this session the baseline, with the options that it was given.
+
+        Args:
+            worse: Cells whose regressions it accepts by name.
+            selection: The tests that it runs; all where none is named.
+        """
         parts = ["pytest", *selection]
         for option, flag in (("markexpr", "-m"), ("keyword", "-k")):
             given = self._config.getoption(option)
@@ -141,12 +168,14 @@ class _Robustness:
             given = self._config.getoption(_dest(name))
             if given:
                 parts.append(f"--robustness-{name}={given}")
-        return shlex.join([*parts, _UPDATE])
+        if self._config.getoption("robustness_gate_mimics"):
+            parts.append(_MIMICS)
+        return shlex.join([*parts, _UPDATE, *(f"{_ACCEPT}={cell}" for cell in worse)])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         """Refuse wrong options of the command line; once modules are collected it is too late for a usage error."""
-        if any(self._config.getoption(_dest(name)) for name in _OPTIONS):
+        if any(self._config.getoption(_dest(name)) for name in (*_OPTIONS, "accept-regressions")):
             self.session.check()
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -184,7 +213,7 @@ class _Robustness:
         from sealproof.harness.foundation.errors import HarnessError
 
         try:
-            self._finished = self.session.finish(self._ran, self._command())
+            self._finished = self.session.finish(self._ran, self._command)
         except (HarnessError, DetectorError, AttackError, OSError) as error:
             self._notes.append(f"tables or baseline could not be written: {error}")
         is_failure = self._finished is None or self._finished.is_failure

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from sealproof.harness.comparison.difference import REGRESSION, Difference, interval_text, paired_differences
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.pytest_plugin.baseline import Baseline, BaselineKey, BaselineRow, Sample
+from sealproof.harness.pytest_plugin.chance import Chance
 from sealproof.harness.tables.rates import RateKey, Tally
+
+AT_CHANCE = "at chance"
+"""The rate of a mimic fell too far, but the baseline cannot tell that the mimic follows its reference at all."""
 
 NEW = "new"
 """The rate is in the matrix, not in the baseline."""
@@ -19,12 +23,14 @@ class Judged:
     Attributes:
         tally: The rate as it is now.
         difference: From the baseline; None where the baseline has no such rate.
-        verdict: `new`, or one of the words of `comparison.difference`.
+        verdict: `new`, `at chance`, or one of the words of `comparison.difference`.
+        excuse: Why a drop is no failure; empty where it is one, or none.
     """
 
     tally: Tally
     difference: Difference | None
     verdict: str
+    excuse: str = ""
 
     @property
     def drop(self) -> float:
@@ -35,9 +41,10 @@ class Judged:
         """Say who, from, to, and the difference with its interval."""
         tally, difference = self.tally, self.difference
         who = f"{tally.detector} {tally.metric} (rule {tally.threshold_rule})"
+        excuse = f"; {self.excuse}" if self.excuse else ""
         if difference is None:
             return f"{who}: {tally.value:.3f}, not in the baseline"
-        return f"{who}: from {difference.before:.3f} to {difference.after:.3f}, {interval_text(difference)}"
+        return f"{who}: from {difference.before:.3f} to {difference.after:.3f}, {interval_text(difference)}{excuse}"
 
 
 class Gate:
@@ -56,6 +63,7 @@ class Gate:
         self.path = path
         self.sample = sample
         self.allowed_drop = allowed_drop
+        self._chance = Chance(baseline, sample)
 
     def judge(self, tallies: Iterable[Tally]) -> list[Judged]:
         """Judge the rates of a cell, the worst first.
@@ -84,7 +92,8 @@ class Gate:
 
     def _judged(self, tally: Tally, difference: Difference | None) -> Judged:
         verdict = NEW if difference is None else difference.verdict(tally.metric, self.allowed_drop)
-        return Judged(tally, difference, verdict)
+        excuse = self._chance.excuse(tally) if verdict == REGRESSION else ""
+        return Judged(tally, difference, AT_CHANCE if excuse else verdict, excuse)
 
     def stale(self, matrix: Iterable[RateKey], scheme: str) -> list[BaselineRow]:
         """Return the baseline's rates of these clips and this scheme that the matrix does not have."""
@@ -112,7 +121,7 @@ def complaint(cell_id: str, judged: Sequence[Judged], allowed_drop: float, comma
         cell_id: The cell's name.
         judged: Its regressions.
         allowed_drop: What was allowed.
-        command: Makes these numbers the baseline.
+        command: Makes these numbers the baseline, and accepts the regression by the cell's name.
     """
     lines = [f"{cell_id}: {judged[0].sentence()}; a drop of {allowed_drop:g} is allowed."]
     lines += [f"  also {one.sentence()}" for one in judged[1:]]

@@ -8,13 +8,13 @@ from pathlib import Path
 from sealproof.harness.comparison.difference import CHANGED, IMPROVEMENT, REGRESSION, SAME, UNPROVEN
 from sealproof.harness.foundation.text import aligned
 from sealproof.harness.pytest_plugin.baseline import BaselineRow
-from sealproof.harness.pytest_plugin.gate import NEW, Judged
+from sealproof.harness.pytest_plugin.gate import AT_CHANCE, NEW, Judged
 from sealproof.harness.tables.summary import SummaryRow
 
 _SCREEN = 36
 """Lines that the gate and the table take together, at most."""
 
-_LISTED = {"failed": 6, REGRESSION: 10, UNPROVEN: 4, IMPROVEMENT: 4}
+_LISTED = {"failed": 6, REGRESSION: 10, UNPROVEN: 4, AT_CHANCE: 4, IMPROVEMENT: 4}
 """Lines of each kind, at most; how many there are is always said."""
 
 _NAMES = 6
@@ -32,7 +32,8 @@ class GateReport:
         stale: Rates that the baseline has and the matrix has not.
         cells: `attack params` of every cell of the matrix.
         missing: Why there is nothing to compare with; empty when there is something.
-        command: Makes the session's numbers the baseline.
+        command: Makes the session's numbers the baseline, and accepts its regressions by name.
+        kept: Cells that an update left as they were in the baseline: they got worse, and nobody accepted it by name.
         is_strict: New and stale rates are failures.
         n_updated: Rates that were put into the baseline; None where that was not asked for.
     """
@@ -44,6 +45,7 @@ class GateReport:
     cells: frozenset[str]
     missing: str
     command: str
+    kept: Sequence[str]
     is_strict: bool
     n_updated: int | None
 
@@ -62,7 +64,7 @@ def gate_lines(report: GateReport, *, only_changes: bool) -> list[str]:
     """
     lines = [] if only_changes or report.missing else [_counts(report)]
     lines += _listed("failed", [f"{name}: {_short(error)}" for name, error in report.failed.items()])
-    for verdict in (REGRESSION, UNPROVEN, IMPROVEMENT):
+    for verdict in (REGRESSION, UNPROVEN, AT_CHANCE, IMPROVEMENT):
         lines += _listed(verdict, _by_cell(report.of(verdict)))
     mark = " (a failure under --robustness-strict)" if report.is_strict and report.n_updated is None else ""
     if report.missing:
@@ -76,6 +78,11 @@ def gate_lines(report: GateReport, *, only_changes: bool) -> list[str]:
         )
     if report.n_updated is not None:
         lines.append(f"Put {report.n_updated} rates into {report.path}; those of other cells and datasets stay.")
+        if report.kept:
+            lines.append(
+                f"Not put there, as rates fell and nobody accepted it by name: {_names(report.kept)}. "
+                f"To accept: {report.command}"
+            )
     elif not only_changes and (report.missing or report.of(REGRESSION) or report.of(NEW)):
         lines.append(f"To make these numbers the baseline: {report.command}")
     return lines
@@ -89,6 +96,7 @@ def _counts(report: GateReport) -> str:
         for verdict, text in (
             (REGRESSION, "regression"),
             (UNPROVEN, "unproven drop"),
+            (AT_CHANCE, "of mimics at chance"),
             (IMPROVEMENT, "improvement"),
             (CHANGED, "changed otherwise"),
             (SAME, "the same"),
@@ -212,9 +220,10 @@ class Finished:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the session fails for what no test of it could tell: under strict, stale rates, or no baseline."""
+        """Whether the session fails whatever its tests say: for what was not accepted, or (strict) stale or missing."""
         report = self.report
-        return report.is_strict and (bool(report.stale) or (bool(report.missing) and report.n_updated is None))
+        has_no_baseline = bool(report.missing) and report.n_updated is None
+        return bool(report.kept) or (report.is_strict and (bool(report.stale) or has_no_baseline))
 
     def lines(self, *, only_changes: bool) -> list[str]:
         """Return what is shown at the end of the session; nothing where only changes are and there are none."""

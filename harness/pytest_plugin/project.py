@@ -1,9 +1,9 @@
 """Which project a pytest session is about: the folder that its paths start from, and the ini file with its settings.
 
 pytest looks for its ini file from the paths on its command line before it knows any plugin's options. In
-`pytest --robustness-dataset /elsewhere/demo` it takes the dataset for such a path, and may so read another project's ini
-file, or none: settings like `robustness_strict` would be lost in silence. So the ini file is looked for once more, from
-the tests alone.
+`pytest --robustness-dataset /elsewhere/demo` it takes the dataset for such a path, and may so read another project's
+ini file, or none: settings like `robustness_strict` would be lost in silence. So the ini file is looked for once more,
+from the tests alone.
 """
 
 import configparser
@@ -11,6 +11,7 @@ import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from os.path import commonpath
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class Project:
     note: str = ""
 
     def baseline(self, path: str) -> Path:
-        """Return where a baseline is: beside the ini file, else in the invocation folder, else where it will be made."""
+        """Return where a baseline is: beside the ini file or in the invocation folder; else where it will be made."""
         places = [folder / path for folder in self.folders]
         return next((place for place in places if place.is_file()), places[0])
 
@@ -71,17 +72,18 @@ def project_of(config: pytest.Config) -> Project:
         what = f"read {read}" if read else "read no ini file"
         note = (
             f"Mind: pytest took {config.rootpath} for its root folder and {what}, not {path}: did a path stand after a "
-            f"blank, as in --robustness-dataset PATH? Write --robustness-dataset=PATH. The robustness settings of {path} "
-            "hold all the same; its other settings do not."
+            f"blank, as in --robustness-dataset PATH? Write --robustness-dataset=PATH. The robustness settings of "
+            f"{path} hold all the same; its other settings do not."
         )
         return Project(root, _unlike(root, here), path, settings, note)
-    if is_chosen or start.is_relative_to(config.rootpath):
-        root = config.rootpath
-        return Project(root, _unlike(*([read.parent] if read else []), root, here))
-    note = (
-        f"Mind: pytest took {config.rootpath} for its root folder, but the tests are in {start}. Paths start from {here}."
-    )
-    return Project(here, _unlike(here, config.rootpath), note=note)
+    root = config.rootpath
+    if read is None and not is_chosen and not (root / "setup.py").is_file():
+        # As pytest does where no path misleads it.
+        root = Path(commonpath([here, start]))
+    note = ""
+    if not _same(root, config.rootpath):
+        note = f"Mind: pytest took {config.rootpath} for its root folder; relative paths start from {root}."
+    return Project(root, _unlike(*([read.parent] if read else []), root, here), note=note)
 
 
 def _tests_folder(config: pytest.Config, here: Path) -> Path:
@@ -136,7 +138,7 @@ def _robustness(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the robustness settings, those in `addopts` among them: they come before the others, as for pytest."""
     found = {name: value for name, value in settings.items() if name.startswith(_PREFIX)}
     words = shlex.split(settings.get("addopts", ""))
-    for word, following in zip(words, [*words[1:], "-"], strict=True):
+    for word, following in pairwise([*words, "-"]):
         if word.startswith("--robustness-"):
             option, equals, value = word.removeprefix("--").partition("=")
             given = value if equals else "true" if following.startswith("-") else following

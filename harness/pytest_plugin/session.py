@@ -2,8 +2,9 @@
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +57,14 @@ class RobustnessSession:
 
     @classmethod
     def from_text(
-        cls, options: Mapping[str, str], project: "Project", *, is_update: bool, is_strict: bool
+        cls,
+        options: Mapping[str, str],
+        project: "Project",
+        *,
+        is_update: bool,
+        is_strict: bool,
+        accepted: tuple[str, ...] = (),
+        gates_mimics: bool = False,
     ) -> "RobustnessSession":
         """Read the options; paths are relative to the project's root folder.
 
@@ -71,6 +79,8 @@ class RobustnessSession:
             allowed_drop=allowed_drop,
             is_update=is_update,
             is_strict=is_strict,
+            accepted=accepted,
+            gates_mimics=gates_mimics,
         )
         root = project.root
         out = root / options["out"]
@@ -135,9 +145,17 @@ class RobustnessSession:
         """Refuse what makes every cell fail, before any is run.
 
         Raises:
-            pytest.UsageError: The attacks or the baseline cannot be used.
+            pytest.UsageError: The attacks or the baseline cannot be used, or no cell has a name that is accepted.
         """
-        self.attack_ids()
+        import pytest
+
+        cells = [self.cell_id(attack_id) for attack_id in self.attack_ids()]
+        option = "--robustness-accept-regressions"
+        if self.asked.accepted and not self.asked.is_update:
+            raise pytest.UsageError(f"{option} takes effect with --robustness-update-baseline only. Give both.")
+        for pattern in self.asked.accepted:
+            if not any(fnmatchcase(cell, pattern) for cell in cells):
+                raise pytest.UsageError(f"{option} must be the name of a cell, as {cells[0]} or *. Got {pattern}.")
         self.accepted  # noqa: B018 - reading it is the check
 
     @cached_property
@@ -197,13 +215,15 @@ class RobustnessSession:
         from sealproof.harness.pytest_plugin.gate import Gate
 
         sample = sample_of(self.bench.dataset, self.bench.pairs, self.seed)
-        return Gate(self.accepted, self.baseline_name, sample, self.asked.allowed_drop)
+        gated = {key: row for key, row in self.accepted.items() if self.asked.gates(row.role)}
+        return Gate(gated, self.baseline_name, sample, self.asked.allowed_drop)
 
     def tallies(self, outcome: "Outcome") -> "Iterable[Tally]":
         """Return the gated rates of a cell that did not fail."""
         from sealproof.harness.tables.rates import tallies
 
-        return tallies(outcome, self.bench.pairs, self.bench.subjects, self._thresholds)
+        found = tallies(outcome, self.bench.pairs, self.bench.subjects, self._thresholds)
+        return (tally for tally in found if self.asked.gates(tally.role))
 
     def _known(self, cell: "Cell") -> "Outcome | None":
         from sealproof.harness.matrix.outcome import Outcome
@@ -214,7 +234,7 @@ class RobustnessSession:
         error = self.bench.store.failure(cell)
         return None if error is None else Outcome(cell, error, None, {})
 
-    def finish(self, ran: Iterable[str], command: str) -> "Finished":
+    def finish(self, ran: Iterable[str], command: "Callable[[Sequence[str]], str]") -> "Finished":
         """Write the tables of every finished cell, hold those that ran against the baseline, and update it if asked to.
 
         Cells that were not selected this time but are finished are in the tables too: their numbers hold, as a cell's
@@ -222,13 +242,14 @@ class RobustnessSession:
 
         Args:
             ran: Ids of the cells that ran this time.
-            command: Makes the session's numbers the baseline.
+            command: Returns the command that makes the session's numbers the baseline, given the cells that got worse.
 
         Raises:
             HarnessError: There are no thresholds, or the baseline cannot be used.
             DetectorError: A detector could not be loaded.
             OSError: A file cannot be written.
         """
+        from sealproof.harness.comparison.difference import REGRESSION
         from sealproof.harness.pytest_plugin.baseline import merge_baseline, row_of
         from sealproof.harness.pytest_plugin.gate_text import Finished, GateReport
         from sealproof.harness.tables.text import thin_calibration_note
@@ -241,9 +262,12 @@ class RobustnessSession:
         rates = {name: list(self.tallies(outcome)) for name, outcome in ran_now.items() if outcome.error is None}
         judged = {name: self.gate.judge(found) for name, found in rates.items()}
         stale, missing = self.gate.stale(self._matrix_keys(), self.scheme), self.gate.missing(self.scheme)
+        worse = [name for name, ones in judged.items() if any(one.verdict == REGRESSION for one in ones)]
+        kept = [name for name in worse if self.asked.is_update and not self.asked.accepts(self.cell_id(name))]
         n_updated = None
         if self.asked.is_update:
-            rows = [row_of(tally, self.gate.sample) for found in rates.values() for tally in found]
+            new = [tally for name, found in rates.items() if name not in kept for tally in found]
+            rows = [row_of(tally, self.gate.sample) for tally in new]
             merge_baseline(self.asked.baseline, rows)
             n_updated = len(rows)
         report = GateReport(
@@ -253,7 +277,8 @@ class RobustnessSession:
             stale=stale,
             cells=frozenset(f"{attack.name} {attack.params_text}".strip() for attack in self._attacks),
             missing=missing,
-            command=command,
+            command=command([self.cell_id(name) for name in worse]),
+            kept=kept,
             is_strict=self.asked.is_strict,
             n_updated=n_updated,
         )
@@ -268,6 +293,8 @@ class RobustnessSession:
 
         for attack in self._attacks:
             for subject in self.bench.subjects:
+                if not self.asked.gates(subject.role):
+                    continue
                 for rule in RULES:
                     for metric in gated_metrics(subject.role):
                         params = attack.params_text

@@ -146,6 +146,7 @@ addopts = --strict-markers -p no:randomly
 filterwarnings = error
 robustness_dataset = set
 robustness_attacks = three.toml
+robustness_gate_mimics = true
 """
 
 

@@ -107,12 +107,31 @@ def test_the_command_that_the_message_names_accepts(
     line = next(line for line in result.outlines if line.startswith("To accept: "))
     command = shlex.split(line.removeprefix("To accept: "))
     assert command[:2] == ["pytest", "test_robust.py::test_cell[spread_spectrum-mp3.64kbps]"]
+    assert command[-1] == "--robustness-accept-regressions=spread_spectrum-mp3.64kbps"
     project.runpytest(*command[1:]).assert_outcomes(passed=1)
     after = rates(baseline)
     assert after["mp3", "spread_spectrum", "fixed", "accuracy"] == pytest.approx(0.95)
     assert after["identity", "spread_spectrum", "fixed", "accuracy"] == 1
     assert len(after) == N_RATES
     project.runpytest(*SEEN).assert_outcomes(passed=1, failed=2)
+
+
+@pytest.mark.parametrize("workers", [("-n", "0"), ("-n", "2")])
+def test_an_update_leaves_a_cell_that_got_worse_and_fails_until_it_is_accepted_by_name(
+    project: pytest.Pytester, baseline: Path, seed_fault: Fault, workers: tuple[str, ...]
+) -> None:
+    seed_fault(wrong=0.1)
+    run = project.runpytest_subprocess if "2" in workers else project.runpytest
+    accept = ("--robustness-update-baseline", "--robustness-accept-regressions=*-mp3*")
+    result = run(*workers, *accept)
+    result.assert_outcomes(passed=1, failed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["Not put there, as rates fell and nobody accepted it by name: identity, white_noise*"])
+    told = next(line for line in result.outlines if line.startswith("Not put there"))
+    assert "--robustness-accept-regressions=spread_spectrum-identity" in told
+    after = rates(baseline)
+    assert after["mp3", "spread_spectrum", "fixed", "accuracy"] == pytest.approx(0.9)
+    assert after["identity", "spread_spectrum", "fixed", "accuracy"] == 1
 
 
 def test_a_significant_drop_within_what_is_allowed_passes(
@@ -156,6 +175,25 @@ def test_a_mimic_with_flipped_labels_turns_the_suite_red(
     assert "also spread_spectrum" not in result.stdout.str()
 
 
+def test_the_reference_alone_is_gated_unless_mimics_are_asked_for(
+    project: pytest.Pytester, baseline: Path, seed_fault: Fault
+) -> None:
+    ini = (project.path / "tox.ini").read_text()
+    (project.path / "tox.ini").write_text(ini.replace("robustness_gate_mimics = true", "robustness_strict = true"))
+    seed_fault(flipped=1)
+    result = project.runpytest()
+    result.assert_outcomes(passed=3)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["9 rates of 3 cells against *: 0 regressions, 9 the same"])
+    project.runpytest("--robustness-gate-mimics").assert_outcomes(failed=3)
+    before = baseline.read_bytes()
+    project.runpytest("--robustness-update-baseline").assert_outcomes(passed=3)
+    assert baseline.read_bytes() == before
+    baseline.unlink()
+    project.runpytest("--robustness-update-baseline").assert_outcomes(passed=3)
+    assert {row.role for row in read_baseline(baseline).values()} == {"reference"}
+
+
 def test_a_codec_that_returns_its_input_turns_the_suite_red(
     project: pytest.Pytester, baseline: Path, seed_fault: Fault
 ) -> None:
@@ -171,7 +209,8 @@ def test_a_codec_that_returns_its_input_turns_the_suite_red(
 
 def test_improvements_are_told(project: pytest.Pytester, baseline: Path, seed_fault: Fault) -> None:
     seed_fault(wrong=0.1)
-    project.runpytest("--robustness-update-baseline").assert_outcomes(passed=3)
+    accept = ("--robustness-update-baseline", "--robustness-accept-regressions=*")
+    project.runpytest(*accept).assert_outcomes(passed=3)
     seed_fault()
     result = project.runpytest()
     result.assert_outcomes(passed=3)
@@ -271,7 +310,8 @@ def test_a_partial_update_leaves_others_alone(project: pytest.Pytester, baseline
     other = text.splitlines()[1].replace("set,", "another,", 1)
     baseline.write_text(f"{text}{other}\n")
     seed_fault(wrong=0.1)
-    result = project.runpytest("--robustness-update-baseline", "-k", "identity")
+    accept = ("--robustness-update-baseline", "--robustness-accept-regressions=*-identity")
+    result = project.runpytest(*accept, "-k", "identity")
     result.assert_outcomes(passed=1, deselected=2)
     result.stdout.fnmatch_lines(["Put 7 rates into results/baseline.csv; those of other cells and datasets stay."])
     found, before = baseline.read_text().splitlines(), text.splitlines()
@@ -306,6 +346,8 @@ def test_a_baseline_of_other_clips_is_no_baseline(project: pytest.Pytester, base
     [
         (["--robustness-allowed-drop=much"], "--robustness-allowed-drop must lie in 0 .. 1, as 0.05. Got much."),
         (["--robustness-allowed-drop=-1"], "--robustness-allowed-drop must lie in 0 .. 1"),
+        (["--robustness-accept-regressions=*"], "takes effect with --robustness-update-baseline only"),
+        (["--robustness-update-baseline", "--robustness-accept-regressions=mp4"], "must be the name of a cell, as sp"),
         (["--robustness-baseline=wrong.csv"], "must have the columns dataset, clips,"),
     ],
 )
@@ -355,7 +397,7 @@ def test_what_cannot_be_written_fails_the_session(project: pytest.Pytester) -> N
 
 def test_options_are_told(pytester: pytest.Pytester) -> None:
     text = pytester.runpytest("--help").stdout.str()
-    for option in ("baseline=", "allowed-drop=", "update-baseline", "strict"):
+    for option in ("baseline=", "allowed-drop=", "update-baseline", "strict", "accept-regressions=", "gate-mimics"):
         assert f"--robustness-{option}" in text
     for name in ("baseline (string)", "allowed_drop (string)", "strict (bool)"):
         assert f"robustness_{name}" in text
