@@ -9,8 +9,10 @@ A project that wants the matrix in its own suite writes one test:
 and runs `pytest -m robustness`. Everything heavy is imported when a cell runs, not when tests are collected.
 """
 
+import os
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -149,8 +151,13 @@ class _Robustness:
             self.session,
             attack_id,
             item.user_properties,
-            lambda: self._command(worse=[self.session.cell_id(attack_id)], selection=[item.nodeid]),
+            lambda: self._command(worse=[self.session.cell_id(attack_id)], selection=[self._selection(item)]),
         )
+
+    def _selection(self, item: pytest.Item) -> str:
+        """Return what selects a test from where pytest was started; its id starts from pytest's root folder."""
+        path = Path(os.path.relpath(item.path, self._config.invocation_params.dir)).as_posix()
+        return "::".join([path, *item.nodeid.split("::")[1:]])
 
     def _command(self, worse: Sequence[str], selection: Sequence[str] = ()) -> str:
         """Write the command that makes numbers of this session the baseline, with the options that it was given.

@@ -427,7 +427,10 @@ def test_a_dataset_after_a_blank_does_not_lose_the_project(
     result.stdout.fnmatch_lines([f"robustness: {MOVED}", MOVED, f"{N_RATES} rates of 3 cells against *0 regressions*"])
     assert not (elsewhere / "results").exists()
     seed_fault(wrong=0.1)
-    project.runpytest_subprocess(*blank).assert_outcomes(failed=3)
+    worse = project.runpytest_subprocess(*blank)
+    worse.assert_outcomes(failed=3)
+    # From where pytest was started, not from the folder that it took for its root.
+    worse.stdout.fnmatch_lines(["To accept: pytest 'test_robust.py::test_cell?spread_spectrum-*"])
 
 
 def test_strict_without_a_baseline_fails_even_where_pytest_lost_the_ini_file(
