@@ -374,7 +374,7 @@ def test_a_damaged_baseline_of_the_ini_file_is_told_once(project: pytest.Pyteste
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_a_demo_of_an_earlier_scheme_is_built_anew(project: pytest.Pytester, workers: tuple[str, ...]) -> None:
-    root = project.path / "data/robustness-spread_spectrum-400"
+    root = project.path / "data/robustness-spread_spectrum-700"
     shutil.copytree(project.path / "set", root)
     asked = read_json(root / "build.json")
     write_json(root / "build.json", {**asked, "scheme_version": "0.0", "corpus": {"kind": "demo", "name": "demo"}})
