@@ -2,6 +2,7 @@
 
 import re
 import sys
+import sysconfig
 import tomllib
 from collections.abc import Mapping
 from importlib.metadata import distributions
@@ -94,5 +95,7 @@ def test_what_is_installed_is_what_is_locked() -> None:
 
 
 def installed_versions() -> Mapping[str, str]:
-    found = {canonicalize_name(item.name): item.version for item in distributions()}
-    return {name: version for name, version in found.items() if name != "sealproof"}
+    # Of this environment's own folder: setuptools, once imported, shows the packages that it carries inside, too.
+    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    versions = {canonicalize_name(item.name): item.version for item in distributions(path=list(folders))}
+    return {name: version for name, version in versions.items() if name != "sealproof"}

@@ -83,7 +83,7 @@ def build_dataset(corpus: Corpus, request: BuildRequest, root: Path) -> tuple[Da
     asked = {**asdict(request), "scheme_version": marking_version(scheme), "corpus": corpus.description()}
     began_with = _sources_there(root, asked)
     sources = read_sources(corpus.sources(), began_with or {})
-    if began_with is not None:
+    if began_with is not None and _is_begun(root):
         refuse_changed(root, began_with, sources)
     if (root / FACTS).is_file():
         return Dataset.open(root), None
@@ -118,6 +118,12 @@ def build_dataset(corpus: Corpus, request: BuildRequest, root: Path) -> tuple[Da
     for leftover in (root / _JOURNAL, *root.rglob(f"*{TEMPORARY}")):
         leftover.unlink(missing_ok=True)
     return Dataset.open(root), report
+
+
+def _is_begun(root: Path) -> bool:
+    """Say whether something in a folder is of the files that its build began with; nothing is where none was marked."""
+    journal = root / _JOURNAL
+    return (root / FACTS).is_file() or (journal.is_file() and journal.stat().st_size > 0)
 
 
 def _split(

@@ -86,8 +86,8 @@ def test_skip_bad_names_what_it_skipped(
     build_of: Callable[[object], list[object]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for name in ("a", "b", "c", "d", "bad"):
-        soundfile.write(tmp_path / f"{name}.wav", audio_noise(16_000), 16_000)
+    for seed, name in enumerate(("a", "b", "c", "d", "bad")):
+        soundfile.write(tmp_path / f"{name}.wav", audio_noise(16_000, seed), 16_000)
     (tmp_path / "bad.wav").write_bytes(b"RIFF")
     corpus = tmp_path / "corpus"
     corpus.mkdir()

@@ -311,7 +311,14 @@ def test_a_disk_that_is_full_in_the_middle_of_a_line(
 
 def child(folder: Path, audio: Path, death: str) -> "subprocess.Popen[str]":
     command = [sys.executable, str(CHILD), str(folder), str(audio), "6", death]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        # A shell's background job is started deaf to Ctrl-C, and so would be whatever runs these tests from one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 @pytest.mark.parametrize("death", ["rename", "journal"])
