@@ -7,7 +7,7 @@ from pathlib import Path
 from sealproof.harness.comparison import ALLOWED_DROP
 
 SUITE_CLIPS = 700
-"""Clips of the demo dataset that is built where none is named: 105 of them calibrate, and 1 % false positives takes 99."""
+"""Clips of the demo dataset that is built where none is named: 105 calibrate, and 1 % false positives takes 99."""
 
 
 @dataclass(frozen=True, kw_only=True)
