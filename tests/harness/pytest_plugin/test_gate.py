@@ -12,6 +12,7 @@ import pytest
 
 from sealproof.harness.foundation.files import read_json, write_json
 from sealproof.harness.pytest_plugin.baseline import read_baseline
+from sealproof.harness.pytest_plugin.request import SUITE_CLIPS
 
 Fault = Callable[..., None]
 
@@ -374,10 +375,11 @@ def test_a_damaged_baseline_of_the_ini_file_is_told_once(project: pytest.Pyteste
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_a_demo_of_an_earlier_scheme_is_built_anew(project: pytest.Pytester, workers: tuple[str, ...]) -> None:
-    root = project.path / "data/robustness-spread_spectrum-700"
+    root = project.path / f"data/robustness-spread_spectrum-{SUITE_CLIPS}"
     shutil.copytree(project.path / "set", root)
     asked = read_json(root / "build.json")
-    write_json(root / "build.json", {**asked, "scheme_version": "0.0", "corpus": {"kind": "demo", "name": "demo"}})
+    earlier = {"scheme_version": "0.0", "n_clips": SUITE_CLIPS, "corpus": {"kind": "demo", "name": "demo"}}
+    write_json(root / "build.json", {**asked, **earlier})
     run = project.runpytest_subprocess if workers else project.runpytest
     result = run(*workers, "-o", "robustness_dataset=", "--robustness-scheme=spread_spectrum")
     result.assert_outcomes(passed=3)
