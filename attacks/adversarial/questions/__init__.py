@@ -1,0 +1,1 @@
+"""Adversaries that only ask: decisions, scores or frames. They must not know those with gradients."""

@@ -1,0 +1,1 @@
+"""Adversaries that add one simple sound and ask nothing. They must not know the others."""
