@@ -16,7 +16,7 @@ from sealproof.harness.statistics.estimation.vectors import Flags
 from sealproof.harness.statistics.significance import holm, mcnemar_exact
 from sealproof.harness.tables.dictionary.columns import CLIPS
 from sealproof.harness.tables.rates import RULES, Tally, rate_flags
-from sealproof.harness.tables.reading.clips import ABSENT, RunDecisions, read_decisions
+from sealproof.harness.tables.reading.clips import ABSENT, RunDecisions
 from sealproof.harness.tables.reading.run_folder import RunFolder
 
 
@@ -101,7 +101,7 @@ def compare_runs(run_a: Path, run_b: Path, allowed_drop: float) -> Comparison:
         raise HarnessError(f"--allowed-drop must lie in 0 .. 1, as 0.05. Got {allowed_drop}.")
     first, second = RunFolder.open(run_a), RunFolder.open(run_b)
     _refuse_other_clips(first, second)
-    before, after = read_decisions(first), read_decisions(second)
+    before, after = first.decisions, second.decisions
     failed = {side: _failures(folder) for side, folder in (("a", first), ("b", second))}
     return Comparison(
         before=run_a,

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 import numpy as np
@@ -9,9 +10,11 @@ import numpy as np
 from sealproof.attacks.contract.errors import AttackError
 from sealproof.attacks.contract.knowledge import EmbedFunction, Knowledge
 from sealproof.detectors import get_scheme
-from sealproof.detectors.base import Audio, Scheme, Watermarker, check_marked
+from sealproof.detectors.base import Audio, Scheme, UnavailableError, Watermarker, check_marked
 from sealproof.harness.corpora.base import interleave_groups
-from sealproof.harness.datasets.dataset import Dataset, Pair
+from sealproof.harness.datasets.content_keys import scheme_sha256
+from sealproof.harness.datasets.dataset import Dataset, Pair, clips_sha256
+from sealproof.harness.foundation.files import sha256_json
 from sealproof.harness.foundation.seeds import derive_seed
 
 N_OTHERS = 16
@@ -21,16 +24,26 @@ _SCHEMES = ("spread_spectrum", "perth")
 """Schemes that need no weights from elsewhere, to mark audio over."""
 
 
+@dataclass(frozen=True)
 class KnowledgeBase:
     """Reads what the attacks may know when the first of them asks.
 
     The other recordings are training clips, so that no clip under test is ever told of.
+
+    Attributes:
+        dataset: The dataset whose clips are attacked.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
-        """Nothing is read yet."""
-        self._dataset = dataset
-        self._lock = threading.Lock()
+    dataset: Dataset
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of what is known: the recordings that attacks draw from, and whose watermarks they add."""
+        schemes = [
+            (scheme.name, _version(scheme), scheme_sha256(scheme)) for scheme in known_schemes(self.dataset.scheme)
+        ]
+        return sha256_json([schemes, clips_sha256(other_recordings(self.dataset))])
 
     def about(self, twins: Audio) -> Knowledge:
         """Return what is known when clips with these twins, shape (n, samples), are attacked.
@@ -45,18 +58,18 @@ class KnowledgeBase:
 
     @cached_property
     def _others(self) -> tuple[Audio, Audio]:
-        chosen = other_recordings(self._dataset)
+        chosen = other_recordings(self.dataset)
         if not chosen:
             raise AttackError(
-                f"A watermark-aware attack needs training clips to draw from. {self._dataset.root} has none."
+                f"A watermark-aware attack needs training clips to draw from. {self.dataset.root} has none."
             )
-        return self._dataset.audio([pair.clean for pair in chosen]), self._dataset.audio(
+        return self.dataset.audio([pair.clean for pair in chosen]), self.dataset.audio(
             [pair.watermarked for pair in chosen]
         )
 
     @cached_property
     def _watermarkers(self) -> Mapping[str, EmbedFunction]:
-        return watermarkers(self._dataset.scheme)
+        return watermarkers(self.dataset.scheme)
 
 
 def other_recordings(dataset: Dataset) -> list[Pair]:
@@ -69,6 +82,14 @@ def other_recordings(dataset: Dataset) -> list[Pair]:
 def known_schemes(scheme: str) -> list[Scheme]:
     """Return the schemes that an attacker of a scheme can mark with, that scheme first."""
     return [get_scheme(name) for name in (scheme, *_SCHEMES)]
+
+
+def _version(scheme: Scheme) -> str:
+    try:
+        return scheme.version
+    except UnavailableError as error:
+        # One that is not installed takes those cells with it that mark with it, and not the whole run.
+        return f"not here: {error}"
 
 
 def watermarkers(scheme: str) -> dict[str, EmbedFunction]:

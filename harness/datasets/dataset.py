@@ -166,6 +166,11 @@ def clean_sha256(dataset: Dataset, pairs: Sequence[Pair]) -> str:
     return sha256_json([(pair.clip_id, pair.clean.sha256) for pair in pairs])
 
 
+def clips_sha256(pairs: Sequence[Pair]) -> str:
+    """Hash which audio is attacked, and under which ids: the ids seed the attacks."""
+    return sha256_json([(pair.clip_id, pair.clean.sha256, pair.watermarked.sha256) for pair in pairs])
+
+
 def messages(rows: Sequence[Row]) -> NDArray[np.uint8]:
     """Return the embedded bits, uint8 of shape (n, bits)."""
     return np.array([[int(bit) for bit in row.message] for row in rows], dtype=np.uint8).reshape(len(rows), -1)

@@ -1,7 +1,6 @@
 """The one loop: attack a cell's clips, measure what the attack did, score with every detector, keep the result."""
 
 import json
-import time
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,11 +16,12 @@ from sealproof.attacks.verification.verify import Verification, verify
 from sealproof.detectors.base import Audio, DetectorError
 from sealproof.harness.corpora.base import interleave_groups
 from sealproof.harness.datasets.attacker_knowledge import KnowledgeBase
-from sealproof.harness.datasets.dataset import Dataset, Pair
+from sealproof.harness.datasets.dataset import Dataset, Pair, clips_sha256
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
 from sealproof.harness.foundation.parallel import map_ahead
 from sealproof.harness.foundation.seeds import derive_seed
-from sealproof.harness.matrix.cell import Cell, clips_sha256
+from sealproof.harness.matrix.attacking import N_THREADS, attack_pairs
+from sealproof.harness.matrix.cell import Cell
 from sealproof.harness.matrix.outcome import Measured, Outcome, Scores
 from sealproof.harness.matrix.quality.perceptual import N_PAIRS, QualityError, perceptual_quality
 from sealproof.harness.matrix.quality.waveform import WAVEFORM_METRICS, waveform_quality
@@ -33,9 +33,7 @@ _BLOCK = 128
 """Pairs in memory at a time: bounds memory whatever the dataset's size."""
 
 _TASK = 16
-"""Clips that one thread attacks at a time."""
-
-_N_THREADS = 2
+"""Clips that one thread measures at a time."""
 
 _VERIFIED = 32
 """Pairs of a cell on which the attack's claims are verified."""
@@ -105,8 +103,8 @@ class Bench:
 
         They are those that a run scores, bit for bit: what an attack makes of a clip rests on that clip and its seed.
         """
-        with ThreadPoolExecutor(_N_THREADS) as workers:
-            return self._attack_block(cell, pairs, workers, (), first=False).audio
+        with ThreadPoolExecutor(N_THREADS) as workers:
+            return attack_pairs(self.dataset, self._knowledge, cell, pairs, workers).after.audio
 
     def _pairs(self, split: str) -> Sequence[Pair]:
         return self.pairs if split == "test" else self.dataset.split(split)
@@ -142,7 +140,7 @@ class Bench:
         """Yield the attacked blocks; the next one is attacked while the detectors score this one."""
         pairs = self._pairs(cell.split)
         heard = _spread(pairs) if self._perceptual(cell) else set()
-        with ThreadPoolExecutor(_N_THREADS) as workers:
+        with ThreadPoolExecutor(N_THREADS) as workers:
 
             def attack(start: int) -> "_Block":
                 block = pairs[start : start + _BLOCK]
@@ -153,19 +151,8 @@ class Bench:
     def _attack_block(
         self, cell: Cell, pairs: Sequence[Pair], workers: ThreadPoolExecutor, heard: Collection[str], *, first: bool
     ) -> "_Block":
-        rows = [getattr(pair, label) for label in cell.labels for pair in pairs]
-        before = self.dataset.audio(rows)
-        # A clip and its twin get the same seed, so that the watermark stays the only difference between them.
-        seeds = [derive_seed(cell.seed, row.clip_id, cell.attack.id) for row in rows]
-        knows = cell.attack.needs_knowledge
-        # Of a clip that carries no mark the twin is the clip itself.
-        twins = self.dataset.audio([pair.clean for _ in cell.labels for pair in pairs]) if knows else before
-        parts = [slice(at, at + _TASK) for at in range(0, len(rows), _TASK)]
-        started = time.perf_counter()
-        tasks = [workers.submit(self._attack_task, cell, before[part], twins[part], seeds[part]) for part in parts]
-        attacked = Attacked.concatenate([task.result() for task in tasks])
-        seconds = time.perf_counter() - started
-        is_heard = np.array([row.clip_id in heard for row in rows])
+        before, attacked, seconds = attack_pairs(self.dataset, self._knowledge, cell, pairs, workers)
+        is_heard = np.array([pair.clip_id in heard for _ in cell.labels for pair in pairs])
         quality = self._quality(cell, before, attacked.audio, is_heard, workers)
         verification = self._verified(cell, before, attacked, len(pairs)) if first else None
         unmarked = unmarked_stretches(cell.attack, attacked)
@@ -187,10 +174,6 @@ class Bench:
         for name in perceptual:
             found[name][is_heard] = perceptual_quality(name, before[is_heard], after[is_heard], rate)
         return found
-
-    def _attack_task(self, cell: Cell, before: Audio, twins: Audio, seeds: Sequence[int]) -> Attacked:
-        knowledge = self._knowledge.about(twins) if cell.attack.needs_knowledge else None
-        return cell.attack.perform(before, self.dataset.facts["sample_rate"], seeds, knowledge)
 
     def _verified(self, cell: Cell, before: Audio, attacked: Attacked, n_pairs: int) -> Verification:
         """Hold the attack's claims against the first clips of either label."""

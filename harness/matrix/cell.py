@@ -6,10 +6,9 @@ from functools import cache, cached_property
 
 from sealproof.attacks.contract.base import Attack
 from sealproof.attacks.verification.verify import verify
-from sealproof.detectors.base import Scheme, UnavailableError
-from sealproof.harness.datasets.attacker_knowledge import known_schemes, other_recordings
-from sealproof.harness.datasets.content_keys import attacks_sha256, scheme_sha256
-from sealproof.harness.datasets.dataset import Dataset, Pair
+from sealproof.harness.datasets.attacker_knowledge import KnowledgeBase
+from sealproof.harness.datasets.content_keys import attacks_sha256
+from sealproof.harness.datasets.dataset import Dataset, Pair, clips_sha256
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
 from sealproof.harness.foundation.code.identity import code_sha256
 from sealproof.harness.foundation.files import sha256_json
@@ -67,33 +66,14 @@ class Cell:
         )
 
 
-def clips_sha256(pairs: Sequence[Pair]) -> str:
-    """Hash which audio is attacked, and under which ids: the ids seed the attacks."""
-    return sha256_json([(pair.clip_id, pair.clean.sha256, pair.watermarked.sha256) for pair in pairs])
-
-
 def matrix(dataset: Dataset, attacks: Sequence[Attack], pairs: Sequence[Pair], *, seed: int) -> list[Cell]:
     """Return the cells of a run on the test split."""
     sha256, labels = clips_sha256(pairs), (CLEAN, WATERMARKED)
-    knowledge = knowledge_sha256(dataset) if any(attack.needs_knowledge for attack in attacks) else ""
+    knowledge = KnowledgeBase(dataset).sha256 if any(attack.needs_knowledge for attack in attacks) else ""
     return [
         Cell(dataset.scheme, attack, seed, "test", labels, sha256, knowledge if attack.needs_knowledge else "")
         for attack in attacks
     ]
-
-
-def knowledge_sha256(dataset: Dataset) -> str:
-    """Hash what watermark-aware attacks know: the recordings they draw from, and whose watermarks they add."""
-    schemes = [(scheme.name, _version(scheme), scheme_sha256(scheme)) for scheme in known_schemes(dataset.scheme)]
-    return sha256_json([schemes, clips_sha256(other_recordings(dataset))])
-
-
-def _version(scheme: Scheme) -> str:
-    try:
-        return scheme.version
-    except UnavailableError as error:
-        # One that is not installed takes those cells with it that mark with it, and not the whole run.
-        return f"not here: {error}"
 
 
 @cache

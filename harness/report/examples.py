@@ -8,18 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from sealproof.attacks import get_attack
-from sealproof.attacks.contract.base import AttackError
-from sealproof.detectors.base import Audio, DetectorError
-from sealproof.harness.datasets.dataset import Dataset, Pair
+from sealproof.detectors.base import Audio
+from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.audio.spectrogram import level_db
 from sealproof.harness.foundation.errors import HarnessError
-from sealproof.harness.matrix.bench import Bench
-from sealproof.harness.matrix.cell import matrix
-from sealproof.harness.matrix.store import CellStore
+from sealproof.harness.matrix.replay import Replayed, replay
 from sealproof.harness.report.disagreements import Disagreement
 from sealproof.harness.report.page.spectrogram_image import spectrogram_png
-from sealproof.harness.tables.reading.clips import LABELS, ClipScores
+from sealproof.harness.tables.reading.clips import LABELS
 from sealproof.harness.tables.reading.run_folder import RunFolder
 
 _RANGE_DB = 80
@@ -88,38 +84,25 @@ def open_dataset(folder: RunFolder, given: Path | None) -> Dataset | str:
     )
 
 
-def make_examples(
-    folder: RunFolder, dataset: Dataset, scores: ClipScores, disagreements: Sequence[Disagreement]
-) -> list[Example]:
+def make_examples(folder: RunFolder, dataset: Dataset, disagreements: Sequence[Disagreement]) -> list[Example]:
     """Make the clips of some disagreements again, from the dataset, by the attack, with the run's own seeds.
 
     Raises:
         HarnessError: The dataset lacks a clip that the run scored, or a WAV is damaged.
     """
-    names = set(scores.clip_ids)
-    pairs = tuple(pair for pair in dataset.split("test") if pair.clip_id in names)
-    if len(pairs) != len(names):
-        raise HarnessError(
-            f"{dataset.root} must hold all {len(names)} clips of the run's clips.csv. It holds {len(pairs)} of them."
-        )
-    bench = Bench(dataset, pairs, (), CellStore(dataset.root / "cells"))
-    by_id = {pair.clip_id: pair for pair in pairs}
-    return [_example(folder, bench, by_id[scores.clip_ids[each.clip]], each) for each in disagreements]
+    clip_ids, rate = folder.scores.clip_ids, int(dataset.facts["sample_rate"])
+    wanted = [(folder.cells[each.cell].attack_id, clip_ids[each.clip]) for each in disagreements]
+    made = replay(dataset, set(clip_ids), int(folder.facts["seed"]), wanted)
+    return [_example(folder, each, clips, rate) for each, clips in zip(disagreements, made, strict=True)]
 
 
-def _example(folder: RunFolder, bench: Bench, pair: Pair, disagreement: Disagreement) -> Example:
-    reported = folder.cells[disagreement.cell]
-    try:
-        attack = get_attack(reported.attack_id)
-        (cell,) = matrix(bench.dataset, [attack], bench.pairs, seed=int(folder.facts["seed"]))
-        attacked = bench.attacked(cell, [pair])[disagreement.label]
-    except (AttackError, DetectorError) as error:
-        return Example(disagreement, (), 0.0, False, f"The attack cannot be done here: {error}")
-    clips = [*bench.dataset.audio([pair.clean, pair.watermarked]), attacked]
+def _example(folder: RunFolder, disagreement: Disagreement, made: Replayed | str, rate: int) -> Example:
+    if isinstance(made, str):
+        return Example(disagreement, (), 0.0, False, f"The attack cannot be done here: {made}")
+    clips = [*made.before, made.after[disagreement.label]]
     peak = max(1.0, *(float(np.abs(clip).max()) for clip in clips))
     levels = [level_db(clip) for clip in clips]
     high = max(float(level.max()) for level in levels)
-    rate = int(bench.dataset.facts["sample_rate"])
     sounds = tuple(
         Sound(
             title,
@@ -129,7 +112,8 @@ def _example(folder: RunFolder, bench: Bench, pair: Pair, disagreement: Disagree
         )
         for title, clip, level in zip((*LABELS, "attacked"), clips, levels, strict=True)
     )
-    return Example(disagreement, sounds, 20 * float(np.log10(peak)), cell.key == reported.key, "")
+    is_exact = made.key == folder.cells[disagreement.cell].key
+    return Example(disagreement, sounds, 20 * float(np.log10(peak)), is_exact, "")
 
 
 def flac(clip: Audio, sample_rate: int) -> bytes:

@@ -56,7 +56,7 @@ def _curves(contents: Contents, numbers: "pd.DataFrame") -> "pd.DataFrame":
     points = pd.DataFrame(
         [
             (sweep.title, sweep.parameter, sweep.fixed, float(value), cells[index].attack, cells[index].params)
-            for sweep in contents.sweeps
+            for sweep in contents.folder.sweeps
             if sweep.is_numeric
             for index, value in zip(sweep.cells, sweep.values, strict=True)
         ],
@@ -106,13 +106,13 @@ def example_rows(contents: Contents) -> list[dict[str, str | float]]:
     rows: list[dict[str, str | float]] = []
     for example in contents.examples:
         disagreement = example.disagreement
-        scores = contents.scores.scores[disagreement.cell, :, disagreement.label, disagreement.clip]
+        scores = contents.folder.scores.scores[disagreement.cell, :, disagreement.label, disagreement.clip]
         cell = cells[disagreement.cell]
         rows.append(
             {
                 "attack": cell.attack,
                 "params": cell.params,
-                "clip_id": contents.scores.clip_ids[disagreement.clip],
+                "clip_id": contents.folder.scores.clip_ids[disagreement.clip],
                 "label": LABELS[disagreement.label],
                 "reference": detectors[0].name,
                 "reference_score": float(f"{scores[0]:.6g}"),

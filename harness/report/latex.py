@@ -27,14 +27,14 @@ def latex_table(contents: Contents) -> str:
     folder = contents.folder
     reference, *mimics = folder.detectors
     columns: list[tuple[str, Series | None]] = [
-        ("accuracy", contents.series.get((reference.name, "fixed", "accuracy"))),
-        ("AUC", contents.series.get((reference.name, "", "auc"))),
+        ("accuracy", contents.folder.series.get((reference.name, "fixed", "accuracy"))),
+        ("AUC", contents.folder.series.get((reference.name, "", "auc"))),
     ]
     for mimic in mimics:
         columns += [
-            ("accuracy", contents.series.get((mimic.name, "fixed", "accuracy"))),
-            ("agreement", contents.series.get((mimic.name, "fixed", "agreement"))),
-            (r"$\kappa$", contents.series.get((mimic.name, "fixed", "cohens_kappa"))),
+            ("accuracy", contents.folder.series.get((mimic.name, "fixed", "accuracy"))),
+            ("agreement", contents.folder.series.get((mimic.name, "fixed", "agreement"))),
+            (r"$\kappa$", contents.folder.series.get((mimic.name, "fixed", "cohens_kappa"))),
         ]
     heads = [_head(reference.name, 2), *(_head(mimic.name, 3) for mimic in mimics)]
     spans = [(2, 3), *((3 * at + 4, 3 * at + 6) for at in range(len(mimics)))]

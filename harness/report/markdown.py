@@ -42,14 +42,14 @@ def _prose(text: str) -> str:
 def _worst(contents: Contents) -> list[str]:
     folder = contents.folder
     reference, *mimics = folder.detectors
-    own = contents.series.get((reference.name, "fixed", "accuracy"))
+    own = contents.folder.series.get((reference.name, "fixed", "accuracy"))
     if own is None:
         return []
     known = [index for index in range(len(folder.cells)) if np.isfinite(own.value[index])]
     worst = sorted(known, key=lambda index: float(own.value[index]))[:_N_WORST]
     # Kappa beside it: a mimic that says one thing to everything may agree on 98 % and know nothing.
     shared = (("agreement", "agreement"), ("kappa", "cohens_kappa"))
-    alike = [contents.series.get((mimic.name, "fixed", metric)) for mimic in mimics for _, metric in shared]
+    alike = [contents.folder.series.get((mimic.name, "fixed", metric)) for mimic in mimics for _, metric in shared]
     heads = [f"{mimic.name} {word}" for mimic in mimics for word, _ in shared]
     header = ["attack", f"{reference.name} accuracy", *heads]
     lines = ["", f"The {len(worst)} worst of {len(known)} cells, with 95 % intervals:", "", _line(header)]

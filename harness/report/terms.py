@@ -123,9 +123,3 @@ def value_text(name: str, value: str) -> str:
     if unit == " Hz" and abs(number) >= 1000:
         return f"{number / 1000:g} kHz"
     return f"{number:g}{unit}"
-
-
-def parameters(params: str) -> dict[str, str]:
-    """Read the column `params`: `delay_ms=100;gain=0.3`."""
-    pairs = (pair.partition("=") for pair in params.split(";") if pair)
-    return {name: value for name, _, value in pairs}

@@ -1,14 +1,13 @@
 """What a run comes to, in a few sentences made from its numbers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from sealproof.harness.report.sweeps import title_of
-from sealproof.harness.report.terms import parameter_words, parameters, value_text
+from sealproof.harness.report.terms import parameter_words, value_text
 from sealproof.harness.tables.reading.run_folder import ReportedCell, RunFolder
-from sealproof.harness.tables.reading.series import Key, Series, worst_cell
+from sealproof.harness.tables.reading.series import Series
 
 HELD, CHANCE = 0.9, 0.5
 """An attack is withstood from this accuracy on; accuracy by guessing."""
@@ -46,36 +45,35 @@ class Verdict:
 def cell_text(cell: ReportedCell) -> str:
     """Return a cell's attack and strength in words: `mp3 64 kbps`, `speed factor 1.05`."""
     texts = []
-    for name, value in parameters(cell.params).items():
+    for name, value in cell.parameters.items():
         text = value_text(name, value)
         texts.append(text if text != value else f"{parameter_words(name)} {text}")
-    return f"{title_of(cell)} {', '.join(texts)}".strip()
+    return f"{cell.title} {', '.join(texts)}".strip()
 
 
-def judge(folder: RunFolder, series: Mapping[Key, Series]) -> Verdict:
+def judge(folder: RunFolder) -> Verdict:
     """Say how the reference holds, what breaks it, how well each mimic agrees, and what limits the numbers."""
     reference, *mimics = folder.detectors
     attacked = [index for index, cell in enumerate(folder.cells) if cell.attack != "identity"]
     marking = [index for index in attacked if marks_clean_clips(folder.cells[index], reference.name)]
     judged = [index for index in attacked if index not in marking]
     shares = [
-        _share(detector.name, series.get((detector.name, "fixed", "accuracy")), folder.cells, judged)
+        _share(detector.name, folder.series.get((detector.name, "fixed", "accuracy")), folder.cells, judged)
         for detector in folder.detectors
     ]
-    own = series.get((reference.name, "fixed", "accuracy"))
+    own = folder.series.get((reference.name, "fixed", "accuracy"))
     points = []
     if own is None:
         headline = f"No cell of this run was scored by `{reference.name}`."
     else:
         headline = _headline(shares[0], len(judged))
         points = [
-            (f"The reference, `{reference.name}`", " ".join(_reference_text(folder, series, own))),
-            ("What breaks it", " ".join(_breaks(folder, series, own, judged))),
-            *_marked_anew(folder, series, marking),
+            (f"The reference, `{reference.name}`", " ".join(_reference_text(folder, own))),
+            ("What breaks it", " ".join(_breaks(folder, own, judged))),
+            *_marked_anew(folder, marking),
         ]
         points += [
-            (f"The mimic `{mimic.name}`", " ".join(_mimic_text(folder, series, mimic.name, own, attacked)))
-            for mimic in mimics
+            (f"The mimic `{mimic.name}`", " ".join(_mimic_text(folder, mimic.name, own, attacked))) for mimic in mimics
         ]
         if not mimics:
             points.append(("No mimic", "No mimic was trained on this dataset: only the reference is scored."))
@@ -88,11 +86,11 @@ def marks_clean_clips(cell: ReportedCell, scheme: str) -> bool:
 
     What is counted as a false alarm there is none, and accuracy by the clips' labels says nothing.
     """
-    return cell.attack == "reembed" and parameters(cell.params).get("scheme") in ("same", scheme)
+    return cell.attack == "reembed" and cell.parameters.get("scheme") in ("same", scheme)
 
 
-def _marked_anew(folder: RunFolder, series: Mapping[Key, Series], marking: Sequence[int]) -> Iterator[tuple[str, str]]:
-    alarms = series.get((folder.detectors[0].name, "fixed", "fpr"))
+def _marked_anew(folder: RunFolder, marking: Sequence[int]) -> Iterator[tuple[str, str]]:
+    alarms = folder.series.get((folder.detectors[0].name, "fixed", "fpr"))
     known = [index for index in marking if alarms is not None and np.isfinite(alarms.value[index])]
     if alarms is not None and known:
         found = ", ".join(f"{cell_text(folder.cells[at])}, of which it flags {_estimate(alarms, at)}" for at in known)
@@ -122,25 +120,25 @@ def _share(name: str, own: Series | None, cells: Sequence[ReportedCell], attacke
     return Share(name, int(held), int(len(known) - held - chance), int(chance), failed)
 
 
-def _reference_text(folder: RunFolder, series: Mapping[Key, Series], own: Series) -> Iterator[str]:
+def _reference_text(folder: RunFolder, own: Series) -> Iterator[str]:
     identity = _identity(folder)
     if identity is None or not np.isfinite(own.value[identity]):
         yield "Its accuracy on unattacked clips is not known."
         return
     yield f"Unattacked, it judges {_estimate(own, identity)} of the clips right at its own threshold."
     name = folder.detectors[0].name
-    auc, bits = series.get((name, "", "auc")), series.get((name, "", "bit_accuracy"))
+    auc, bits = folder.series.get((name, "", "auc")), folder.series.get((name, "", "bit_accuracy"))
     if auc is not None:
         yield f"Its AUC there is {_estimate(auc, identity)}."
     if bits is not None:
         yield f"It decodes {_estimate(bits, identity)} of the message bits."
 
 
-def _breaks(folder: RunFolder, series: Mapping[Key, Series], own: Series, attacked: Sequence[int]) -> Iterator[str]:
+def _breaks(folder: RunFolder, own: Series, attacked: Sequence[int]) -> Iterator[str]:
     by_title: dict[str, list[int]] = {}
     for index in attacked:
-        by_title.setdefault(title_of(folder.cells[index]), []).append(index)
-    worst = [found for indices in by_title.values() if (found := worst_cell(own, indices)) is not None]
+        by_title.setdefault(folder.cells[index].title, []).append(index)
+    worst = [at for indices in by_title.values() if (at := _worst(own, indices)) is not None]
     lost = sorted((index for index in worst if own.low[index] <= CHANCE), key=lambda index: own.value[index])
     if lost:
         named = ", ".join(f"{cell_text(folder.cells[at])} ({own.value[at]:.2f})" for at in lost[:_NAMED])
@@ -152,12 +150,12 @@ def _breaks(folder: RunFolder, series: Mapping[Key, Series], own: Series, attack
     elif worst:
         at = min(worst, key=lambda index: float(own.value[index]))
         yield f"No attack brings it to chance. The worst is {cell_text(folder.cells[at])}: {_estimate(own, at)}."
-    yield from _false_alarms(folder, series, attacked)
+    yield from _false_alarms(folder, attacked)
     yield from _break_points(folder)
 
 
-def _false_alarms(folder: RunFolder, series: Mapping[Key, Series], attacked: Sequence[int]) -> Iterator[str]:
-    alarms, identity = series.get((folder.detectors[0].name, "fixed", "fpr")), _identity(folder)
+def _false_alarms(folder: RunFolder, attacked: Sequence[int]) -> Iterator[str]:
+    alarms, identity = folder.series.get((folder.detectors[0].name, "fixed", "fpr")), _identity(folder)
     if alarms is None or identity is None:
         return
     usual = alarms.high[identity]
@@ -190,11 +188,9 @@ def _break_points(folder: RunFolder) -> Iterator[str]:
         )
 
 
-def _mimic_text(
-    folder: RunFolder, series: Mapping[Key, Series], name: str, reference: Series, attacked: Sequence[int]
-) -> Iterator[str]:
-    agree, kappa = series.get((name, "fixed", "agreement")), series.get((name, "fixed", "cohens_kappa"))
-    own, identity = series.get((name, "fixed", "accuracy")), _identity(folder)
+def _mimic_text(folder: RunFolder, name: str, reference: Series, attacked: Sequence[int]) -> Iterator[str]:
+    agree, kappa = folder.series.get((name, "fixed", "agreement")), folder.series.get((name, "fixed", "cohens_kappa"))
+    own, identity = folder.series.get((name, "fixed", "accuracy")), _identity(folder)
     if agree is None or own is None:
         yield "It was scored in no cell."
         return
@@ -205,7 +201,7 @@ def _mimic_text(
             text += f" (kappa {_estimate(kappa, identity)}{': no better than chance' if chance else ''})"
         yield f"{text}."
     known = [index for index in attacked if np.isfinite(agree.value[index])]
-    lowest = worst_cell(agree, known)
+    lowest = _worst(agree, known)
     if lowest is not None:
         yield (
             f"Over {_number(len(known), 'attack')} the median agreement is {np.median(agree.value[known]):.2f}; it is "
@@ -237,6 +233,12 @@ def _limits(folder: RunFolder, own: Series | None) -> Iterator[str]:
             "that rule there is no threshold, and so no number."
         )
     yield "Each interval is of one cell; with many cells some miss their value by chance."
+
+
+def _worst(series: Series, among: Sequence[int]) -> int | None:
+    """Return the cell with the lowest value, or None where none has one."""
+    known = [index for index in among if np.isfinite(series.value[index])]
+    return min(known, key=lambda index: float(series.value[index])) if known else None
 
 
 def _identity(folder: RunFolder) -> int | None:

@@ -13,11 +13,8 @@ from sealproof.harness.report.figures import figure_tables
 from sealproof.harness.report.latex import latex_table
 from sealproof.harness.report.markdown import markdown_report
 from sealproof.harness.report.page.html import html_page
-from sealproof.harness.report.sweeps import reported_sweeps
 from sealproof.harness.report.verdict import judge
-from sealproof.harness.tables.reading.clips import read_scores
 from sealproof.harness.tables.reading.run_folder import RunFolder
-from sealproof.harness.tables.reading.series import read_series
 
 DEFAULT_EXAMPLES = 8
 
@@ -74,30 +71,19 @@ def write_report(
 
 
 def _read(folder: RunFolder, dataset: Path | None, n_examples: int) -> tuple[Contents, str]:
-    series = read_series(folder)
-    scores = read_scores(folder)
-    thresholds = [list(detector.thresholds.values()) for detector in folder.detectors]
+    scores, detectors = folder.scores.scores, folder.detectors
     examples: list[Example] = []
     note = ""
     # Asked for even when no example is wanted: a folder that was given and is the wrong one is refused.
     dataset_or_reason = open_dataset(folder, dataset) if n_examples or dataset is not None else ""
     if n_examples and isinstance(dataset_or_reason, Dataset):
-        fixed = [detector.thresholds["fixed"] for detector in folder.detectors]
-        attacks = [cell.attack for cell in folder.cells]
-        surest = surest_disagreements(scores.scores, fixed, attacks, n_examples)
-        examples = make_examples(folder, dataset_or_reason, scores, surest)
+        fixed = [detector.thresholds["fixed"] for detector in detectors]
+        surest = surest_disagreements(scores, fixed, [cell.attack for cell in folder.cells], n_examples)
+        examples = make_examples(folder, dataset_or_reason, surest)
         note = "" if examples else "There is nothing to listen to: no mimic disagrees with the reference on any clip."
     elif n_examples:
         note = str(dataset_or_reason)
     else:
         note = "This report was written without examples (--examples 0)."
-    contents = Contents(
-        folder,
-        series,
-        reported_sweeps(folder.cells),
-        scores,
-        histograms(scores.scores, thresholds),
-        judge(folder, series),
-        examples,
-    )
-    return contents, note
+    counted = histograms(scores, [list(detector.thresholds.values()) for detector in detectors])
+    return Contents(folder, counted, judge(folder), examples), note

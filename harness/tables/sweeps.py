@@ -41,6 +41,17 @@ class Sweep:
     is_numeric: bool
     is_ordered: bool
 
+    @property
+    def held(self) -> dict[str, str]:
+        """The parameters held, by name."""
+        return read_params(self.fixed)
+
+
+def read_params(params: str) -> dict[str, str]:
+    """Read the column `params`: `delay_ms=100;gain=0.3`."""
+    named = (text.partition("=") for text in params.split(";") if text)
+    return {name: value for name, _, value in named}
+
 
 def find_sweeps(cells: Mapping[int, SweptCell]) -> list[Sweep]:
     """Return every sweep of at least two strengths, in the run's order.

@@ -212,6 +212,27 @@ def test_no_two_folders_of_a_room_import_each_other() -> None:
         assert [(a, b) for a, b in arrows if a < b and (b, a) in arrows] == []
 
 
+def test_a_page_is_made_of_data_and_calls_three_jobs_below() -> None:
+    """What a report shows is read off its run folder; it climbs back up after reading, clips, and spectrograms."""
+    lower = {
+        one.target
+        for one in _house().imports
+        if one.module.startswith("sealproof.harness.report.")
+        and not one.module.startswith("sealproof.harness.report.breakdown")
+        and one.target.startswith("sealproof.harness.")
+        and not one.target.startswith(
+            ("sealproof.harness.report.", "sealproof.harness.tables.", "sealproof.harness.datasets.")
+        )
+    }
+    assert lower == {
+        "sealproof.harness.foundation.audio.spectrogram",
+        "sealproof.harness.foundation.errors",
+        "sealproof.harness.foundation.files",
+        "sealproof.harness.foundation.text",
+        "sealproof.harness.matrix.replay",
+    }
+
+
 def _print_figures(root: Path) -> None:
     house = House.of(root)
     harness = [name for name in house.files if name.startswith("sealproof.harness")]

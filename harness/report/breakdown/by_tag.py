@@ -14,7 +14,7 @@ from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate_by_group
 from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.tables.rates import DETECTOR_METRICS, rate_flags
-from sealproof.harness.tables.reading.clips import ABSENT, RunDecisions, read_decisions
+from sealproof.harness.tables.reading.clips import ABSENT, RunDecisions
 from sealproof.harness.tables.reading.run_folder import RunFolder
 from sealproof.harness.tables.resamples import resamples_of
 
@@ -125,7 +125,7 @@ def break_down(
     if min_clips < 1:
         raise HarnessError(f"--min-clips must be at least 1. Got {min_clips}.")
     folder = RunFolder.open(run)
-    decisions = read_decisions(folder)
+    decisions = folder.decisions
     clips_of = _clips_by_tag(folder, decisions, by, dataset)
     groups = [decisions.group_of[clip] for clip in decisions.clip_ids]
     context = _Run(

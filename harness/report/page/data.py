@@ -1,15 +1,16 @@
 """The data from which the page draws its figures, as compact JSON."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.harness.foundation.text import filled
+from sealproof.harness.foundation.text import NOTHING
 from sealproof.harness.report.contents import Contents
 from sealproof.harness.report.figures import example_rows
-from sealproof.harness.report.sweeps import heat_map_rows, labels_of, subtitle_of, title_of
-from sealproof.harness.report.terms import METRICS, metric_term, parameter_words, parameters, rule_label, value_text
+from sealproof.harness.report.sweeps import heat_map_rows, labels_of, subtitle_of
+from sealproof.harness.report.terms import METRICS, metric_term, parameter_words, rule_label, value_text
 from sealproof.harness.tables.dictionary import metrics as schema
 from sealproof.harness.tables.reading.series import Key, Series
 from sealproof.harness.tables.sweeps import Sweep
@@ -22,7 +23,7 @@ def page_data(contents: Contents) -> dict[str, Any]:
     """
     folder = contents.folder
     places = {detector.name: str(index) for index, detector in enumerate(folder.detectors)} | {"": "-"}
-    rows = heat_map_rows(folder.cells, contents.sweeps)
+    rows = heat_map_rows(folder.cells, contents.folder.sweeps)
     return {
         "name": str(folder.facts["dataset"]),
         "detectors": [
@@ -30,22 +31,22 @@ def page_data(contents: Contents) -> dict[str, Any]:
             for detector in folder.detectors
         ],
         "metrics": _metrics(contents),
-        "rules": {rule: rule_label(rule) for _, rule, _ in contents.series if rule},
+        "rules": {rule: rule_label(rule) for _, rule, _ in contents.folder.series if rule},
         "cells": {
-            "title": [title_of(cell) for cell in folder.cells],
-            "strength": [_strength(cell.params) for cell in folder.cells],
+            "title": [cell.title for cell in folder.cells],
+            "strength": [_strength(cell.parameters) for cell in folder.cells],
             "attack": [cell.attack for cell in folder.cells],
-            "params": [filled(cell.params) for cell in folder.cells],
+            "params": [cell.params or NOTHING for cell in folder.cells],
             "family": [cell.family for cell in folder.cells],
             "error": [cell.error for cell in folder.cells],
         },
         "series": {
             f"{places[detector]}|{rule}|{metric}": _numbers(series)
-            for (detector, rule, metric), series in contents.series.items()
+            for (detector, rule, metric), series in contents.folder.series.items()
             if detector in places
         },
         "rows": [_sweep(row) for row in rows],
-        "sweeps": [_sweep(sweep) for sweep in contents.sweeps if sweep.is_numeric],
+        "sweeps": [_sweep(sweep) for sweep in contents.folder.sweeps if sweep.is_numeric],
         "breaks": _breaks(contents),
         "histograms": {
             "low": [float(f"{edges[0]:.7g}") for edges in contents.histograms.edges],
@@ -64,12 +65,12 @@ def _table(rows: list[dict[str, str | float]]) -> list[list[str | float]]:
 def _metrics(contents: Contents) -> list[dict[str, Any]]:
     """Describe the metrics there are, in the order of the terms, others behind."""
     by_metric: dict[str, list[Key]] = {}
-    for key in contents.series:
+    for key in contents.folder.series:
         by_metric.setdefault(key[2], []).append(key)
     order = {name: place for place, name in enumerate(METRICS)}
     described = []
     for name in sorted(by_metric, key=lambda name: (order.get(name, len(order)), name)):
-        values = np.concatenate([contents.series[key].value for key in by_metric[name]])
+        values = np.concatenate([contents.folder.series[key].value for key in by_metric[name]])
         values = values[np.isfinite(values)]
         low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
         term = metric_term(name, low, high if high > low else low + 1)
@@ -93,9 +94,9 @@ def _sweep(sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def _strength(params: str) -> str:
+def _strength(parameters: Mapping[str, str]) -> str:
     texts = []
-    for name, value in parameters(params).items():
+    for name, value in parameters.items():
         text = value_text(name, value)
         texts.append(text if text != value else f"{parameter_words(name)} {text}")
     return ", ".join(texts)
@@ -117,7 +118,7 @@ def _breaks(contents: Contents) -> list[dict[str, Any]]:
                 "title": row["attack"],
                 "subtitle": subtitle_of(held),
                 "attack": row["attack"],
-                "params": filled(row["params"]),
+                "params": row["params"] or NOTHING,
                 "parameter": name,
                 "weakest": short(row["weakest"]),
                 "strongest": short(row["strongest"]),

@@ -76,7 +76,7 @@ def _example(contents: Contents, index: int) -> dict[str, Any]:
     disagreement, detectors = example.disagreement, contents.folder.detectors
     verdicts = []
     for place in (0, disagreement.mimic):
-        score = float(contents.scores.scores[disagreement.cell, place, disagreement.label, disagreement.clip])
+        score = float(contents.folder.scores.scores[disagreement.cell, place, disagreement.label, disagreement.clip])
         threshold = detectors[place].thresholds["fixed"]
         says = int(score > threshold)
         verdicts.append(
@@ -92,7 +92,7 @@ def _example(contents: Contents, index: int) -> dict[str, Any]:
     return {
         "number": index + 1,
         "attack": cell_text(contents.folder.cells[disagreement.cell]),
-        "clip": contents.scores.clip_ids[disagreement.clip],
+        "clip": contents.folder.scores.clip_ids[disagreement.clip],
         "label": LABELS[disagreement.label],
         "verdicts": verdicts,
         "sounds": example.sounds,

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from sealproof.harness.report.verdict import cell_text
-from sealproof.harness.tables.reading.diagnosis import shipped_verdict
 from sealproof.harness.tables.reading.run_folder import RunFolder
 
 
@@ -66,5 +65,4 @@ def _detector(folder: RunFolder, index: int) -> Iterator[tuple[str, str]]:
         yield f"threshold, {rule}", f"{value:.6g}"
     yield "clean clips to calibrate", str(detector.n_calibration)
     if detector.role == "reference":
-        for sentence in shipped_verdict(folder.scheme, detector.version):
-            yield "diagnosis", sentence
+        yield from (("diagnosis", sentence) for sentence in folder.diagnosis)

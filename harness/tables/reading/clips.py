@@ -1,7 +1,8 @@
 """clips.csv read back, a part at a time: what every detector said of every clip, as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.text import unfilled
-from sealproof.harness.tables.dictionary.columns import CLIPS
 from sealproof.harness.tables.rates import RULES
-from sealproof.harness.tables.reading.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,14 +61,14 @@ class ClipScores:
     scores: NDArray[np.float32]
 
 
-def read_decisions(folder: RunFolder) -> RunDecisions:
-    """Read the decisions of a run.
+def read_decisions(path: Path) -> RunDecisions:
+    """Read the decisions of a run from its clips.csv.
 
     Raises:
         HarnessError: clips.csv is damaged.
     """
     names = _Names()
-    parts = _read(folder, [f"decision_{rule}" for rule in RULES], str, names)
+    parts = _read(path, [f"decision_{rule}" for rule in RULES], str, names)
     says = {rule: np.full(names.shape, ABSENT, dtype=np.int8) for rule in RULES}
     for places, values in parts:
         for rule, texts in zip(RULES, values, strict=True):
@@ -78,28 +77,33 @@ def read_decisions(folder: RunFolder) -> RunDecisions:
     return RunDecisions(tuple(names.cells), tuple(names.detectors), tuple(names.clips), dict(names.group_of), known)
 
 
-def read_scores(folder: RunFolder) -> ClipScores:
-    """Read the scores of a run.
+def read_scores(path: Path, cells: Iterable[tuple[str, str]], detectors: Iterable[str]) -> ClipScores:
+    """Read the scores of a run from its clips.csv.
+
+    Args:
+        path: The file.
+        cells: Attack and params of all cells of the run, in its order.
+        detectors: Names of all its detectors.
 
     Raises:
         HarnessError: clips.csv is damaged, or speaks of cells or detectors that the run does not have.
     """
     names = _Names()
-    parts = _read(folder, ["score"], np.float32, names)
-    known_cells = {(cell.attack, cell.params): place for place, cell in enumerate(folder.cells)}
-    known_detectors = {detector.name: place for place, detector in enumerate(folder.detectors)}
+    parts = _read(path, ["score"], np.float32, names)
+    known_cells = {cell: place for place, cell in enumerate(cells)}
+    known_detectors = {name: place for place, name in enumerate(detectors)}
     try:
-        cells = np.array([known_cells[cell] for cell in names.cells], dtype=np.int64)
-        detectors = np.array([known_detectors[name] for name in names.detectors], dtype=np.int64)
+        cell_places = np.array([known_cells[cell] for cell in names.cells], dtype=np.int64)
+        detector_places = np.array([known_detectors[name] for name in names.detectors], dtype=np.int64)
     except KeyError as error:
-        raise _damaged(folder, error) from error
+        raise _damaged(path, error) from error
     clip_ids = sorted(names.clips)
     rank = np.empty(len(clip_ids), dtype=np.int64)
     rank[[names.clips[name] for name in clip_ids]] = np.arange(len(clip_ids))
-    shape = (len(folder.cells), len(folder.detectors), len(LABELS), len(clip_ids))
+    shape = (len(known_cells), len(known_detectors), len(LABELS), len(clip_ids))
     scores = np.full(shape, np.nan, dtype=np.float32)
     for (cell, detector, label, clip), (values,) in parts:
-        scores[cells[cell], detectors[detector], label, rank[clip]] = values
+        scores[cell_places[cell], detector_places[detector], label, rank[clip]] = values
     return ClipScores(tuple(clip_ids), scores)
 
 
@@ -107,24 +111,22 @@ _Part = tuple[NDArray[np.int32], NDArray[Any]]
 """Of some rows: cell, detector, label and clip (4, rows), and the values asked for (columns, rows)."""
 
 
-def _read(folder: RunFolder, columns: Sequence[str], dtype: DTypeLike, names: "_Names") -> list[_Part]:
+def _read(path: Path, columns: Sequence[str], dtype: DTypeLike, names: "_Names") -> list[_Part]:
     """Read columns of clips.csv, a part at a time; what its rows are about is numbered in `names`."""
     import pandas as pd
 
     kinds: Any = {**dict.fromkeys(_TEXTS, "category"), **dict.fromkeys(columns, dtype)}
     try:
         with pd.read_csv(
-            folder.root / CLIPS, usecols=[*_TEXTS, *columns], dtype=kinds, keep_default_na=False, chunksize=_CHUNK
+            path, usecols=[*_TEXTS, *columns], dtype=kinds, keep_default_na=False, chunksize=_CHUNK
         ) as chunks:
             return [(names.places(chunk), chunk[columns].to_numpy().T) for chunk in chunks]
     except (KeyError, ValueError, pd.errors.ParserError) as error:
-        raise _damaged(folder, error) from error
+        raise _damaged(path, error) from error
 
 
-def _damaged(folder: RunFolder, error: Exception) -> HarnessError:
-    return HarnessError(
-        f"{folder.root / CLIPS} must be the clips.csv of its run ({error}): write it again with `sealproof run`."
-    )
+def _damaged(path: Path, error: Exception) -> HarnessError:
+    return HarnessError(f"{path} must be the clips.csv of its run ({error}): write it again with `sealproof run`.")
 
 
 @dataclass

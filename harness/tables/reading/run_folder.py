@@ -1,5 +1,6 @@
 """Reading a run folder: what `sealproof run` wrote, checked against the hashes in its run.json."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,11 @@ from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import read_json, sha256_file
 from sealproof.harness.foundation.text import unfilled
 from sealproof.harness.tables.dictionary.columns import ATTACKS, BREAK_POINTS, CLIPS, RUN, SUMMARY
+from sealproof.harness.tables.reading.clips import ClipScores, RunDecisions, read_decisions, read_scores
+from sealproof.harness.tables.reading.diagnosis import shipped_verdict
+from sealproof.harness.tables.reading.series import Key, Series, series_of
+from sealproof.harness.tables.reading.sweeps import sweeps_of
+from sealproof.harness.tables.sweeps import Sweep, read_params
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +54,17 @@ class ReportedCell:
     key: str
     family: str
     error: str
+
+    @property
+    def title(self) -> str:
+        """What the attack is called: its name, or the names of a chain's links."""
+        # A link may be `offset.1.5ms`: what follows a `+` up to the first dot is its name.
+        return self.attack if self.attack != "chain" else re.sub(r"\.[^+]*", "", self.attack_id)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Its parameters by name."""
+        return read_params(self.params)
 
 
 @dataclass(frozen=True)
@@ -168,6 +185,40 @@ class RunFolder:
             )
             for attack, params, error, cell in zip(rows["attack"], rows["params"], rows["error"], ran, strict=True)
         )
+
+    @cached_property
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """Which cells make a sweep."""
+        return tuple(sweeps_of(self.cells))
+
+    @cached_property
+    def series(self) -> Mapping[Key, Series]:
+        """The numbers of summary.csv, cell by cell."""
+        return series_of(self.summary, {(cell.attack, cell.params): place for place, cell in enumerate(self.cells)})
+
+    @cached_property
+    def scores(self) -> ClipScores:
+        """The scores of clips.csv.
+
+        Raises:
+            HarnessError: The file is damaged, or speaks of cells or detectors that the run does not have.
+        """
+        cells = [(cell.attack, cell.params) for cell in self.cells]
+        return read_scores(self.root / CLIPS, cells, [detector.name for detector in self.detectors])
+
+    @cached_property
+    def decisions(self) -> RunDecisions:
+        """The decisions of clips.csv.
+
+        Raises:
+            HarnessError: The file is damaged.
+        """
+        return read_decisions(self.root / CLIPS)
+
+    @cached_property
+    def diagnosis(self) -> tuple[str, ...]:
+        """What the diagnosis that ships with the scheme says of it; nothing where there is none of this version."""
+        return shipped_verdict(self.scheme, self.detectors[0].version)
 
     def _read(self, name: str) -> "pd.DataFrame":
         import pandas as pd

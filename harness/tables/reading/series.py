@@ -1,13 +1,14 @@
 """The numbers of summary.csv as arrays over cells, one for each detector, threshold rule and metric."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.harness.tables.reading.run_folder import RunFolder
+if TYPE_CHECKING:
+    import pandas as pd
 
 Key = tuple[str, str, str]
 """Detector (empty for a number about the audio), threshold rule (empty for none), metric."""
@@ -32,11 +33,14 @@ class Series:
     n_groups: NDArray[np.float64]
 
 
-def read_series(folder: RunFolder) -> dict[Key, Series]:
-    """Return all numbers of a run, in the order of summary.csv; a rule without a threshold has none."""
-    rows = folder.summary
-    place = {(cell.attack, cell.params): index for index, cell in enumerate(folder.cells)}
-    rows = rows[rows["status"] == "ok"]
+def series_of(summary: "pd.DataFrame", place: Mapping[tuple[str, str], int]) -> dict[Key, Series]:
+    """Return all numbers of a run, in the order of summary.csv; a rule without a threshold has none.
+
+    Args:
+        summary: summary.csv.
+        place: Where each cell, by its attack and params, stands in the run.
+    """
+    rows = summary[summary["status"] == "ok"]
     cell = np.array([place[pair] for pair in zip(rows["attack"], rows["params"], strict=True)], dtype=np.int64)
     series: dict[Key, Series] = {}
     groups: Any = rows.groupby(["detector", "threshold_rule", "metric"], sort=False).indices
@@ -52,9 +56,3 @@ def _spread(values: NDArray[np.float64], cells: NDArray[np.int64], n_cells: int)
     spread = np.full(n_cells, np.nan)
     spread[cells] = values
     return spread
-
-
-def worst_cell(series: Series, among: Sequence[int]) -> int | None:
-    """Return the cell with the lowest value, or None where none has one."""
-    known = [index for index in among if np.isfinite(series.value[index])]
-    return min(known, key=lambda index: float(series.value[index])) if known else None

@@ -18,15 +18,15 @@ from sealproof.attacks import Attack, get_attack
 from sealproof.attacks.contract.chain import Chain
 from sealproof.detectors import Audio, Detection, DetectorError, get_scheme
 from sealproof.harness.cli import main as cli
-from sealproof.harness.datasets.dataset import Dataset
+from sealproof.harness.datasets.dataset import Dataset, clips_sha256
 from sealproof.harness.foundation.audio.files import write_wav
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.seeds import derive_seed
+from sealproof.harness.matrix import attacking, store
 from sealproof.harness.matrix import bench as run
-from sealproof.harness.matrix import store
 from sealproof.harness.matrix.assembly import open_bench
 from sealproof.harness.matrix.bench import Bench
-from sealproof.harness.matrix.cell import Cell, clips_sha256, matrix
+from sealproof.harness.matrix.cell import Cell, matrix
 from sealproof.harness.matrix.outcome import Outcome
 from sealproof.harness.matrix.quality.waveform import WAVEFORM_METRICS
 from sealproof.harness.matrix.request import RunRequest
@@ -131,8 +131,9 @@ def test_numbers_depend_neither_on_blocks_nor_on_threads(
     assert n_pairs > 5
     for block, task, threads in ((1, 1, 1), (3, 2, 3), (5, 16, 2)):
         monkeypatch.setattr(run, "_BLOCK", block)
-        monkeypatch.setattr(run, "_TASK", task)
-        monkeypatch.setattr(run, "_N_THREADS", threads)
+        for module in (run, attacking):
+            monkeypatch.setattr(module, "_TASK", task)
+            monkeypatch.setattr(module, "N_THREADS", threads)
         found = ok(bench(bench_dataset, subjects, tmp_path / str(block)).run(the_cell))
         for subject in subjects:
             assert found.scores[subject.name].score.shape == (2, n_pairs)

@@ -20,7 +20,6 @@ from sealproof.harness.report.disagreements import Disagreement
 from sealproof.harness.report.examples import flac, make_examples, open_dataset
 from sealproof.harness.report.page.spectrogram_image import MAX_COLUMNS, MAX_ROWS, spectrogram_png
 from sealproof.harness.report.write import write_report
-from sealproof.harness.tables.reading.clips import read_scores
 from sealproof.harness.tables.reading.run_folder import RunFolder
 
 ATTACKED = ("white_noise.10db", "highpass.500hz", "gain.6db", "offset.100samples", "gain.-6db+white_noise.20db")
@@ -45,10 +44,9 @@ def heard(uri: str) -> np.ndarray:
 def test_the_clip_that_is_heard_has_the_score_that_was_written(
     finished_run: Any, folder: RunFolder, attack_id: str, label: int
 ) -> None:
-    scores = read_scores(folder)
     cell = next(index for index, one in enumerate(folder.cells) if one.attack_id == attack_id)
     clip = 3
-    (example,) = make_examples(folder, finished_run.bench.dataset, scores, [Disagreement(cell, label, clip, 1, 1.0)])
+    (example,) = make_examples(folder, finished_run.bench.dataset, [Disagreement(cell, label, clip, 1, 1.0)])
     assert example.is_exact
     assert [sound.title for sound in example.sounds] == ["clean", "watermarked", "attacked"]
     pair = finished_run.bench.pairs[clip]
@@ -63,14 +61,13 @@ def test_the_clip_that_is_heard_has_the_score_that_was_written(
     # The audio itself, before it is rounded to 16 bits, scores what clips.csv says.
     for place, subject in enumerate(finished_run.bench.subjects):
         score = subject.load().detect(made[None]).score[0]
-        assert score == pytest.approx(scores.scores[cell, place, label, clip], rel=1e-4, abs=1e-5)
+        assert score == pytest.approx(folder.scores.scores[cell, place, label, clip], rel=1e-4, abs=1e-5)
 
 
 def test_audio_beyond_full_scale_is_lowered_and_says_so(finished_run: Any, folder: RunFolder) -> None:
-    scores = read_scores(folder)
     cell = next(index for index, one in enumerate(folder.cells) if one.attack_id == "gain.6db")
     examples = make_examples(
-        folder, finished_run.bench.dataset, scores, [Disagreement(cell, 1, clip, 1, 1.0) for clip in range(4)]
+        folder, finished_run.bench.dataset, [Disagreement(cell, 1, clip, 1, 1.0) for clip in range(4)]
     )
     for example in examples:
         peaks = [np.abs(heard(sound.audio)).max() for sound in example.sounds]
@@ -86,7 +83,7 @@ def test_another_seed_is_not_what_was_scored(finished_run: Any, tmp_path: Path) 
     (copy / "run.json").write_text(json.dumps(facts))
     folder = RunFolder.open(copy)
     found = [Disagreement(3, 1, 0, 1, 1.0)]
-    (example,) = make_examples(folder, finished_run.bench.dataset, read_scores(folder), found)
+    (example,) = make_examples(folder, finished_run.bench.dataset, found)
     assert not example.is_exact
     write_report(copy, tmp_path / "out", finished_run.bench.dataset.root, 2)
     assert "what you hear there may differ from what was scored" in (tmp_path / "out" / "report.html").read_text()
@@ -95,7 +92,7 @@ def test_another_seed_is_not_what_was_scored(finished_run: Any, tmp_path: Path) 
 def test_an_attack_that_cannot_be_done_here_says_why(finished_run: Any, folder: RunFolder) -> None:
     cell = next(index for index, one in enumerate(folder.cells) if one.attack_id == "refusing")
     found = [Disagreement(cell, 1, 0, 1, 1.0)]
-    (example,) = make_examples(folder, finished_run.bench.dataset, read_scores(folder), found)
+    (example,) = make_examples(folder, finished_run.bench.dataset, found)
     assert not example.sounds
     assert example.error.startswith("The attack cannot be done here: There is no attack 'refusing'.")
 

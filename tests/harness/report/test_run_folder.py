@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 
 from sealproof.harness.foundation.errors import HarnessError
-from sealproof.harness.tables.reading.clips import read_scores
 from sealproof.harness.tables.reading.run_folder import RunFolder
-from sealproof.harness.tables.reading.series import read_series
 
 Copy = Callable[[], Path]
 
@@ -36,7 +34,7 @@ def test_cells_are_the_runs(finished_run: Any) -> None:
 
 def test_scores_are_those_the_detectors_gave(finished_run: Any) -> None:
     folder = RunFolder.open(finished_run.folder)
-    found = read_scores(folder)
+    found = folder.scores
     assert list(found.clip_ids) == [pair.clip_id for pair in finished_run.bench.pairs]
     for index, outcome in enumerate(finished_run.outcomes):
         for place, detector in enumerate(folder.detectors):
@@ -50,7 +48,7 @@ def test_scores_are_those_the_detectors_gave(finished_run: Any) -> None:
 
 def test_every_number_of_the_summary_is_in_a_series(finished_run: Any) -> None:
     folder = RunFolder.open(finished_run.folder)
-    series = read_series(folder)
+    series = folder.series
     place = {(cell.attack, cell.params): index for index, cell in enumerate(folder.cells)}
     rows = folder.summary[folder.summary["status"] == "ok"]
     for row in rows.to_dict("records"):
@@ -100,4 +98,4 @@ def test_clips_of_another_run_are_refused(copy: Copy) -> None:
     facts["files"].pop("clips.csv")
     (folder / "run.json").write_text(json.dumps(facts))
     with pytest.raises(HarnessError, match=r"clips.csv must be the clips.csv of its run .*reverse"):
-        read_scores(RunFolder.open(folder))
+        _ = RunFolder.open(folder).scores

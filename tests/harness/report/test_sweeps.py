@@ -3,11 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealproof.harness.report.sweeps import heat_map_rows, labels_of, reported_sweeps, stronger, subtitle_of
-from sealproof.harness.report.terms import METRICS, RULES, parameter_words, parameters, value_short, value_text
+from sealproof.harness.report.sweeps import heat_map_rows, labels_of, subtitle_of
+from sealproof.harness.report.terms import METRICS, RULES, parameter_words, value_short, value_text
 from sealproof.harness.report.verdict import cell_text
 from sealproof.harness.tables.dictionary import metrics as schema
 from sealproof.harness.tables.reading.run_folder import ReportedCell
+from sealproof.harness.tables.reading.sweeps import stronger, sweeps_of
 
 
 def cell(attack: str, params: str = "", attack_id: str = "") -> ReportedCell:
@@ -20,7 +21,7 @@ def cells(attack: str, *params: str) -> list[ReportedCell]:
 
 def test_a_sweep_goes_from_weak_to_strong_whatever_the_order_of_the_run() -> None:
     run = cells("mp3", "bitrate_kbps=32", "bitrate_kbps=128", "bitrate_kbps=8")
-    (sweep,) = reported_sweeps(run)
+    (sweep,) = sweeps_of(run)
     assert sweep.cells == (1, 0, 2)
     assert labels_of(sweep) == ["128", "32", "8"]
     assert subtitle_of(sweep) == "bitrate (kbps)"
@@ -28,7 +29,7 @@ def test_a_sweep_goes_from_weak_to_strong_whatever_the_order_of_the_run() -> Non
 
 
 def test_an_attack_with_two_directions_ascends_and_does_not_claim_to_grow() -> None:
-    (sweep,) = reported_sweeps(cells("gain", "gain_db=6", "gain_db=-20", "gain_db=-6"))
+    (sweep,) = sweeps_of(cells("gain", "gain_db=6", "gain_db=-20", "gain_db=-6"))
     assert sweep.cells == (1, 2, 0)
     assert not sweep.is_ordered
 
@@ -37,7 +38,7 @@ def test_parameters_vary_one_at_a_time() -> None:
     run = cells(
         "echo", "delay_ms=100;gain=0.3", "delay_ms=100;gain=0.5", "delay_ms=300;gain=0.3", "delay_ms=50;gain=0.3"
     )
-    by_parameter = {sweep.parameter: sweep for sweep in reported_sweeps(run)}
+    by_parameter = {sweep.parameter: sweep for sweep in sweeps_of(run)}
     assert by_parameter.keys() == {"delay_ms", "gain"}
     assert by_parameter["gain"].cells == (0, 1)
     assert subtitle_of(by_parameter["gain"]) == "gain at delay 100 ms"
@@ -45,7 +46,7 @@ def test_parameters_vary_one_at_a_time() -> None:
 
 
 def test_words_make_a_row_but_no_curve() -> None:
-    (sweep,) = reported_sweeps(cells("telephone", "law=mulaw", "law=alaw"))
+    (sweep,) = sweeps_of(cells("telephone", "law=mulaw", "law=alaw"))
     assert not sweep.is_numeric
     assert labels_of(sweep) == ["mulaw", "alaw"]
 
@@ -55,7 +56,7 @@ def test_chains_of_the_same_links_are_one_sweep_under_the_links_names() -> None:
         cell("chain", f"1.mp3.bitrate_kbps={rate};2.lowpass.cutoff_hz=4000", f"mp3.{rate}kbps+lowpass.4khz")
         for rate in (64, 32)
     ]
-    (sweep,) = reported_sweeps([*run, cell("chain", "1.gain.gain_db=6", "gain.6db+polarity")])
+    (sweep,) = sweeps_of([*run, cell("chain", "1.gain.gain_db=6", "gain.6db+polarity")])
     assert sweep.title == "mp3+lowpass"
     assert subtitle_of(sweep) == "mp3 bitrate (kbps) at lowpass cutoff 4 kHz"
     assert sweep.cells == (1, 0)
@@ -77,13 +78,13 @@ GRIDS = st.lists(
 @given(GRIDS)
 def test_every_cell_is_in_a_row_and_every_sweep_varies_one_parameter(grid: list[tuple[str, int, int]]) -> None:
     run = [cell(name, f"a_ms={first};b={second}") for name, first, second in grid]
-    sweeps = reported_sweeps(run)
+    sweeps = sweeps_of(run)
     rows = heat_map_rows(run, sweeps)
     assert {index for row in rows for index in row.cells} == set(range(len(run)))
     for row in rows:
         assert len(row.cells) == len(labels_of(row))
     for sweep in sweeps:
-        own = [parameters(run[index].params) for index in sweep.cells]
+        own = [run[index].parameters for index in sweep.cells]
         assert len({run[index].attack for index in sweep.cells}) == 1
         assert [one[sweep.parameter] for one in own] == list(sweep.values)
         assert len({tuple(value for name, value in one.items() if name != sweep.parameter) for one in own}) == 1

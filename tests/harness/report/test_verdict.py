@@ -12,7 +12,6 @@ from sealproof.harness.matrix.cell import matrix
 from sealproof.harness.matrix.request import RunRequest
 from sealproof.harness.report.verdict import Verdict, judge
 from sealproof.harness.tables.reading.run_folder import RunFolder
-from sealproof.harness.tables.reading.series import read_series
 from sealproof.harness.tables.write import write_tables
 
 
@@ -27,7 +26,7 @@ def verdict(bench_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) ->
     out: Path = tmp_path_factory.mktemp("verdict") / "run"
     write_tables(bench, outcomes, 3, out)
     folder = RunFolder.open(out)
-    return judge(folder, read_series(folder))
+    return judge(folder)
 
 
 def test_what_marks_clean_clips_is_not_among_what_breaks_the_detector(verdict: Verdict) -> None:
