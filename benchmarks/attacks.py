@@ -63,11 +63,11 @@ def main() -> None:
 
 
 def _rivals() -> dict[str, list[Rival]]:
-    found: dict[str, list[Rival]] = defaultdict(list)
+    rivals: dict[str, list[Rival]] = defaultdict(list)
     for module in pkgutil.iter_modules(benchmarks.rivals.__path__):
         for rival in importlib.import_module(f"benchmarks.rivals.{module.name}").RIVALS:
-            found[rival.attack_id].append(rival)
-    return found
+            rivals[rival.attack_id].append(rival)
+    return rivals
 
 
 def _best(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:

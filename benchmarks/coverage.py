@@ -147,7 +147,7 @@ def main() -> None:
     print("| |" + "".join(f" {name} |" for name in columns))
     print("|---|" + "---:|" * len(columns))
     for metric in next(iter(columns.values())):
-        print(f"| {metric} |" + "".join(f" {100 * found[metric]:.1f} |" for found in columns.values()))
+        print(f"| {metric} |" + "".join(f" {100 * shares[metric]:.1f} |" for shares in columns.values()))
 
 
 def coverage(name: str, n_simulations: int, n_resamples: int) -> dict[str, float]:
@@ -183,10 +183,10 @@ def calibrated(n_clips: int, n_simulations: int, n_resamples: int) -> dict[str, 
         clips = sample.resamples(rng, n_resamples)
         as_given = CalibratedThreshold.given(threshold.value, n_resamples)
         for suffix, used in (("", threshold), (", threshold as given", as_given)):
-            found = estimate_rates(sample.reference, sample.truth, used, clips)
+            rates = estimate_rates(sample.reference, sample.truth, used, clips)
             for metric in truth:
                 if f"{metric}{suffix}" in covered:
-                    covered[f"{metric}{suffix}"] += found[metric].ci_low <= truth[metric] <= found[metric].ci_high
+                    covered[f"{metric}{suffix}"] += rates[metric].ci_low <= truth[metric] <= rates[metric].ci_high
     return {metric: count / n_simulations for metric, count in covered.items()}
 
 
@@ -239,11 +239,11 @@ def truths(name: str) -> Mapping[str, float]:
     population = POPULATIONS[name]
     rng = np.random.default_rng([3, list(POPULATIONS).index(name)])
     whole = _sample(population, _LARGE, rng)
-    found = dict(_values(population, whole))
+    values = dict(_values(population, whole))
     if population.shifts is None and not (population.is_heavy or population.is_coarse):
         # Clips as such are normal, whatever the recordings: known without a sample.
-        found |= _known(population)
-    return {**found, "bit accuracy": BIT_RATE, "mean": 0.0, "median": 0.0, "break point": BREAK_POINT}
+        values |= _known(population)
+    return {**values, "bit accuracy": BIT_RATE, "mean": 0.0, "median": 0.0, "break point": BREAK_POINT}
 
 
 def _values(population: Population, sample: _Sample) -> Iterator[tuple[str, float]]:
@@ -292,7 +292,7 @@ def _intervals(population: Population, n_resamples: int, rng: np.random.Generato
     truth, cut, reference, mimic = sample.truth, population.cut, sample.reference, sample.mimic
     a, b, marked = mimic > cut, reference > cut, clips.of_clips(truth)
     bits, sent = _bits(population, sample, rng), np.ones((marked.n_clips, N_BITS), np.bool_)
-    found = {
+    intervals = {
         "tpr": detection.estimate_tpr(reference, truth, cut, clips),
         "fpr": detection.estimate_fpr(reference, truth, cut, clips),
         "accuracy": detection.estimate_accuracy(reference, truth, cut, clips),
@@ -310,7 +310,7 @@ def _intervals(population: Population, n_resamples: int, rng: np.random.Generato
         "mean": estimates.estimate_mean(sample.noise, marked),
         "median": estimates.estimate_median(sample.noise, marked),
     }
-    yield from ((name, (estimate.ci_low, estimate.ci_high)) for name, estimate in found.items())
+    yield from ((name, (estimate.ci_low, estimate.ci_high)) for name, estimate in intervals.items())
     hits, trials = _sweep(population, rng)
     recordings = Resamples.of(np.arange(hits.shape[1]), rng, n_resamples=n_resamples)
     point = find_break_point(STRENGTHS, hits, trials, recordings)

@@ -114,7 +114,7 @@ def _train(dataset: Dataset, recipe: ClipRecipe, split: str, epochs: int) -> dic
     score = forward(model)
     blocks = range(0, len(truth), 256)
     scores = np.concatenate([score(dataset.audio(files["test"][at : at + 256])) for at in blocks])
-    above = [epoch for epoch, found in enumerate(history["val_accuracy"], 1) if found > 0.6]
+    above = [epoch for epoch, share in enumerate(history["val_accuracy"], 1) if share > 0.6]
     return {
         "test_accuracy": round(accuracy(scores, truth, 0.5), 4),
         "test_auc": round(auc(scores, truth), 4),

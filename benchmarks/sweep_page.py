@@ -37,12 +37,12 @@ def main() -> None:
     print(_head(facts, cells))
     for family, attacks in groupby(sorted(_sweeps(cells).items(), key=_family), key=_family):
         print(f"\n## {family}\n\n{_COLUMNS}")
-        for name, found in attacks:
-            strengths = ", ".join(f"{params or '-'}: {_bold(tpr)}" for params, tpr in found)
+        for name, rates in attacks:
+            strengths = ", ".join(f"{params or '-'}: {_bold(tpr)}" for params, tpr in rates)
             flagged = ", ".join(
-                f"{params}: {fprs[name, params]:.2f}" for params, _ in found if fprs[name, params] > 0.05
+                f"{params}: {fprs[name, params]:.2f}" for params, _ in rates if fprs[name, params] > 0.05
             )
-            lowest = min(aucs[name, params] for params, _ in found)
+            lowest = min(aucs[name, params] for params, _ in rates)
             print(f"| `{name}` | {strengths} | {flagged} | {lowest:.3f} |")
 
 
@@ -60,10 +60,10 @@ def _head(facts: dict[str, Any], cells: list[tuple[str, str, float]]) -> str:
 
 
 def _sweeps(cells: list[tuple[str, str, float]]) -> dict[str, list[tuple[str, float]]]:
-    found: dict[str, list[tuple[str, float]]] = {}
+    by_attack: dict[str, list[tuple[str, float]]] = {}
     for name, params, tpr in cells:
-        found.setdefault(name, []).append((params, tpr))
-    return found
+        by_attack.setdefault(name, []).append((params, tpr))
+    return by_attack
 
 
 def _family(item: tuple[str, list[tuple[str, float]]]) -> str:

@@ -16,7 +16,7 @@ from sealproof.detectors.base import (
     Scheme,
     UnavailableError,
     Watermarker,
-    broken,
+    broken_text,
 )
 
 __all__ = [
@@ -75,7 +75,7 @@ def get_scheme(name: str, **options: object) -> Scheme:
     try:
         scheme_type = getattr(import_module(module_name), attribute)
     except Exception as error:  # a broken package raises what it likes while it is imported
-        raise UnavailableError(broken(f"The scheme '{name}' ({registry[name]})", error)) from error
+        raise UnavailableError(broken_text(f"The scheme '{name}' ({registry[name]})", error)) from error
     if not (isinstance(scheme_type, type) and issubclass(scheme_type, Scheme)):
         raise DetectorError(f"The scheme '{name}' must be a subclass of Scheme. Got {registry[name]}.")
     _check_options(name, scheme_type, options)

@@ -252,7 +252,7 @@ class Scheme(ABC):
         except Exception as error:
             # A package that does not fit its neighbours raises what it likes while it is imported: ImportError, OSError
             # (a missing symbol), AttributeError or ValueError (another binary interface), RuntimeError.
-            raise UnavailableError(broken(self.name, error)) from error
+            raise UnavailableError(broken_text(self.name, error)) from error
 
     @abstractmethod
     def load_watermarker(self) -> Watermarker:
@@ -263,7 +263,7 @@ class Scheme(ABC):
         """Build the detector; heavy imports belong in here."""
 
 
-def broken(who: str, error: Exception) -> str:
+def broken_text(who: str, error: Exception) -> str:
     """Say that something which is installed does not work, and where to learn what mends it."""
     first: BaseException = error
     while first.__cause__ is not None:

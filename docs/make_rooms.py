@@ -87,15 +87,15 @@ def levels(imports: Mapping[str, Set[str]]) -> dict[str, int]:
     Raises:
         ValueError: Rooms import each other in a circle.
     """
-    found: dict[str, int] = {}
-    while len(found) < len(imports):
-        ready = [room for room, below in imports.items() if room not in found and below <= found.keys()]
+    heights: dict[str, int] = {}
+    while len(heights) < len(imports):
+        ready = [room for room, below in imports.items() if room not in heights and below <= heights.keys()]
         if not ready:
-            circle = sorted(imports.keys() - found.keys())
+            circle = sorted(imports.keys() - heights.keys())
             msg = f"Rooms must stand one above the other. These import each other or stand above such: {circle}."
             raise ValueError(msg)
-        found |= {room: max((found[each] + 1 for each in imports[room]), default=0) for room in ready}
-    return found
+        heights |= {room: max((heights[each] + 1 for each in imports[room]), default=0) for room in ready}
+    return heights
 
 
 def needed_arrows(imports: Mapping[str, Set[str]]) -> list[tuple[str, str]]:

@@ -101,7 +101,7 @@ class FFmpegCodec(Codec):
     @classmethod
     def unavailable(cls) -> str | None:
         """Name the encoder or decoder that this FFmpeg lacks."""
-        return libav.missing(cls.encoder, cls.decoder)
+        return libav.missing_codec(cls.encoder, cls.decoder)
 
     def encode(self, pcm: Pcm, sample_rate: int) -> bytes:
         """Return (samples,) 16-bit PCM as an encoded file."""

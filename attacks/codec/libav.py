@@ -26,7 +26,7 @@ class Decoded:
     bitrate_kbps: float
 
 
-def missing(encoder: str, decoder: str) -> str | None:
+def missing_codec(encoder: str, decoder: str) -> str | None:
     """Say which of the two this FFmpeg lacks, or that PyAV is broken, or return None."""
     try:
         import av

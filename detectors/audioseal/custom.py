@@ -12,16 +12,16 @@ _REVISION = 2
 
 
 class AudioSealCustomScheme(AudioSealTypeScheme):
-    """A pair of the user's own of AudioSeal's kind, imported by `sealproof weights import PATH --trust`.
+    """A scheme of the user's own of AudioSeal's kind, imported by `sealproof weights import PATH --trust`.
 
     It has its own name, so that its results are never taken for those of the published weights.
 
     Args:
-        weights_dir: As for `audioseal`; the pair lies in its folder `custom`.
+        weights_dir: As for `audioseal`; the scheme lies in its folder `custom`.
     """
 
     name: ClassVar[str] = "audioseal_custom"
-    summary: ClassVar[str] = "your own pair of AudioSeal's kind, imported with `sealproof weights import --trust`"
+    summary: ClassVar[str] = "your own scheme of AudioSeal's kind, imported with `sealproof weights import --trust`"
 
     def __init__(self, weights_dir: Path | str | None = None) -> None:
         self._weights = CustomWeights(None if weights_dir is None else Path(weights_dir))
@@ -65,7 +65,7 @@ class AudioSealCustomScheme(AudioSealTypeScheme):
         missing = [kind for kind, record in records.items() if record is None]
         if missing:
             raise UnavailableError(
-                f"{' and '.join(missing)} of your own pair are not in {self._weights.folder}. "
+                f"{' and '.join(missing)} of your own scheme are not in {self._weights.folder}. "
                 "Run: sealproof weights import GENERATOR DETECTOR --trust"
             )
         return [record for record in records.values() if record is not None]

@@ -1,4 +1,4 @@
-"""audioseal_mini: a small pair of AudioSeal's architecture that ships with sealproof. It is not Meta's model."""
+"""audioseal_mini: a small scheme of AudioSeal's architecture that ships with sealproof. It is not Meta's model."""
 
 from importlib.resources import as_file, files
 from typing import ClassVar
@@ -27,7 +27,7 @@ class AudioSealMiniScheme(AudioSealTypeScheme):
     """
 
     name: ClassVar[str] = "audioseal_mini"
-    summary: ClassVar[str] = "small pair of AudioSeal's architecture that ships with sealproof; not Meta's model"
+    summary: ClassVar[str] = "small scheme of AudioSeal's architecture that ships with sealproof; not Meta's model"
 
     @property
     def version(self) -> str:

@@ -20,7 +20,7 @@ _METADATA = "sealproof"
 
 @dataclass(frozen=True)
 class Net:
-    """One network of an AudioSeal pair, as data.
+    """One network of an AudioSeal scheme, as data.
 
     Attributes:
         kind: `generator` or `detector`.

@@ -13,7 +13,7 @@ from sealproof.detectors.base import DetectorError
 from sealproof.detectors.checkpoint import load_tensors
 
 CARDS: dict[Kind, str] = {"generator": "audioseal_wm_16bits", "detector": "audioseal_detector_16bits"}
-"""The package's own descriptions of the published pair."""
+"""The package's own descriptions of the published scheme."""
 
 # Since 0.2.0 a convolution lies one level deeper than in the published checkpoints. The package renames too, but its
 # pattern also matches names that are deep enough, so it cannot read back what a 0.2.0 model saves; this one can.
@@ -182,7 +182,7 @@ def _read(path: Path, sha256: str) -> tuple[dict[str, Any], dict[str, Any]]:
         # The published run keeps the settings of the last layers inside `seanet`.
         last = {key: seanet.pop(key) for key in ("decoder", "detector") if key in seanet}
         if own.get("normalizer"):
-            # In audioseal 0.2.0 the detector's normaliser returns nothing, so no such pair can have worked.
+            # In audioseal 0.2.0 the detector's normaliser returns nothing, so no such network can have worked.
             raise ValueError("it wants the package's normaliser, which does not work")
         fields = {key: own[key] for key in ("nbits", "decoder", "detector") if key in own}
         return tensors, {**fields, **last, **({"seanet": seanet} if seanet else {})}

@@ -1,4 +1,4 @@
-"""What schemes of AudioSeal's kind have in common: a pair of networks from somewhere, and the audioseal package."""
+"""What schemes of AudioSeal's kind have in common: two networks from somewhere, and the audioseal package."""
 
 from abc import abstractmethod
 from importlib.metadata import PackageNotFoundError, version

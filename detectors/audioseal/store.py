@@ -128,7 +128,7 @@ class ConvertedWeights:
 
 
 class PublishedWeights:
-    """The published pair in a folder: as it came (`.pth`), converted, or both.
+    """The published scheme in a folder: as it came (`.pth`), converted, or both.
 
     Args:
         folder: The folder. Default: the environment variable SEALPROOF_AUDIOSEAL_WEIGHTS, else the package's cache
@@ -206,7 +206,7 @@ class PublishedWeights:
         """
         self.converted.store(_read_published(path, kind), path, PUBLISHED[kind].sha256)
 
-    def verify(self, kind: Kind) -> Path | None:
+    def check(self, kind: Kind) -> Path | None:
         """Check what is here against the published hash and, where both are here, the one against the other.
 
         Returns:
@@ -245,7 +245,7 @@ class PublishedWeights:
 
 
 class CustomWeights(ConvertedWeights):
-    """A pair of the user's own, imported with `--trust`; kept apart from the published one."""
+    """A scheme of the user's own, imported with `--trust`; kept apart from the published one."""
 
     def __init__(self, folder: Path | None = None) -> None:
         super().__init__((folder or default_folder()) / "custom", {kind: kind for kind in KINDS})
@@ -270,7 +270,7 @@ class CustomWeights(ConvertedWeights):
         missing = [kind for kind in KINDS if kind not in nets]
         if missing:
             given = ", ".join(map(str, paths)) or "no file"
-            raise DetectorError(f"A pair must have a generator and a detector. Got {given}, without {missing[0]}.")
+            raise DetectorError(f"A scheme must have a generator and a detector. Got {given}, without {missing[0]}.")
         for net, path, sha256 in nets.values():
             self.store(net, path, sha256)
         return {kind: path for kind, (_, path, _) in nets.items()}

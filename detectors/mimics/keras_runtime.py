@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from sealproof.detectors.base import UnavailableError, broken
+from sealproof.detectors.base import UnavailableError, broken_text
 
 SETTINGS = {"backend": "tensorflow", "floatx": "float32", "image_data_format": "channels_last"}
 """What the mimics are made for: they are networks of tensorflow, trained and scored in single precision."""
@@ -36,7 +36,7 @@ def import_keras() -> Any:
 
             tf.config.list_physical_devices()
     except Exception as error:  # a broken package raises what it likes while it is imported
-        raise UnavailableError(broken("keras with tensorflow, which mimics run on,", error)) from error
+        raise UnavailableError(broken_text("keras with tensorflow, which mimics run on,", error)) from error
     for name, wanted in SETTINGS.items():
         actual = getattr(keras.config, name)()
         if actual != wanted:

@@ -26,7 +26,7 @@ def _attacks(options: argparse.Namespace) -> int:
     if options.action == "list":
         from sealproof.harness.studies.attack_audit import catalogue
 
-        print(catalogue.markdown() if options.markdown else "\n".join(catalogue.lines()).lstrip())
+        print(catalogue.catalogue_markdown() if options.markdown else "\n".join(catalogue.lines()).lstrip())
         return OK
     return _verify_attacks(options)
 

@@ -122,14 +122,14 @@ def _oddities(facts: dict[str, Any]) -> Iterator[str]:
             yield f"{facts[f'clipped_{label}']} {label} clips go beyond full scale, where 16 bits cut them off."
 
 
-def _gate_text(found: Mapping[str, float | None]) -> str:
+def _gate_text(least: Mapping[str, float | None]) -> str:
     """Say what `pytest -m robustness` can find with a dataset, from its dataset.json."""
     spread, whole = (
-        "no drop" if found[name] is None else f"a drop of the TPR by {found[name]:.2f}"
+        "no drop" if least[name] is None else f"a drop of the TPR by {least[name]:.2f}"
         for name in ("spread_over_clips", "whole_recordings")
     )
     return (
-        f"With {found['test_clips']} marked test clips of {found['test_recordings']} recordings `pytest -m robustness` "
+        f"With {least['test_clips']} marked test clips of {least['test_recordings']} recordings `pytest -m robustness` "
         f"finds, in 80 % of cases, {spread} where errors are spread over the clips, and {whole} where whole recordings "
         "are lost. More recordings find less."
     )

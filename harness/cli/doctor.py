@@ -63,14 +63,14 @@ def everything(results: Sequence[CheckResult]) -> Iterator[str]:
 
 def verdict(results: Sequence[CheckResult]) -> str:
     """Say in one sentence whether all is well."""
-    faulty = broken(results)
+    faulty = broken_checks(results)
     if not faulty:
         return "All that should work here does."
     names = ", ".join(dict.fromkeys(each.name for each in faulty))
     return f"{len(faulty)} of {len(results)} things do not work here and should: {names}."
 
 
-def broken(results: Sequence[CheckResult]) -> list[CheckResult]:
+def broken_checks(results: Sequence[CheckResult]) -> list[CheckResult]:
     """Return what should work on this machine and does not."""
     return [each for each in results if each.state is State.BROKEN]
 

@@ -47,4 +47,4 @@ def _doctor(options: argparse.Namespace) -> int:
     results = [check.run() for check in trying(checks, len(checks), lambda check: f"{check.kind} {check.name}")]
     print("\n".join(doctor.everything(results) if options.verbose else doctor.summary(results)))
     print(doctor.verdict(results))
-    return FAILED if doctor.broken(results) else OK
+    return FAILED if doctor.broken_checks(results) else OK

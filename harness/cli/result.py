@@ -45,11 +45,11 @@ def _report(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from sealproof.harness.comparison.runs import compare_runs
-    from sealproof.harness.comparison.text import terminal_lines
+    from sealproof.harness.comparison.text import comparison_lines
     from sealproof.harness.comparison.write import write_comparison
 
     comparison = compare_runs(options.before, options.after, options.allowed_drop)
-    print("\n".join(terminal_lines(comparison)))
+    print("\n".join(comparison_lines(comparison)))
     if options.out is not None:
         print("Wrote " + ", ".join(map(str, write_comparison(comparison, options.out))))
     return FAILED if comparison.is_failure else OK
@@ -57,10 +57,10 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _breakdown(options: argparse.Namespace) -> int:
     from sealproof.harness.report.breakdown.by_tag import break_down
-    from sealproof.harness.report.breakdown.text import terminal_lines
+    from sealproof.harness.report.breakdown.text import breakdown_lines
     from sealproof.harness.report.breakdown.write import write_breakdown
 
     breakdown = break_down(options.run, options.by, options.min_clips, options.attack, options.dataset)
-    print("\n".join(terminal_lines(breakdown)))
+    print("\n".join(breakdown_lines(breakdown)))
     print("Wrote " + ", ".join(map(str, write_breakdown(breakdown, options.out or options.run))))
     return OK

@@ -15,7 +15,7 @@ def add(commands: Commands) -> None:
     actions.add_parser("fetch", help="download the published AudioSeal weights, check and convert them")
     bring = actions.add_parser("import", help="take weights from files that were brought here by hand")
     bring.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="checkpoints, or folders of them")
-    bring.add_argument("--trust", action="store_true", help="take a pair of your own, as scheme `audioseal_custom`")
+    bring.add_argument("--trust", action="store_true", help="take a scheme of your own, as scheme `audioseal_custom`")
     actions.add_parser("verify", help="check all weights that are here against their hashes")
 
     train_scheme = add_command(
@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
         "--recipe", default="mini", metavar="NAME|TOML", help="`mini` (default), `lines`, `full` or a file"
     )
     train_scheme.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="the pair's folder; resumes what is there"
+        "--out", required=True, type=Path, metavar="DIR", help="the scheme's folder; resumes what is there"
     )
     train_scheme.add_argument("--steps", type=int, metavar="N", help="number of updates (default: the recipe's)")
     train_scheme.add_argument("--seed", type=int, metavar="S", help="of the training (default: the recipe's)")
@@ -45,7 +45,7 @@ def _add_scheme(commands: Commands) -> None:
     diagnose = actions.add_parser(
         "diagnose", help="look for cheap tricks: tones, bands, fixed waveforms, linear detectors"
     )
-    diagnose.add_argument("scheme", metavar="NAME|DIR", help="a scheme, or the folder of a pair that was trained here")
+    diagnose.add_argument("scheme", metavar="NAME|DIR", help="a scheme, or the folder of one that was trained here")
     diagnose.add_argument(
         "--corpus", default="demo", metavar="DIR|demo", help="a folder of audio (default: demo music)"
     )
@@ -111,7 +111,7 @@ def _weights(options: argparse.Namespace) -> int:
     if options.action == "import":
         lines = weights.import_own(options.paths) if options.trust else weights.import_published(options.paths)
     else:
-        lines = {"status": weights.status, "fetch": weights.fetch, "verify": weights.verify}[options.action]()
+        lines = {"status": weights.status, "fetch": weights.fetch, "verify": weights.check_weights}[options.action]()
     for line in lines:
         print(line, flush=True)
     return OK
@@ -123,7 +123,7 @@ def _train_scheme(options: argparse.Namespace) -> int:
     from sealproof.harness.corpora.folder import FolderCorpus
     from sealproof.harness.foundation.errors import HarnessError
     from sealproof.harness.training.schemes.recipe import load_recipe
-    from sealproof.harness.training.schemes.train import TrainingRequest, train_pair
+    from sealproof.harness.training.schemes.train import TrainingRequest, train_scheme
 
     changes = {"steps": options.steps, "seed": options.seed}
     recipe = replace(load_recipe(options.recipe), **{key: value for key, value in changes.items() if value is not None})
@@ -138,7 +138,7 @@ def _train_scheme(options: argparse.Namespace) -> int:
     corpora = {folder.name: FolderCorpus(root=folder) for folder in folders}
     if len(corpora) < len(folders):
         raise HarnessError(f"Each --corpus must have a folder name of its own. Got {', '.join(map(str, folders))}.")
-    card = train_pair(TrainingRequest(recipe, dict(corpora), options.split_seed, options.data_licence), options.out)
+    card = train_scheme(TrainingRequest(recipe, dict(corpora), options.split_seed, options.data_licence), options.out)
     print(f"Wrote {card}")
     print(
         f"To use it: sealproof weights import {options.out} --trust, "

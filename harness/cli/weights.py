@@ -1,4 +1,4 @@
-"""What `sealproof weights` does: AudioSeal's published weights, a pair of your own, and the pair that ships."""
+"""What `sealproof weights` does: AudioSeal's published weights, a scheme of your own, and the scheme that ships."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +32,7 @@ def _published_state(weights: PublishedWeights, path: Path) -> str:
 
 
 def fetch() -> Iterator[str]:
-    """Fetch and convert what is missing of the published pair."""
+    """Fetch and convert what is missing of the published scheme."""
     weights = PublishedWeights()
     for kind in KINDS:
         yield f"{kind}: {weights.fetch(kind)}"
@@ -52,7 +52,7 @@ def import_published(paths: list[Path]) -> Iterator[str]:
         if not any(kinds.values()):
             wanted = " or ".join(f"{PUBLISHED[kind].file_name} (SHA-256 {PUBLISHED[kind].sha256})" for kind in KINDS)
             raise DetectorError(
-                f"{path} must be or hold {wanted}. It does not. For a pair of your own say --trust: "
+                f"{path} must be or hold {wanted}. It does not. For a scheme of your own say --trust: "
                 "it becomes the scheme audioseal_custom."
             )
     for file, kind in known:
@@ -61,7 +61,7 @@ def import_published(paths: list[Path]) -> Iterator[str]:
 
 
 def import_own(paths: list[Path]) -> Iterator[str]:
-    """Convert a pair of the user's own.
+    """Convert a scheme of the user's own.
 
     Raises:
         DetectorError: A file holds neither network, or would need more than plain tensors.
@@ -73,7 +73,7 @@ def import_own(paths: list[Path]) -> Iterator[str]:
     yield "Its scheme is called audioseal_custom; its numbers are not those of the published AudioSeal."
 
 
-def verify() -> Iterator[str]:
+def check_weights() -> Iterator[str]:
     """Check everything that is here.
 
     Raises:
@@ -83,7 +83,7 @@ def verify() -> Iterator[str]:
 
     weights, custom = PublishedWeights(), CustomWeights()
     for kind in KINDS:
-        path = weights.verify(kind)
+        path = weights.check(kind)
         yield f"audioseal         {kind:10} {'not here' if path is None else f'as published: {path}'}"
     for kind in KINDS:
         net = custom.load(kind)

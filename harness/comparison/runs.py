@@ -165,11 +165,11 @@ def _compared(
     groups, codes = np.unique([before.group_of[name] for name in clips], return_inverse=True)
     context = _Context(folders[0].scheme, detectors, roles, tuple(map(str, groups)), codes)
     sides = [_Side(folder.root / CLIPS, side, clips) for folder, side in zip(folders, (before, after), strict=True)]
-    found: list[Compared] = []
+    compared: list[Compared] = []
     for cell in before.cells:
         if cell in sides[1].cells:
-            found += _compared_cell(context, cell, sides, allowed_drop)
-    return sorted(_adjusted(found), key=lambda rate: (rate.verdict != REGRESSION, -rate.drop, rate.after.key))
+            compared += _compared_cell(context, cell, sides, allowed_drop)
+    return sorted(_adjusted(compared), key=lambda rate: (rate.verdict != REGRESSION, -rate.drop, rate.after.key))
 
 
 @dataclass(frozen=True)
@@ -195,13 +195,13 @@ class _Side:
 
     def says(self, cell: tuple[str, str], detector: str, rule: str) -> Flags:
         """Return (2, clips) decisions."""
-        found = self._says[rule][self.cells[cell], self._detectors[detector]][:, self._clips]
-        if (found == ABSENT).any():
+        said = self._says[rule][self.cells[cell], self._detectors[detector]][:, self._clips]
+        if (said == ABSENT).any():
             raise HarnessError(
                 f"{detector} must have judged every clip under {cell_name(cell)}. {self._path} lacks some: write it "
                 "again with `sealproof run`."
             )
-        return np.asarray(found, dtype=np.bool_)
+        return np.asarray(said, dtype=np.bool_)
 
 
 def _compared_cell(

@@ -62,7 +62,7 @@ def notes(comparison: Comparison) -> list[str]:
     return lines
 
 
-def terminal_lines(comparison: Comparison) -> list[str]:
+def comparison_lines(comparison: Comparison) -> list[str]:
     """Write one screen, the worst first."""
     lines = [headline(comparison), f"{', '.join(f'{n} {verdict}' for verdict, n in counts(comparison).items())}"]
     lines += notes(comparison)

@@ -18,7 +18,7 @@ from sealproof.harness.corpora.base import ALL_CLIPS, BADLY_CLIPPED, Clip, Corpu
 from sealproof.harness.datasets.content_keys import marking_version
 from sealproof.harness.datasets.dataset import FACTS, MANIFEST, REQUEST, Dataset
 from sealproof.harness.datasets.links import refuse_links
-from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row, to_csv
+from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row, manifest_csv
 from sealproof.harness.datasets.same_audio import joined_groups, joined_sets, joined_text
 from sealproof.harness.datasets.sources import Sources, from_json, read_sources, refuse_changed, sources_sha256, to_json
 from sealproof.harness.datasets.split import split_by_corpus, split_by_group
@@ -106,15 +106,15 @@ def build_dataset(corpus: Corpus, request: BuildRequest, root: Path) -> tuple[Da
     rows = [replace(row, group=name_of[row.group]) for row in rows]
     split_of = _split(rows, held_out, name_of, request.seed)
     rows = [replace(row, split=split_of[row.group]) for row in sorted(rows, key=lambda row: (row.clip_id, row.label))]
-    write_text(root / MANIFEST, to_csv(rows))
+    write_text(root / MANIFEST, manifest_csv(rows))
     # Last, for it is what makes the dataset finished.
-    found = {
+    made = {
         "sources_sha256": sources_sha256(sources),
         "joined_groups": joined,
         "clipped_watermarked": sum(share > 0 for share in clipped),
         "manifest_sha256": sha256_file(root / MANIFEST),
     }
-    write_json(root / FACTS, {**_facts(rows, scheme, asked, request, report), **found})
+    write_json(root / FACTS, {**_facts(rows, scheme, asked, request, report), **made})
     for leftover in (root / _JOURNAL, *root.rglob(f"*{TEMPORARY}")):
         leftover.unlink(missing_ok=True)
     return Dataset.open(root), report

@@ -44,10 +44,10 @@ def check_dataset(root: Path) -> list[str]:
 
 
 def _wrong_pairs(rows: Sequence[Row]) -> Iterator[str]:
-    found = Counter((row.clip_id, row.label) for row in rows)
+    counts = Counter((row.clip_id, row.label) for row in rows)
     for clip_id in sorted({row.clip_id for row in rows}):
         for label in (CLEAN, WATERMARKED):
-            n = found[clip_id, label]
+            n = counts[clip_id, label]
             if n != 1:
                 yield f"clip {clip_id} must have one {label} WAV, and has {n}."
 
@@ -66,10 +66,10 @@ def _shared_files(rows: Sequence[Row]) -> Iterator[str]:
 def _wrong_splits(rows: Sequence[Row]) -> Iterator[str]:
     splits = [row.split for row in rows]
     yield from (f"split {name} is empty." for name in SPLIT_FRACTIONS if name not in splits)
-    for group, found in shared_groups([row.group for row in rows], splits).items():
-        yield f"group {group} is in {len(found)} splits: {', '.join(sorted(found))}."
-    for clip_id, found in shared_groups([row.clip_id for row in rows], splits).items():
-        yield f"clip {clip_id} is parted from its twin: {', '.join(sorted(found))}."
+    for group, several in shared_groups([row.group for row in rows], splits).items():
+        yield f"group {group} is in {len(several)} splits: {', '.join(sorted(several))}."
+    for clip_id, several in shared_groups([row.clip_id for row in rows], splits).items():
+        yield f"clip {clip_id} is parted from its twin: {', '.join(sorted(several))}."
 
 
 def _shared_audio(rows: Sequence[Row]) -> Iterator[str]:

@@ -87,13 +87,13 @@ class Dataset:
             raise HarnessError(f"{facts_path} is damaged ({error!r}): build the dataset again.") from error
         try:
             rows = tuple(read_manifest(root / MANIFEST))
-            found = sha256_file(root / MANIFEST)
+            actual = sha256_file(root / MANIFEST)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise HarnessError(f"{root / MANIFEST} cannot be read ({error}): build the dataset again.") from error
         problems = []
-        if found != expected:
+        if actual != expected:
             problems.append(
-                f"{root / MANIFEST} must have the sha256 that {FACTS} gives, {expected[:12]}... Got {found[:12]}...: "
+                f"{root / MANIFEST} must have the sha256 that {FACTS} gives, {expected[:12]}... Got {actual[:12]}...: "
                 "it was changed after the build. Build the dataset again."
             )
         return cls(root, facts, rows), problems

@@ -8,10 +8,10 @@ from sealproof.harness.foundation.errors import HarnessError
 
 def links_within(root: Path) -> list[str]:
     """Return the symbolic links at any depth below a folder, sorted, relative to it; `root` itself may be one."""
-    found = []
+    links = []
     for folder, folders, files in os.walk(root, followlinks=False):
-        found += [path for name in (*folders, *files) if (path := Path(folder, name)).is_symlink()]
-    return sorted(path.relative_to(root).as_posix() for path in found)
+        links += [path for name in (*folders, *files) if (path := Path(folder, name)).is_symlink()]
+    return sorted(path.relative_to(root).as_posix() for path in links)
 
 
 def refuse_links(root: Path) -> None:

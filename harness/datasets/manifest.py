@@ -71,7 +71,7 @@ class _Lines(list[str]):
         self.append(line.removesuffix("\r\n") + "\n")
 
 
-def to_csv(rows: Iterable[Row]) -> str:
+def manifest_csv(rows: Iterable[Row]) -> str:
     """Write rows as CSV text with a header; descriptions have columns if any row has one."""
     rows = list(rows)
     described = any(getattr(row, name) for row in rows for name in _DESCRIPTION)

@@ -115,7 +115,7 @@ def shared_groups(groups: Sequence[str], splits: Sequence[str]) -> dict[str, set
     Returns:
         The splits of every group that has more than one; empty when nothing leaks.
     """
-    found: dict[str, set[str]] = {}
+    sides: dict[str, set[str]] = {}
     for group, split in zip(groups, splits, strict=True):
-        found.setdefault(group, set()).add(split)
-    return {group: in_splits for group, in_splits in found.items() if len(in_splits) > 1}
+        sides.setdefault(group, set()).add(split)
+    return {group: in_splits for group, in_splits in sides.items() if len(in_splits) > 1}

@@ -71,7 +71,7 @@ class Bench:
         n_clips = len(self._pairs(cell.split))
         measured = self.store.measured(cell, self._perceptual(cell), n_clips)
         scores = {subject.name: self.store.scores(cell, subject, n_clips) for subject in self.subjects}
-        whole = {name: found for name, found in scores.items() if found is not None}
+        whole = {name: each for name, each in scores.items() if each is not None}
         if measured is None or len(whole) < len(scores):
             return None
         return Outcome(cell, None, measured, whole, was_finished=True)
@@ -163,17 +163,17 @@ class Bench:
     ) -> dict[str, NDArray[np.float64]]:
         """Measure how far clips are from what they were; NaN throughout where the attack moved them in time."""
         perceptual, rate = self._perceptual(cell), self.dataset.facts["sample_rate"]
-        found = {name: np.full(len(before), np.nan) for name in (*WAVEFORM_METRICS, *perceptual)}
+        quality = {name: np.full(len(before), np.nan) for name in (*WAVEFORM_METRICS, *perceptual)}
         if not cell.attack.keeps_alignment or after.shape != before.shape:
-            return found
+            return quality
         parts = [slice(at, at + _TASK) for at in range(0, len(before), _TASK)]
         tasks = [workers.submit(waveform_quality, before[part], after[part], rate) for part in parts]
         for part, task in zip(parts, tasks, strict=True):
             for name, values in task.result().items():
-                found[name][part] = values
+                quality[name][part] = values
         for name in perceptual:
-            found[name][is_heard] = perceptual_quality(name, before[is_heard], after[is_heard], rate)
-        return found
+            quality[name][is_heard] = perceptual_quality(name, before[is_heard], after[is_heard], rate)
+        return quality
 
     def _verified(self, cell: Cell, before: Audio, attacked: Attacked, n_pairs: int) -> Verification:
         """Hold the attack's claims against the first clips of either label."""

@@ -46,7 +46,7 @@ class CellStore:
         arrays = self._read(
             self._path(cell, "attack", cell.key),
             (*_FACTS, *WAVEFORM_METRICS),
-            lambda found: wrong_measured(found, WAVEFORM_METRICS, shape),
+            lambda held: wrong_measured(held, WAVEFORM_METRICS, shape),
         )
         if arrays is None:
             return None
@@ -69,7 +69,7 @@ class CellStore:
         """
         shape = None if n_clips is None else (len(cell.labels), n_clips)
         path = self._path(cell, subject.name, subject.key(cell))
-        arrays = self._read(path, _SCORES, lambda found: wrong_scores(found, shape))
+        arrays = self._read(path, _SCORES, lambda held: wrong_scores(held, shape))
         if arrays is None:
             return None
         return Scores(

@@ -149,11 +149,11 @@ def merge_baseline(path: Path, rows: Iterable[BaselineRow]) -> Baseline:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
         merged = {**read_baseline(path), **{row.key: row for row in rows}}
-        write_text(path, to_csv(merged.values()))
+        write_text(path, baseline_csv(merged.values()))
     return merged
 
 
-def to_csv(rows: Iterable[BaselineRow]) -> str:
+def baseline_csv(rows: Iterable[BaselineRow]) -> str:
     """Write rows as CSV, sorted by what they are about, so that a change is a change of few lines."""
     return csv_text(COLUMNS, map(_fields, sorted(rows, key=lambda row: row.key)))
 

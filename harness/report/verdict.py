@@ -93,11 +93,11 @@ def _marked_anew(folder: RunFolder, marking: Sequence[int]) -> Iterator[tuple[st
     alarms = folder.series.get((folder.detectors[0].name, "fixed", "fpr"))
     known = [index for index in marking if alarms is not None and np.isfinite(alarms.value[index])]
     if alarms is not None and known:
-        found = ", ".join(f"{cell_text(folder.cells[at])}, of which it flags {_estimate(alarms, at)}" for at in known)
+        flagged = ", ".join(f"{cell_text(folder.cells[at])}, of which it flags {_estimate(alarms, at)}" for at in known)
         yield (
             "What marks clean clips",
             f"Not counted among the attacks, as it puts the scheme's own mark on clean clips, which are then marked: "
-            f"{found}.",
+            f"{flagged}.",
         )
 
 

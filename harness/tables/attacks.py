@@ -77,7 +77,7 @@ def rows(checked: Sequence[Checked]) -> Iterator[dict[str, str]]:
             yield {**about, **texts, **numbers, "error": verdict["complaint"]}
 
 
-def as_csv(checked: Sequence[Checked]) -> str:
+def attacks_csv(checked: Sequence[Checked]) -> str:
     """Return `attacks.csv`."""
     return csv_text(COLUMNS, rows(checked))
 

@@ -130,7 +130,7 @@ def break_point_rows(
             )
 
 
-def as_csv(rows: Sequence[BreakPointRow]) -> str:
+def break_points_csv(rows: Sequence[BreakPointRow]) -> str:
     """Write break_points.csv: six digits; missing values empty, interval ends beyond the strengths tried infinite."""
     return csv_text(
         BREAK_POINT_COLUMNS,

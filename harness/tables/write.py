@@ -23,8 +23,8 @@ from sealproof.harness.foundation.versions import package_versions
 from sealproof.harness.matrix.bench import Bench
 from sealproof.harness.matrix.outcome import Outcome
 from sealproof.harness.matrix.subject import Subject
-from sealproof.harness.tables import attacks, break_points
-from sealproof.harness.tables.attacks import Checked
+from sealproof.harness.tables.attacks import Checked, attacks_csv
+from sealproof.harness.tables.break_points import break_point_rows, break_points_csv
 from sealproof.harness.tables.clips import write_clips
 from sealproof.harness.tables.dictionary.columns import ATTACKS, BREAK_POINTS, CLIPS, MARKDOWN, PICTURE, RUN, SUMMARY
 from sealproof.harness.tables.picture import write_picture
@@ -73,9 +73,9 @@ def write_tables(bench: Bench, outcomes: Sequence[Outcome], seed: int, out: Path
         notes = thin_calibration_note(thresholds, tuple(TARGET_FPRS))
         write_text(out / MARKDOWN, "\n".join(filter(None, [summary_markdown(rows), notes])))
         write_picture(rows, f"{bench.dataset.name}: {bench.dataset.scheme} and its mimics under attack", out / PICTURE)
-        write_text(out / ATTACKS, attacks.as_csv([checked(outcome) for outcome in outcomes]))
-        points = break_points.break_point_rows(bench.dataset, bench.pairs, bench.subjects, thresholds, outcomes)
-        write_text(out / BREAK_POINTS, break_points.as_csv(list(points)))
+        write_text(out / ATTACKS, attacks_csv([checked(outcome) for outcome in outcomes]))
+        points = break_point_rows(bench.dataset, bench.pairs, bench.subjects, thresholds, outcomes)
+        write_text(out / BREAK_POINTS, break_points_csv(list(points)))
         write_atomically(out / CLIPS, lambda file: write_clips(file, bench, outcomes, thresholds))
         # Last: its hashes say that the others are whole.
         write_json(out / RUN, _run_facts(bench, outcomes, thresholds, seed, content, files[:-1]))

@@ -215,15 +215,15 @@ def read_wav(path: Path, n_samples: int, sha256: str | None = None) -> Pcm:
         )
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
-            found = (file.format, file.subtype, file.samplerate, file.channels, file.frames)
+            form = (file.format, file.subtype, file.samplerate, file.channels, file.frames)
             pcm: Pcm = file.read(dtype="int16")
     except soundfile.SoundFileError as error:
         raise HarnessError(
             f"{path} cannot be read ({_reason(error)}). Run `sealproof check` on the dataset, then build it again."
         ) from error
-    if found != ("WAV", "PCM_16", SAMPLE_RATE, 1, n_samples) or len(pcm) != n_samples:
+    if form != ("WAV", "PCM_16", SAMPLE_RATE, 1, n_samples) or len(pcm) != n_samples:
         raise HarnessError(
-            f"{path} must be WAV PCM_16, 16000 Hz, 1 channel, {n_samples} samples. Got {found}, {len(pcm)} read. "
+            f"{path} must be WAV PCM_16, 16000 Hz, 1 channel, {n_samples} samples. Got {form}, {len(pcm)} read. "
             "Run `sealproof check` on the dataset, then build it again."
         )
     return pcm

@@ -162,7 +162,7 @@ def check_metrics(metrics: Sequence[str]) -> None:
     for name in metrics:
         if name not in _MEASURES:
             raise HarnessError(f"--quality must name some of {', '.join(_MEASURES)}, joined by commas. Got {name!r}.")
-        reason = missing(name)
+        reason = missing_package(name)
         if reason is not None:
             raise HarnessError(f"--quality {name} needs {reason}")
         package = _MEASURES[name].package
@@ -175,7 +175,7 @@ def check_metrics(metrics: Sequence[str]) -> None:
             ) from error
 
 
-def missing(metric: str) -> str | None:
+def missing_package(metric: str) -> str | None:
     """Name the package of one of `PERCEPTUAL_METRICS` where it is not installed, and what to do; None where it is."""
     package = _MEASURES[metric].package
     try:

@@ -13,7 +13,7 @@ _Key = tuple[str, str, str, str]
 """Tag, attacks, detector and metric."""
 
 
-def markdown(breakdown: Breakdown) -> str:
+def breakdown_markdown(breakdown: Breakdown) -> str:
     """Return the page: one table for each class of attacks, the tags in which the reference is worst first."""
     numbers = _numbers(breakdown)
     parts = [f"# Results by {breakdown.by}", _note(breakdown)]
@@ -34,7 +34,7 @@ def markdown(breakdown: Breakdown) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def terminal_lines(breakdown: Breakdown) -> Iterator[str]:
+def breakdown_lines(breakdown: Breakdown) -> Iterator[str]:
     """Yield a short table: all clips, and the tags in which the reference is worst under the last class of attacks."""
     numbers, detectors = _numbers(breakdown), _detectors(breakdown)
     attacks = list(_classes(breakdown))[-1]

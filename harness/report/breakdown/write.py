@@ -6,7 +6,7 @@ from pathlib import Path
 from sealproof.harness.foundation.files import write_text
 from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.report.breakdown.by_tag import Breakdown, BreakdownRow
-from sealproof.harness.report.breakdown.text import markdown
+from sealproof.harness.report.breakdown.text import breakdown_markdown
 
 CSV, MARKDOWN = "breakdown.csv", "breakdown.md"
 
@@ -18,7 +18,7 @@ def write_breakdown(breakdown: Breakdown, out: Path) -> list[Path]:
         OSError: The folder cannot be written, or the disk is full.
     """
     write_text(out / CSV, csv_text([field.name for field in fields(BreakdownRow)], map(_record, breakdown.rows)))
-    write_text(out / MARKDOWN, markdown(breakdown))
+    write_text(out / MARKDOWN, breakdown_markdown(breakdown))
     return [out / CSV, out / MARKDOWN]
 
 

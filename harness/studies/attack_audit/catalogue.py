@@ -53,7 +53,7 @@ def lines() -> Iterator[str]:
     yield f"\n{n_types} attacks, {n_configurations} configurations."
 
 
-def markdown() -> str:
+def catalogue_markdown() -> str:
     """Return the page docs/attacks.md."""
     parts = [_HEAD]
     brought = [cls for classes in families().values() for cls in classes if not cls.is_optional]

@@ -22,7 +22,7 @@ from sealproof.harness.foundation.files import write_atomically, write_text
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.studies.attack_audit.catalogue import sentence
 from sealproof.harness.studies.attack_audit.check import Clips, check, clip_seed
-from sealproof.harness.tables.attacks import Checked, as_csv, duplicates
+from sealproof.harness.tables.attacks import Checked, attacks_csv, duplicates
 
 CSV, GALLERY, PICTURES = "attacks.csv", "index.html", "pictures"
 
@@ -98,7 +98,7 @@ def table(checked: Sequence[Checked]) -> Iterator[str]:
 
 def write_csv(checked: Sequence[Checked], path: Path) -> None:
     """Write what was claimed and measured, one row for each attack and quantity."""
-    write_text(path, as_csv(checked))
+    write_text(path, attacks_csv(checked))
 
 
 def write_gallery(checked: Sequence[Checked], clips: Clips, seed: int, folder: Path) -> Path:

@@ -19,7 +19,7 @@ class Limit:
     Attributes:
         low: It should be at least this, or None.
         high: It should be at most this, or None.
-        is_goal: Whether it is merely aimed at; a pair that misses a floor must not ship, one that misses a goal may.
+        is_goal: Whether it is merely aimed at; a scheme that misses a floor must not ship, one that misses a goal may.
     """
 
     low: float | None = None

@@ -1,4 +1,4 @@
-"""What a pair must keep to be worth imitating: floors, which bind, and goals, which are aimed at."""
+"""What a scheme must keep to be worth imitating: floors, which bind, and goals, which are aimed at."""
 
 from collections.abc import Mapping
 

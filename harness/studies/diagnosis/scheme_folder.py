@@ -1,4 +1,4 @@
-"""A pair that lies in the folder its training wrote, as a scheme: diagnosed before it is imported."""
+"""A scheme that lies in the folder its training wrote: diagnosed before it is imported."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class PairFolder(AudioSealTypeScheme):
         folder: Holds `generator.safetensors` and `detector.safetensors`.
     """
 
-    summary = "a pair in a folder"
+    summary = "a scheme in a folder"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -45,7 +45,7 @@ class PairFolder(AudioSealTypeScheme):
 
 
 def find_scheme(name: str) -> Scheme:
-    """Return the scheme of a name, or the pair in a folder."""
+    """Return the scheme of a name, or the one in a folder."""
     folder = Path(name)
     if all((folder / f"{kind}{SUFFIX}").is_file() for kind in _KINDS):
         return PairFolder(folder)

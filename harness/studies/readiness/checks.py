@@ -99,7 +99,7 @@ def _mimic(name: str) -> tuple[State, str]:
 
 def _quality(name: str) -> tuple[State, str]:
     """Measure a clip: a package that was built for another machine shows only then."""
-    reason = perceptual.missing(name)
+    reason = perceptual.missing_package(name)
     if reason is not None:
         return State.ABSENT, reason
     perceptual.check_metrics([name])

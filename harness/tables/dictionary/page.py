@@ -33,7 +33,7 @@ _ATTACKS = """Written by `sealproof run` (measured on the first 32 pairs of a ce
 `sealproof attacks verify`. A cell whose attack breaks a claim fails and is not scored."""
 
 
-def markdown() -> str:
+def dictionary_markdown() -> str:
     """Return the page."""
     parts = [
         _HEAD,

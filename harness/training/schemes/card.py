@@ -1,16 +1,15 @@
-"""What is kept with a trained pair: weights, recipe, training curve, metrics, and a card that says what it is."""
+"""What is kept with a trained scheme: weights, recipe, training curve, metrics, and a card that says what it is."""
 
-import csv
-import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sealproof.detectors.audioseal.net_file import Net, write_net
 from sealproof.harness.foundation.files import write_json, write_text
+from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.foundation.versions import package_versions
 from sealproof.harness.statistics.estimation.estimate import Estimate
 from sealproof.harness.training.schemes.evaluate import Evaluation
@@ -21,8 +20,8 @@ NOT_METAS = "It is *not* Meta's model: neither its weights nor its results are t
 
 
 @dataclass(frozen=True)
-class TrainedPair:
-    """A pair and all that its card says.
+class TrainedScheme:
+    """A scheme and all that its card says.
 
     Attributes:
         recipe: What it was trained by.
@@ -43,26 +42,26 @@ class TrainedPair:
     evaluations: Mapping[str, Evaluation]
 
 
-def write_pair(pair: TrainedPair, folder: Path) -> Path:
-    """Write everything that belongs to a pair into a folder; return the card."""
-    hashes = {net.kind: write_net(folder / f"{net.kind}.safetensors", net) for net in pair.nets}
-    write_text(folder / "recipe.toml", recipe_toml(pair.recipe))
-    write_text(folder / "metrics.csv", _metrics_csv(pair.evaluations))
-    plot_training(pair.log, folder / "training.png")
-    sizes = {net.kind: sum(tensor.numel() for tensor in net.tensors.values()) for net in pair.nets}
+def write_scheme(scheme: TrainedScheme, folder: Path) -> Path:
+    """Write everything that belongs to a scheme into a folder; return the card."""
+    hashes = {net.kind: write_net(folder / f"{net.kind}.safetensors", net) for net in scheme.nets}
+    write_text(folder / "recipe.toml", recipe_toml(scheme.recipe))
+    write_text(folder / "metrics.csv", _metrics_csv(scheme.evaluations))
+    plot_training(scheme.log, folder / "training.png")
+    sizes = {net.kind: sum(tensor.numel() for tensor in net.tensors.values()) for net in scheme.nets}
     facts = {
-        "name": pair.recipe.name,
+        "name": scheme.recipe.name,
         "sha256": hashes,
         "parameters": sizes,
-        "corpora": list(pair.corpora),
-        "data_licence": pair.data_licence,
-        "seed": pair.recipe.seed,
-        "steps": pair.recipe.all_steps,
-        "hours": round(pair.hours, 2),
+        "corpora": list(scheme.corpora),
+        "data_licence": scheme.data_licence,
+        "seed": scheme.recipe.seed,
+        "steps": scheme.recipe.all_steps,
+        "hours": round(scheme.hours, 2),
         "packages": package_versions(),
     }
     write_json(folder / "card.json", facts)
-    write_text(folder / "README.md", _card(pair, facts))
+    write_text(folder / "README.md", _card(scheme, facts))
     return folder / "README.md"
 
 
@@ -85,27 +84,26 @@ _COLUMNS = ("auc", "tpr_fixed", "fpr_fixed", "tpr_calibrated", "fpr_calibrated",
 
 
 def _metrics_csv(evaluations: Mapping[str, Evaluation]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["corpus", "attack", "metric", "value", "ci_low", "ci_high", "n_clips", "n_groups"])
-
-    def row(corpus: str, attack: str, metric: str, estimate: Estimate) -> None:
+    columns = ("corpus", "attack", "metric", "value", "ci_low", "ci_high", "n_clips", "n_groups")
+    rows = []
+    for (corpus, attack, metric), estimate in _estimates(evaluations):
         ends = (estimate.value, estimate.ci_low, estimate.ci_high)
         numbers = ["" if math.isnan(number) else f"{number:.6g}" for number in ends]
-        writer.writerow([corpus, attack, metric, *numbers, estimate.n_clips, estimate.n_groups])
+        rows.append([corpus, attack, metric, *numbers, estimate.n_clips, estimate.n_groups])
+    return csv_text(columns, rows)
 
+
+def _estimates(evaluations: Mapping[str, Evaluation]) -> Iterator[tuple[tuple[str, str, str], Estimate]]:
+    """Yield what was measured, by corpus, attack and metric."""
     for corpus, evaluation in evaluations.items():
-        row(corpus, "identity", "watermark_snr_db", evaluation.snr_db)
+        yield (corpus, "identity", "watermark_snr_db"), evaluation.snr_db
         for attacked in evaluation.rows:
-            for metric in _COLUMNS:
-                row(corpus, attacked.attack, metric, getattr(attacked, metric))
-        for sound, estimate in evaluation.false_alarms.items():
-            row(sound, "identity", "fpr_fixed", estimate)
-    return text.getvalue()
+            yield from (((corpus, attacked.attack, metric), getattr(attacked, metric)) for metric in _COLUMNS)
+        yield from (((sound, "identity", "fpr_fixed"), estimate) for sound, estimate in evaluation.false_alarms.items())
 
 
-def _card(pair: TrainedPair, facts: Mapping[str, Any]) -> str:
-    recipe, net = pair.recipe, pair.recipe.net
+def _card(scheme: TrainedScheme, facts: Mapping[str, Any]) -> str:
+    recipe, net = scheme.recipe, scheme.recipe.net
     parts = [
         f"# {recipe.name}",
         f"A watermark generator and detector of AudioSeal's architecture, trained by sealproof. {NOT_METAS}",
@@ -114,12 +112,12 @@ def _card(pair: TrainedPair, facts: Mapping[str, Any]) -> str:
         f"dimension {net.dimension}, ratios {', '.join(map(str, net.ratios))}, {net.generator_lstm} LSTM layers in the "
         f"generator and {net.detector_lstm} in the detector, {net.message_bits}-bit message, 16 kHz mono. Parameters: "
         f"generator {facts['parameters']['generator']:,}, detector {facts['parameters']['detector']:,}. The published "
-        "pair has 14,675,873 and 8,647,298.",
+        "scheme has 14,675,873 and 8,647,298.",
         "## Training",
-        *(f"- {_corpus_line(corpus)}" for corpus in pair.corpora),
-        f"- Licence of the recordings: {pair.data_licence or 'not stated'}. Built-in music is sealproof's own (MIT).",
+        *(f"- {_corpus_line(corpus)}" for corpus in scheme.corpora),
+        f"- Licence of the recordings: {scheme.data_licence or 'not stated'}. Built-in music is sealproof's own (MIT).",
         f"- Recipe: `recipe.toml` beside this; {recipe.steps:,} steps and {recipe.listening.steps:,} of the detector "
-        f"alone, seed {recipe.seed}, {pair.hours:.2f} hours.",
+        f"alone, seed {recipe.seed}, {scheme.hours:.2f} hours.",
         "- Curve: `training.csv`, drawn in `training.png`.",
         "- Packages: " + ", ".join(f"{name} {version}" for name, version in facts["packages"].items()) + ".",
         "## What the mark looks like",
@@ -128,7 +126,7 @@ def _card(pair: TrainedPair, facts: Mapping[str, Any]) -> str:
         "## Measured",
         "On 1-s clips of recordings that were not trained on; the 1 % threshold is set on clean, unattacked clips of "
         "further recordings. 95 % intervals resample recordings. `metrics.csv` has all of it.",
-        *(section for name, evaluation in pair.evaluations.items() for section in _section(name, evaluation)),
+        *(section for name, evaluation in scheme.evaluations.items() for section in _section(name, evaluation)),
     ]
     return "\n\n".join(parts).replace("\n\n- ", "\n- ") + "\n"
 

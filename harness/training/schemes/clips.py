@@ -1,4 +1,4 @@
-"""The clips that a pair is trained and measured on: whole recordings on one side or the other."""
+"""The clips that a scheme is trained and measured on: whole recordings on one side or the other."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Measuring a trained pair on recordings it has not heard: the numbers of its card."""
+"""Measuring a trained scheme on recordings it has not heard: the numbers of its card."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ CARD_ATTACKS = (
     "offset.100samples",
     "speed.1.01x",
 )
-"""What the card of a pair reports, by attack id."""
+"""What the card of a scheme reports, by attack id."""
 
 N_FOREIGN = 500
 """Clips of each foreign sound."""
@@ -53,7 +53,7 @@ _BLOCK = 64
 
 @dataclass(frozen=True)
 class AttackRow:
-    """How a pair stands an attack: AUC, rates at 0.5 and at the calibrated threshold, bit accuracy."""
+    """How a scheme stands an attack: AUC, rates at 0.5 and at the calibrated threshold, bit accuracy."""
 
     attack: str
     auc: Estimate
@@ -66,7 +66,7 @@ class AttackRow:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured of a pair on one corpus.
+    """What was measured of a scheme on one corpus.
 
     Attributes:
         snr_db: Median signal-to-watermark ratio of the test clips.
@@ -88,7 +88,7 @@ def evaluate(watermarker: Watermarker, detector: Detector, clips: CorpusClips, s
     The threshold comes from the calibration split, the numbers from the test split, and training saw neither.
 
     Args:
-        watermarker: The pair's generator.
+        watermarker: The scheme's generator.
         detector: Its detector.
         clips: A corpus, split.
         seed: Draws messages and what random attacks do.

@@ -1,4 +1,4 @@
-"""Inputs that a pair was not made for, to see how often its detector raises a false alarm."""
+"""Inputs that a scheme was not made for, to see how often its detector raises a false alarm."""
 
 from collections.abc import Callable, Mapping
 

@@ -177,12 +177,12 @@ def decode_losses(
     with torch.no_grad():
         right = ((bit_logits > 0) == message.bool()).float().mean(1)
         asked = heard.message_weight > 0
-        found = (marked_logit > 0).float()
+        says = (marked_logit > 0).float()
         observed = {
             "bit_accuracy": right[asked].mean().item() if asked.any() else math.nan,
-            "frames_found": found[:n_marked][where > 0.5].mean().item(),
-            "frames_false": found[n_marked:].mean().item(),
-            **{f"false_{name}": _mean_where(found[n_marked:], heard.kinds == kind) for kind, name in enumerate(KINDS)},
+            "frames_found": says[:n_marked][where > 0.5].mean().item(),
+            "frames_false": says[n_marked:].mean().item(),
+            **{f"false_{name}": _mean_where(says[n_marked:], heard.kinds == kind) for kind, name in enumerate(KINDS)},
         }
     return detection, (bit_loss * heard.message_weight).mean(), observed
 

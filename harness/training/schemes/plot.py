@@ -1,4 +1,4 @@
-"""Pictures of a pair: its training curve, and what its mark looks like."""
+"""Pictures of a scheme: its training curve, and what its mark looks like."""
 
 import io
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a pair is trained to be: a table of settings, kept with the weights it led to."""
+"""What a scheme is trained to be: a table of settings, kept with the weights it led to."""
 
 import tomllib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.training.schemes.augment import PERTURBATIONS
 
 MATCHED, LINES = "matched", "lines"
-"""Where a training may start; everything else is the folder of a pair."""
+"""Where a training may start; everything else is the folder of a scheme."""
 
 RECIPES = ("mini", "lines", "full")
 """Recipes that come with sealproof."""
@@ -214,8 +214,8 @@ class Recipe:
     """All that decides what comes out of a training, but for the clips.
 
     Attributes:
-        name: Of the pair; letters, digits and `_`.
-        start: `matched` or `lines` (the modules of `starts`), both tuned in first; or a folder with a pair of the
+        name: Of the scheme; letters, digits and `_`.
+        start: `matched` or `lines` (the modules of `starts`), both tuned in first; or a folder with a scheme of the
             same networks, `generator.safetensors` and `detector.safetensors`.
         net: Size of the networks.
         steps: Number of updates of generator and detector together.

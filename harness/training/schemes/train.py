@@ -1,4 +1,4 @@
-"""`sealproof train-scheme`: from a corpus to a pair with its card."""
+"""`sealproof train-scheme`: from a corpus to a scheme with its card."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from sealproof.harness.foundation.audio.files import from_pcm
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.foundation.seeds import derive_seed
-from sealproof.harness.training.schemes.card import TrainedPair, write_pair
+from sealproof.harness.training.schemes.card import TrainedScheme, write_scheme
 from sealproof.harness.training.schemes.clips import CorpusClips, read_clips
 from sealproof.harness.training.schemes.evaluate import evaluate
 from sealproof.harness.training.schemes.plot import plot_watermark
@@ -28,7 +28,7 @@ _SHOWN = 4
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What a pair is to be trained by and on.
+    """What a scheme is to be trained by and on.
 
     Attributes:
         recipe: The settings.
@@ -43,8 +43,8 @@ class TrainingRequest:
     data_licence: str = ""
 
 
-def train_pair(request: TrainingRequest, out: Path) -> Path:
-    """Train a pair, measure it and write it down; a training that was interrupted in `out` goes on.
+def train_scheme(request: TrainingRequest, out: Path) -> Path:
+    """Train a scheme, measure it and write it down; a training that was interrupted in `out` goes on.
 
     Returns:
         The card.
@@ -69,7 +69,7 @@ def _train(request: TrainingRequest, out: Path) -> Path:
     recipe = request.recipe
     if not request.corpora and not recipe.demo_clips:
         raise HarnessError(
-            "A pair must have something to be trained on: name a --corpus, or set demo_clips in the recipe."
+            "A scheme must have something to be trained on: name a --corpus, or set demo_clips in the recipe."
         )
     read = {name: read_clips(corpus, ALL_CLIPS, request.split_seed) for name, corpus in request.corpora.items()}
     if recipe.demo_clips:
@@ -97,8 +97,8 @@ def _train(request: TrainingRequest, out: Path) -> Path:
     shown = first_corpus[np.linspace(0, len(first_corpus) - 1, _SHOWN).astype(int)]
     messages = np.random.default_rng(recipe.seed).integers(0, 2, (_SHOWN, watermarker.message_bits), dtype=np.uint8)
     plot_watermark(shown, watermarker.embed(shown, messages), out / "watermark.png")
-    return write_pair(
-        TrainedPair(
+    return write_scheme(
+        TrainedScheme(
             recipe=recipe,
             nets=(generator, detector),
             corpora=corpora,

@@ -1,8 +1,6 @@
 """The training loop of a generator and detector: resumable, and the same for the same recipe, clips and threads."""
 
 import copy
-import csv
-import io
 import json
 import math
 import time
@@ -20,6 +18,7 @@ from sealproof.detectors.audioseal.store import KINDS
 from sealproof.harness.foundation.audio.files import SAMPLE_RATE
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_json, write_atomically, write_text
+from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.training.schemes.clips import draw_batch, draw_varied
 from sealproof.harness.training.schemes.hearing import MAX_SHIFT, decode_losses, frame_logits, hear
 from sealproof.harness.training.schemes.losses.masking import masking_losses
@@ -55,7 +54,7 @@ class Step:
 
 
 class Trainer:
-    """A pair in training.
+    """A scheme in training.
 
     Args:
         recipe: What it shall be.
@@ -285,7 +284,7 @@ class Trainer:
             "torch_rng": torch.get_rng_state(),
             "log": json.dumps(self._log),
         }
-        write_text(self._folder / _LOG, _as_csv(self._log))
+        write_text(self._folder / _LOG, _log_csv(self._log))
         write_atomically(self._folder / _CHECKPOINT, lambda file: torch.save(state, file))
 
     def _resume(self) -> None:
@@ -321,7 +320,7 @@ def _start_net(folder: Path, kind: Kind) -> Net:
         return parse_net(path.read_bytes(), path)
     except OSError as error:
         raise HarnessError(
-            f"The start of a recipe must be 'matched', 'lines' or the folder of a pair. Got {folder}: {error}."
+            f"The start of a recipe must be 'matched', 'lines' or the folder of a scheme. Got {folder}: {error}."
         ) from error
 
 
@@ -344,10 +343,6 @@ def _digest(pcm: NDArray[np.int16]) -> str:
     return hashlib.sha256(np.ascontiguousarray(pcm).data).hexdigest()
 
 
-def _as_csv(rows: list[dict[str, float]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else ["step"], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: "" if math.isnan(value) else f"{value:.6g}" for name, value in row.items()})
-    return text.getvalue()
+def _log_csv(rows: list[dict[str, float]]) -> str:
+    texts = ({name: "" if math.isnan(value) else f"{value:.6g}" for name, value in row.items()} for row in rows)
+    return csv_text(list(rows[0]) if rows else ["step"], texts)

@@ -1,4 +1,4 @@
-"""The pair that ships: it is what its card says, nothing else is loaded, and it works."""
+"""The scheme that ships: it is what its card says, nothing else is loaded, and it works."""
 
 import json
 import os

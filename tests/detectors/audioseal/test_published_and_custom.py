@@ -333,7 +333,7 @@ def test_damaged_tensors_are_refused(published: Path) -> None:
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes(content)
-    for read in (weights.load, weights.verify):
+    for read in (weights.load, weights.check):
         with pytest.raises(DetectorError, match="It was not opened"):
             read("detector")
     (published / "detector_base.json").write_text("[]")
@@ -346,7 +346,7 @@ def test_verify_compares_the_tensors_with_the_checkpoint_they_came_from(publishe
 
     weights = PublishedWeights(published)
     weights.fetch("generator")
-    assert weights.verify("generator") == weights.converted.path("generator")
+    assert weights.check("generator") == weights.converted.path("generator")
     net = weights.load("generator")
     name = next(iter(net.tensors))
     forged = replace(net, tensors={**net.tensors, name: torch.zeros_like(net.tensors[name])})
@@ -354,7 +354,7 @@ def test_verify_compares_the_tensors_with_the_checkpoint_they_came_from(publishe
     assert original is not None
     weights.converted.store(forged, original, PUBLISHED["generator"].sha256)
     with pytest.raises(DetectorError, match="must hold the tensors of"):
-        weights.verify("generator")
+        weights.check("generator")
 
 
 def test_the_folder_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -392,7 +392,7 @@ def test_a_pair_of_ones_own_is_a_scheme_of_its_own(folder: Path, tmp_path: Path,
         torch.save({"xp.cfg": config, "model": build_net(kind, config).state_dict()}, own / f"tuned-{kind}.pth")
     scheme = get_scheme("audioseal_custom", weights_dir=tmp_path)
     assert "sealproof weights import" in (scheme.unavailable() or "")
-    with pytest.raises(UnavailableError, match="generator and detector of your own pair"):
+    with pytest.raises(UnavailableError, match="generator and detector of your own scheme"):
         _ = scheme.version
     taken = CustomWeights(tmp_path).take(sorted(own.iterdir()))
     assert {kind: path.name for kind, path in taken.items()} == {kind: f"tuned-{kind}.pth" for kind in KINDS}

@@ -87,7 +87,7 @@ def contents(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} if folder.exists() else set()
 
 
-# --- The pair of one's own, small ---
+# --- The scheme of one's own, small ---
 
 
 def small_net(kind: Kind) -> Net:
@@ -132,7 +132,7 @@ def test_a_pair_of_ones_own_is_imported_with_trust(store: Path, own_pair: Path, 
     for line, kind, name in zip(lines[3:5], KINDS, ("tuned.pth", "tuned.safetensors"), strict=True):
         path, source = store / "custom" / f"{kind}.safetensors", own_pair / name
         assert line == f"audioseal_custom  {kind:10} {path}, from {name} (SHA-256 {sha256(source)})"
-    assert all("missing" in line for line in lines[1:3]), "it must not pass for the published pair"
+    assert all("missing" in line for line in lines[1:3]), "it must not pass for the published scheme"
 
 
 def test_files_are_imported_by_name_too(store: Path, own_pair: Path, say: Say) -> None:
@@ -180,7 +180,7 @@ def test_an_empty_folder_is_refused_with_trust_too(tmp_path: Path, refuse: Refus
 
 @pytest.fixture
 def shipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A world in which a small pair ships."""
+    """A world in which a small scheme ships."""
     monkeypatch.setattr(weights, "shipped_net", small_net)
 
 
@@ -232,7 +232,7 @@ def test_a_damaged_record_is_said(store: Path, own_pair: Path, content: str, say
     assert len(say("verify")) == 6
 
 
-# --- The published pair, at its real size ---
+# --- The published scheme, at its real size ---
 
 
 @pytest.fixture(scope="module")

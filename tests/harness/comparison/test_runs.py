@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 
 from sealproof.harness.comparison.difference import CHANGED, IMPROVEMENT, REGRESSION, UNPROVEN
 from sealproof.harness.comparison.runs import Comparison, compare_runs
-from sealproof.harness.comparison.text import terminal_lines
+from sealproof.harness.comparison.text import comparison_lines
 from sealproof.harness.comparison.write import write_comparison
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_file
@@ -123,7 +123,7 @@ def test_a_run_against_itself_is_the_same(write_run: WriteRun, tmp_path: Path) -
     assert not found.changed
     assert not found.is_failure
     assert found.facts == []
-    assert terminal_lines(found)[0] == "All 42 rates are the same."
+    assert comparison_lines(found)[0] == "All 42 rates are the same."
     assert [path.name for path in write_comparison(found, tmp_path / "out")] == [
         "compare.csv",
         "compare.md",
@@ -192,7 +192,7 @@ def test_cells_that_fail_now_are_a_failure_and_others_are_listed(write_run: Writ
     assert found.new == ["offset offset_samples=10"]
     assert {one.after.attack for one in found.rates} == {"identity", noise[0]}
     assert found.is_failure
-    text = "\n".join(terminal_lines(found))
+    text = "\n".join(comparison_lines(found))
     assert "1 cells failed that did not before" in text
     assert "missing from the second run: gain gain_db=6, detector old" in text
     back = compare_runs(after, before, 0.05)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sealproof.harness.datasets.check import check_dataset
 from sealproof.harness.datasets.dataset import Dataset, messages
-from sealproof.harness.datasets.manifest import COLUMNS, Row, read_manifest, to_csv
+from sealproof.harness.datasets.manifest import COLUMNS, Row, manifest_csv, read_manifest
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import read_json, sha256_file, write_json
 
@@ -25,7 +25,7 @@ any_name = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_si
 
 def write(path: Path, rows: list[Row]) -> Path:
     """Write rows as a manifest, byte by byte as the build does."""
-    path.write_bytes(to_csv(rows).encode())
+    path.write_bytes(manifest_csv(rows).encode())
     return path
 
 
@@ -51,7 +51,7 @@ def test_rows_come_back(
 
 
 def test_the_columns_are_what_the_readme_promises() -> None:
-    assert to_csv([CLEAN_ROW, MARKED_ROW]) == (
+    assert manifest_csv([CLEAN_ROW, MARKED_ROW]) == (
         "clip_id,group,source,start_s,split,label,path,message,snr_db,sha256\n"
         f"c1,artist,a/x.wav,0.123,train,clean,clean/c1.wav,,,{'0' * 64}\n"
         f"c1,artist,a/x.wav,0.123,train,watermarked,watermarked/c1.wav,0101,26.125,{'0' * 64}\n"
@@ -73,7 +73,7 @@ def test_descriptions_come_back(
 
 def test_descriptions_have_columns_only_where_there_are_some() -> None:
     described = replace(MARKED_ROW, caption="Slow, sad.", aspects=("slow", 'a "kick"'), audioset_labels=("/m/04rlf",))
-    assert to_csv([CLEAN_ROW, described]) == (
+    assert manifest_csv([CLEAN_ROW, described]) == (
         "clip_id,group,source,start_s,split,label,path,message,snr_db,sha256,caption,aspects,audioset_labels\n"
         f"c1,artist,a/x.wav,0.123,train,clean,clean/c1.wav,,,{'0' * 64},,,\n"
         f"c1,artist,a/x.wav,0.123,train,watermarked,watermarked/c1.wav,0101,26.125,{'0' * 64},"
@@ -142,7 +142,7 @@ def test_no_accepted_path_leads_outside(tmp_path_factory: pytest.TempPathFactory
     ],
 )
 def test_a_damaged_manifest_is_refused(tmp_path: Path, old: str, new: str, rule: str) -> None:
-    text = to_csv([CLEAN_ROW, MARKED_ROW])
+    text = manifest_csv([CLEAN_ROW, MARKED_ROW])
     assert old in text
     path = tmp_path / "manifest.csv"
     path.write_text(text.replace(old, new, 1))

@@ -17,11 +17,11 @@ from sealproof.harness.pytest_plugin.baseline import (
     BaselineKey,
     BaselineRow,
     Sample,
+    baseline_csv,
     merge_baseline,
     read_baseline,
     row_of,
     sample_of,
-    to_csv,
 )
 from sealproof.harness.pytest_plugin.gate import NEW, Gate
 from sealproof.harness.tables.rates import RateKey, Tally
@@ -52,7 +52,7 @@ def test_counts_survive_a_round_trip(tmp_path_factory: pytest.TempPathFactory, p
     of = tuple(count + more + 1 for count, more in pairs)
     one = replace(row(), successes=counts, trials=of)
     path = tmp_path_factory.mktemp("round") / "b.csv"
-    path.write_text(to_csv([one]), encoding="utf-8")
+    path.write_text(baseline_csv([one]), encoding="utf-8")
     assert list(read_baseline(path).values()) == [one]
 
 
@@ -66,8 +66,8 @@ def test_counts_survive_a_round_trip(tmp_path_factory: pytest.TempPathFactory, p
 )
 def test_counts_beyond_the_limits_are_refused_with_file_line_and_value(tmp_path: Path, counts: str, told: str) -> None:
     path = tmp_path / "baseline.csv"
-    good, bad = row("gain"), to_csv([row("mp3")]).splitlines()[1]
-    path.write_text(to_csv([good]) + bad.replace("4x3", counts) + "\n", encoding="utf-8")
+    good, bad = row("gain"), baseline_csv([row("mp3")]).splitlines()[1]
+    path.write_text(baseline_csv([good]) + bad.replace("4x3", counts) + "\n", encoding="utf-8")
     with pytest.raises(HarnessError, match=re.escape(f"The baseline {path}, line 3, {told}")):
         read_baseline(path)
 
@@ -81,14 +81,14 @@ def test_as_many_groups_as_the_limit_are_read(tmp_path: Path) -> None:
 
 def test_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     path = tmp_path / "baseline.csv"
-    path.write_text(to_csv([row()]), encoding="utf-8-sig")
+    path.write_text(baseline_csv([row()]), encoding="utf-8-sig")
     assert read_baseline(path) == {row().key: row()}
 
 
 def test_order_of_rows_does_not_matter() -> None:
     rows = [row("mp3"), row("gain"), row("mp3", "fpr"), row(dataset="a")]
-    assert to_csv(rows) == to_csv(rows[::-1])
-    assert to_csv(rows).splitlines()[1:] == sorted(to_csv(rows).splitlines()[1:])
+    assert baseline_csv(rows) == baseline_csv(rows[::-1])
+    assert baseline_csv(rows).splitlines()[1:] == sorted(baseline_csv(rows).splitlines()[1:])
 
 
 def test_merging_replaces_the_same_rate_only(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_sessions_that_end_together_lose_nothing(tmp_path: Path) -> None:
     for attack in ("mp3", "gain"):
         parts = [tmp_path / f"{attack}{index:02d}.csv" for index in range(15)]
         for part in parts:
-            part.write_text(to_csv([row(part.stem)]), encoding="utf-8")
+            part.write_text(baseline_csv([row(part.stem)]), encoding="utf-8")
         sessions.append(subprocess.Popen([sys.executable, "-c", MERGE_EACH, str(path), *map(str, parts)]))
     assert [session.wait() for session in sessions] == [0, 0]
     assert len(read_baseline(path)) == 30
@@ -132,7 +132,7 @@ def test_a_missing_file_is_an_empty_baseline(tmp_path: Path) -> None:
     assert read_baseline(tmp_path / "none.csv") == {}
 
 
-GOOD = to_csv([row("gain"), row("mp3")])
+GOOD = baseline_csv([row("gain"), row("mp3")])
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from sealproof.harness.matrix.cell import matrix
 from sealproof.harness.matrix.store import CellStore
 from sealproof.harness.matrix.subject import Subject, subjects_of
 from sealproof.harness.report.breakdown.by_tag import ALL_CLIPS, break_down
-from sealproof.harness.report.breakdown.text import markdown, terminal_lines
+from sealproof.harness.report.breakdown.text import breakdown_lines, breakdown_markdown
 from sealproof.harness.report.breakdown.write import write_breakdown
 from sealproof.harness.tables.write import write_tables
 
@@ -168,13 +168,13 @@ def test_tags_of_few_clips_are_named_without_numbers(run: Path) -> None:
     for row in found.too_few:
         assert (row.status, row.value, row.detector, row.n_clips, row.n_groups) == ("too_few", None, "", 2, 1)
     said = f"{n_unique} more tags have fewer than 10 clips each and no numbers"
-    assert said in markdown(found)
-    assert said in "\n".join(terminal_lines(found))
+    assert said in breakdown_markdown(found)
+    assert said in "\n".join(breakdown_lines(found))
     everything = break_down(run, "aspects", min_clips=1)
     assert everything.too_few == []
     alone = next(row for row in everything.rows if row.tag.startswith("unique"))
     assert (alone.n_groups, alone.ci_low, alone.ci_high) == (1, None, None), "one recording says nothing of others"
-    assert "more tags" not in markdown(everything)
+    assert "more tags" not in breakdown_markdown(everything)
 
 
 # --- Files ---
@@ -201,7 +201,7 @@ def test_files_hold_the_rows_and_escape_what_would_break_a_table(run: Path, tmp_
 
 def test_the_worst_tag_comes_first_after_all_clips(run: Path) -> None:
     found = break_down(run, "aspects", min_clips=1)
-    tags = [line.split(" | ")[0][2:] for line in markdown(found).split("## attacked")[1].splitlines()[4:]]
+    tags = [line.split(" | ")[0][2:] for line in breakdown_markdown(found).split("## attacked")[1].splitlines()[4:]]
     value = {
         row.tag: row.value
         for row in found.rows
@@ -213,7 +213,7 @@ def test_the_worst_tag_comes_first_after_all_clips(run: Path) -> None:
     assert None not in order
     assert order == sorted(order, key=float)
     assert float(order[0]) < float(order[-1])
-    assert len(list(terminal_lines(found))) == 1 + 13 + 2
+    assert len(list(breakdown_lines(found))) == 1 + 13 + 2
 
 
 # --- Refusals ---

@@ -15,7 +15,12 @@ from sealproof.harness.matrix.cell import Cell
 from sealproof.harness.matrix.outcome import Outcome, Scores
 from sealproof.harness.matrix.subject import Subject
 from sealproof.harness.statistics.calibrated import CalibratedThreshold
-from sealproof.harness.tables.break_points import BREAK_POINT_COLUMNS, as_csv, break_point_rows, ordered_sweeps
+from sealproof.harness.tables.break_points import (
+    BREAK_POINT_COLUMNS,
+    break_point_rows,
+    break_points_csv,
+    ordered_sweeps,
+)
 from sealproof.harness.tables.rules import Thresholds
 
 N_CLIPS = 40
@@ -144,11 +149,11 @@ def test_where_nothing_crosses_there_is_no_value(counts: tuple[int, ...], status
 
 def test_the_table_has_its_columns_and_empty_fields() -> None:
     cells = [outcome(get_attack("echo", delay_ms=delay, gain=0.3), n) for delay, n in ((900, 40), (300, 40), (50, 39))]
-    header, line = as_csv(rows_of(*cells)).splitlines()
+    header, line = break_points_csv(rows_of(*cells)).splitlines()
     assert header.split(",") == list(BREAK_POINT_COLUMNS)
     values = dict(zip(BREAK_POINT_COLUMNS, line.split(","), strict=True))
     assert (values["params"], values["parameter"]) == ("gain=0.3", "delay_ms")
     assert (values["status"], values["value"]) == ("never", "")
     # Less is stronger: the break point lies beyond 50 ms, on the side of smaller numbers.
     assert values["ci_low"] == "-inf"
-    assert as_csv([]).splitlines() == [header]
+    assert break_points_csv([]).splitlines() == [header]

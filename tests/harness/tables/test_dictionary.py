@@ -124,7 +124,7 @@ def test_a_metric_says_where_it_is_defined() -> None:
 
 
 def test_the_page_names_everything() -> None:
-    page = data_dictionary.markdown()
+    page = data_dictionary.dictionary_markdown()
     tables = [line for line in page.splitlines() if line.startswith("|")]
     for name in (*FILES, *METRICS, *THRESHOLD_RULES, *QUANTITIES, *(c for file in COLUMNS.values() for c in file)):
         assert any(line.startswith(f"| `{name}`") for line in tables), name
@@ -164,6 +164,6 @@ def test_other_commands_write_the_columns_that_are_told() -> None:
 
 def test_the_page_in_version_control_is_that_of_the_schema() -> None:
     page = Path(__file__).parents[3] / "results" / "README.md"
-    assert page.read_text(encoding="utf-8") == data_dictionary.markdown(), (
-        "write sealproof.harness.tables.dictionary.page.markdown() to results/README.md"
+    assert page.read_text(encoding="utf-8") == data_dictionary.dictionary_markdown(), (
+        "write sealproof.harness.tables.dictionary.page.dictionary_markdown() to results/README.md"
     )

@@ -142,7 +142,7 @@ class _Collection:
                 yield _Try(-math.inf, order, song, last.attempt + 1)
 
     def _yt_dlp(self) -> YtDlpResolver:
-        lacking = readiness.missing(self._options.access.js_runtime)
+        lacking = readiness.missing_tool(self._options.access.js_runtime)
         if lacking is not None:
             raise HarnessError(lacking)
         return YtDlpResolver(self._options.access, self._folder / _CACHE)

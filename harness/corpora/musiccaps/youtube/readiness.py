@@ -56,7 +56,7 @@ def _runtime() -> FetchRequirement:
     return FetchRequirement(name, _runtime_advice(runtimes), is_here=False)
 
 
-def missing(js_runtime: str | None = None) -> str | None:
+def missing_tool(js_runtime: str | None = None) -> str | None:
     """Return what must be installed before anything can be fetched, as an error's sentence; None for nothing.
 
     Args:

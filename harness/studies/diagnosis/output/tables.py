@@ -1,12 +1,11 @@
 """A diagnosis as text for the terminal, JSON and CSV."""
 
-import csv
-import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
 
 from sealproof.harness.foundation.files import write_json, write_text
+from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.studies.diagnosis.finding import Finding
 from sealproof.harness.studies.diagnosis.study import Diagnosis
 
@@ -76,20 +75,13 @@ def write_diagnosis_tables(diagnosis: Diagnosis, out: Path) -> list[Path]:
             "findings": {str(record["name"]): record for record in findings},
         },
     )
-    table = io.StringIO()
-    writer = csv.DictWriter(table, _COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: "" if value is None else value for key, value in record.items()} for record in findings)
-    write_text(out / CSV, table.getvalue())
-    curves = io.StringIO()
-    points = csv.writer(curves, lineterminator="\n")
-    points.writerow(("curve", "x_name", "x", "y", "n_clips"))
-    for curve in diagnosis.curves.values():
-        points.writerows(
-            (curve.name, curve.x_name, f"{x:.6g}", f"{y:.6g}", curve.n_clips)
-            for x, y in zip(curve.x, curve.y, strict=True)
-        )
-    write_text(out / CURVES, curves.getvalue())
+    write_text(out / CSV, csv_text(_COLUMNS, findings))
+    points = (
+        (curve.name, curve.x_name, f"{x:.6g}", f"{y:.6g}", curve.n_clips)
+        for curve in diagnosis.curves.values()
+        for x, y in zip(curve.x, curve.y, strict=True)
+    )
+    write_text(out / CURVES, csv_text(("curve", "x_name", "x", "y", "n_clips"), points))
     return [out / JSON, out / CSV, out / CURVES]
 
 

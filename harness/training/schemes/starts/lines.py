@@ -1,6 +1,6 @@
-"""Another place to start from: a pair whose bits are lines of a spectrum, read by their loudness and not their phase.
+"""Another place to start from: a scheme whose bits are lines of a spectrum, read by their loudness and not their phase.
 
-A pair that starts as a matched filter (`matched`) knows its mark by the waveform, so it loses the message when a
+A scheme that starts as a matched filter (`matched`) knows its mark by the waveform, so it loses the message when a
 clip is cut at another place, and training does not find the way out: 800 steps with shifts left the bits at chance.
 Here each bit has two lines side by side; which of the two is the louder one is the bit. A cut, a change of polarity or
 of phase leaves that alone.
@@ -63,7 +63,7 @@ _PRESENCE_GAIN = 1.0
 
 
 def initialise_lines(generator: Any, detector: Any) -> None:
-    """Set a pair up so that each bit is one of two lines, in place; draws from torch's global generator.
+    """Set a scheme up so that each bit is one of two lines, in place; draws from torch's global generator.
 
     The encoder does not hear yet: see `matched.tune_in`.
 

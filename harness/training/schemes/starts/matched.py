@@ -1,7 +1,7 @@
 """Where training starts: a sender that hears its host and a receiver that is its matched filter.
 
 From random weights generator and detector must find each other by chance, which takes long, and what they find is a
-mark that is the same in every clip. So the pair is set up as an old-fashioned spread-spectrum system, in bands:
+mark that is the same in every clip. So the scheme is set up as an old-fashioned spread-spectrum system, in bands:
 
 - The decoder's channels belong to bands. A bit is plus or minus a carrier of its own in each band.
 - ELU(x) is e^x - 1 below zero. So an encoder that hears the logarithm h of a band's level is a volume control: from
@@ -52,7 +52,7 @@ _CLOSED = -12.0
 
 
 def initialise_matched(generator: Any, detector: Any) -> None:
-    """Set a pair up as sender and receiver, in place; draws from torch's global generator.
+    """Set a scheme up as sender and receiver, in place; draws from torch's global generator.
 
     The encoder does not hear yet: see `tune_in`.
 

@@ -43,7 +43,7 @@ ALL = {"yt-dlp": f"{TODAY:%Y.%m.%d}", "yt-dlp-ejs": "0.8.0"}
 
 def test_a_machine_with_all_of_it(machine: Any) -> None:
     machine(ALL, {"deno": "2.9.8"})
-    assert readiness.missing() is None
+    assert readiness.missing_tool() is None
     assert all(need.is_here and not need.is_broken for need in readiness.fetch_requirements())
     assert "deno 2.9.8" in told()
     assert "days old" not in told()
@@ -52,33 +52,33 @@ def test_a_machine_with_all_of_it(machine: Any) -> None:
 @pytest.mark.parametrize("package", ["yt-dlp", "yt-dlp-ejs"])
 def test_a_machine_without_a_package(package: str, machine: Any) -> None:
     machine({name: version for name, version in ALL.items() if name != package}, {"deno": "2.9.8"})
-    for text in (readiness.missing() or "", told()):
+    for text in (readiness.missing_tool() or "", told()):
         assert package in text
         assert 'pip install "sealproof[musiccaps]"' in text
 
 
 def test_a_machine_without_a_runtime(machine: Any) -> None:
     machine(ALL, {})
-    for text in (readiness.missing() or "", told()):
+    for text in (readiness.missing_tool() or "", told()):
         assert "JavaScript runtime" in text
         assert 'pip install "sealproof[musiccaps]" brings deno' in text
-    assert readiness.missing("none") is None
+    assert readiness.missing_tool("none") is None
 
 
 def test_a_runtime_that_must_be_named(machine: Any) -> None:
     machine(ALL, {"node": "22.1.0"})
-    assert "--js-runtime node (22.1.0 is here)" in (readiness.missing() or "")
+    assert "--js-runtime node (22.1.0 is here)" in (readiness.missing_tool() or "")
     assert "--js-runtime node" in told()
-    assert readiness.missing("node") is None
+    assert readiness.missing_tool("node") is None
     with pytest.raises(HarnessError, match="--js-runtime must be one of deno, node, quickjs, bun"):
-        readiness.missing("java")
+        readiness.missing_tool("java")
 
 
 def test_an_old_yt_dlp_is_told(machine: Any) -> None:
     old = TODAY - datetime.timedelta(days=100)
     machine({**ALL, "yt-dlp": f"{old:%Y.%m.%d}"}, {"deno": "2.9.8"})
     assert "100 days old: pip install --upgrade yt-dlp" in told()
-    assert readiness.missing() is None
+    assert readiness.missing_tool() is None
 
 
 def test_an_ffmpeg_without_a_decoder(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_an_ffmpeg_without_a_decoder(machine: Any, monkeypatch: pytest.MonkeyPat
         return name
 
     monkeypatch.setattr(av, "Codec", codec)
-    assert "lacks opus" in (readiness.missing() or "")
+    assert "lacks opus" in (readiness.missing_tool() or "")
     assert "lacks opus" in told()
 
 

@@ -1,4 +1,4 @@
-"""The clips a pair is trained on: windows, levels, splits by recording."""
+"""The clips a scheme is trained on: windows, levels, splits by recording."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is measured of a pair."""
+"""What is measured of a scheme."""
 
 import numpy as np
 import pytest

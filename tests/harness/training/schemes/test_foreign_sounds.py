@@ -1,4 +1,4 @@
-"""Sounds that a pair was not made for: range, level and colour."""
+"""Sounds that a scheme was not made for: range, level and colour."""
 
 from typing import TYPE_CHECKING
 

@@ -23,7 +23,7 @@ from sealproof.harness.training.schemes import evaluate
 from sealproof.harness.training.schemes.card import NOT_METAS
 from sealproof.harness.training.schemes.foreign_sounds import FOREIGN_SOUNDS
 from sealproof.harness.training.schemes.recipe import Recipe, load_recipe
-from sealproof.harness.training.schemes.train import TrainingRequest, train_pair
+from sealproof.harness.training.schemes.train import TrainingRequest, train_scheme
 from sealproof.harness.training.schemes.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -64,10 +64,10 @@ def request_of_two_steps(tiny: Recipe, bench_corpus: Corpus) -> TrainingRequest:
 
 
 @pytest.fixture(scope="module")
-def pair(small_card: None, request_of_two_steps: TrainingRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a trained pair."""
-    folder = tmp_path_factory.mktemp("trained") / "pair"
-    assert train_pair(request_of_two_steps, folder) == folder / "README.md"
+def trained(small_card: None, request_of_two_steps: TrainingRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a trained scheme."""
+    folder = tmp_path_factory.mktemp("trained") / "scheme"
+    assert train_scheme(request_of_two_steps, folder) == folder / "README.md"
     return folder
 
 
@@ -76,7 +76,7 @@ def hashes_in(folder: Path) -> dict[str, str]:
 
 
 def test_a_training_leaves_weights_recipe_curve_metrics_and_card(
-    pair: Path, request_of_two_steps: TrainingRequest
+    trained: Path, request_of_two_steps: TrainingRequest
 ) -> None:
     wanted = {
         "README.md",
@@ -88,24 +88,24 @@ def test_a_training_leaves_weights_recipe_curve_metrics_and_card(
         "generator.safetensors",
         "detector.safetensors",
     }
-    assert wanted <= {path.name for path in pair.iterdir()}
-    assert (pair / "training.png").read_bytes().startswith(b"\x89PNG")
-    assert load_recipe(str(pair / "recipe.toml")) == request_of_two_steps.recipe
+    assert wanted <= {path.name for path in trained.iterdir()}
+    assert (trained / "training.png").read_bytes().startswith(b"\x89PNG")
+    assert load_recipe(str(trained / "recipe.toml")) == request_of_two_steps.recipe
 
 
-def test_the_card_says_what_the_pair_is_and_is_not(pair: Path) -> None:
-    text = (pair / "README.md").read_text()
+def test_the_card_says_what_the_scheme_is_and_is_not(trained: Path) -> None:
+    text = (trained / "README.md").read_text()
     assert "It is *not* Meta's model" in NOT_METAS
     assert NOT_METAS in text
-    card = json.loads((pair / "card.json").read_text())
-    assert card["sha256"] == hashes_in(pair)
+    card = json.loads((trained / "card.json").read_text())
+    assert card["sha256"] == hashes_in(trained)
     assert card["name"] == "audioseal_mini"
     assert (card["steps"], card["seed"]) == (4, 0)
     (corpus,) = card["corpora"]
     assert (corpus["name"], corpus["clips"]) == ("few", 24)
     assert f"{corpus['train_clips']} training clips of `few`" in text
     for kind in KINDS:
-        net = load_net(read_net(pair / f"{kind}.safetensors", card["sha256"][kind], kind))
+        net = load_net(read_net(trained / f"{kind}.safetensors", card["sha256"][kind], kind))
         assert card["parameters"][kind] == sum(parameter.numel() for parameter in net.parameters())
         assert f"{card['parameters'][kind]:,}" in text
     for attack in ATTACKS:
@@ -114,8 +114,8 @@ def test_the_card_says_what_the_pair_is_and_is_not(pair: Path) -> None:
         assert f"{sound} " in text
 
 
-def test_the_metrics_are_a_table(pair: Path) -> None:
-    with (pair / "metrics.csv").open() as file:
+def test_the_metrics_are_a_table(trained: Path) -> None:
+    with (trained / "metrics.csv").open() as file:
         reader = csv.DictReader(file)
         rows = list(reader)
     assert reader.fieldnames == ["corpus", "attack", "metric", "value", "ci_low", "ci_high", "n_clips", "n_groups"]
@@ -130,11 +130,11 @@ def test_the_metrics_are_a_table(pair: Path) -> None:
     assert float(found["few", "identity", "watermark_snr_db"]["value"]) > 0
 
 
-def test_a_pair_is_taken_and_used_as_a_scheme(pair: Path, tmp_path: Path) -> None:
-    CustomWeights(tmp_path).take([pair / f"{kind}.safetensors" for kind in KINDS])
+def test_a_trained_scheme_is_taken_and_used(trained: Path, tmp_path: Path) -> None:
+    CustomWeights(tmp_path).take([trained / f"{kind}.safetensors" for kind in KINDS])
     scheme = get_scheme("audioseal_custom", weights_dir=tmp_path)
     assert scheme.unavailable() is None
-    assert scheme.weights_sha256 == "+".join(hashes_in(pair)[kind] for kind in KINDS)
+    assert scheme.weights_sha256 == "+".join(hashes_in(trained)[kind] for kind in KINDS)
     host = music_like(2, RATE, RATE)
     messages = np.random.default_rng(0).integers(0, 2, (2, 16), dtype=np.uint8)
     marked = scheme.watermarker.embed(host, messages)
@@ -147,23 +147,23 @@ def test_a_pair_is_taken_and_used_as_a_scheme(pair: Path, tmp_path: Path) -> Non
 
 
 def test_the_folder_of_a_training_is_imported_as_the_command_advises(
-    pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEALPROOF_AUDIOSEAL_WEIGHTS", str(tmp_path))
-    assert len(list(weights.import_own([pair]))) == 3
+    assert len(list(weights.import_own([trained]))) == 3
 
 
 @pytest.mark.usefixtures("small_card")
 def test_a_finished_pair_is_measured_again_but_not_trained_on(
-    pair: Path, request_of_two_steps: TrainingRequest, monkeypatch: pytest.MonkeyPatch
+    trained: Path, request_of_two_steps: TrainingRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: Trainer) -> dict[str, float]:
         raise AssertionError("it trained on")
 
-    before = hashes_in(pair)
+    before = hashes_in(trained)
     monkeypatch.setattr(Trainer, "_update", refuse)
-    train_pair(request_of_two_steps, pair)
-    assert hashes_in(pair) == before
+    train_scheme(request_of_two_steps, trained)
+    assert hashes_in(trained) == before
 
 
 def test_a_folder_in_which_another_process_trains_is_refused(
@@ -172,12 +172,12 @@ def test_a_folder_in_which_another_process_trains_is_refused(
     from filelock import FileLock
 
     with FileLock(tmp_path / ".lock"), pytest.raises(HarnessError, match="is being trained in by another process"):
-        train_pair(request_of_two_steps, tmp_path)
+        train_scheme(request_of_two_steps, tmp_path)
 
 
 def test_a_training_without_any_clips_is_refused(tiny: Recipe, tmp_path: Path) -> None:
     with pytest.raises(HarnessError):
-        train_pair(TrainingRequest(tiny, {}), tmp_path)
+        train_scheme(TrainingRequest(tiny, {}), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -193,9 +193,9 @@ def test_a_training_without_any_clips_is_refused(tiny: Recipe, tmp_path: Path) -
 def test_the_command_refuses_in_one_line(
     options: list[str], rule: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["train-scheme", "--out", str(tmp_path / "pair"), *options]) == 2
+    assert main(["train-scheme", "--out", str(tmp_path / "scheme"), *options]) == 2
     captured = capfd.readouterr().err
     assert captured.startswith("sealproof: ")
     assert captured.count("\n") == 1
     assert rule in captured
-    assert not (tmp_path / "pair").exists()
+    assert not (tmp_path / "scheme").exists()

@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 
 
 @pytest.fixture(scope="module")
-def pair() -> tuple[Any, Any]:
+def nets() -> tuple[Any, Any]:
     recipe = load_recipe("lines")
     torch.manual_seed(0)
     generator, detector = (build_net(kind, recipe.net_config(kind)) for kind in ("generator", "detector"))
@@ -32,9 +32,9 @@ def messages() -> NDArray[np.int64]:
 
 
 @pytest.fixture(scope="module")
-def mark(pair: tuple[Any, Any], messages: NDArray[np.int64]) -> "torch.Tensor":
+def mark(nets: tuple[Any, Any], messages: NDArray[np.int64]) -> "torch.Tensor":
     """Marks of full level in white noise, with the levels the encoder is to hear put in its place."""
-    generator, _ = pair
+    generator, _ = nets
     host = torch.from_numpy(np.random.default_rng(1).standard_normal((16, 1, 8320)).astype(np.float32))
     bands = n_bands(generator)
     levels = band_levels(host, bands, 320, edges_hz(bands))
@@ -48,10 +48,10 @@ def mark(pair: tuple[Any, Any], messages: NDArray[np.int64]) -> "torch.Tensor":
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("late", [0, 7, 100, 237])
 def test_bits_are_read_at_any_cut_and_in_either_polarity(
-    late: int, sign: int, pair: tuple[Any, Any], mark: "torch.Tensor", messages: NDArray[np.int64]
+    late: int, sign: int, nets: tuple[Any, Any], mark: "torch.Tensor", messages: NDArray[np.int64]
 ):
     with torch.no_grad(), uncompiled():
-        logits = frame_logits(pair[1], sign * mark[..., late : late + 8000])
+        logits = frame_logits(nets[1], sign * mark[..., late : late + 8000])
     right = (logits[:, 2:].mean(-1) > 0).numpy() == messages
     assert right.mean() > 0.85, "not a step of training yet"
 

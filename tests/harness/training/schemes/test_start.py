@@ -1,4 +1,4 @@
-"""Where a pair starts: tuned in, matched, in bands, and the short way to its logits."""
+"""Where a scheme starts: tuned in, matched, in bands, and the short way to its logits."""
 
 import math
 from dataclasses import replace

@@ -91,9 +91,9 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(
 @pytest.fixture
 def trained(every_step: None, tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path) -> Trainer:
     """Two steps of both and two of the detector alone, in the folder `trained`."""
-    pair = Trainer(replace(tiny, steps=2), pcm, tmp_path / "trained")
-    list(pair.run())
-    return pair
+    scheme = Trainer(replace(tiny, steps=2), pcm, tmp_path / "trained")
+    list(scheme.run())
+    return scheme
 
 
 def test_a_finished_training_is_not_trained_on(trained: Trainer, pcm: NDArray[np.int16], tmp_path: Path) -> None:
@@ -162,9 +162,9 @@ def test_logged_values_are_means_since_the_last_row(
     logs = []
     for every in (1, 3):
         monkeypatch.setattr(trainer, "LOG_EVERY", every)
-        pair = Trainer(replace(tiny, steps=5, listening=replace(tiny.listening, steps=0)), pcm, tmp_path / str(every))
-        list(pair.run())
-        logs.append(pair.log)
+        scheme = Trainer(replace(tiny, steps=5, listening=replace(tiny.listening, steps=0)), pcm, tmp_path / str(every))
+        list(scheme.run())
+        logs.append(scheme.log)
     each, means = logs
     assert [row["step"] for row in means] == [3, 5]
     for name in ("loss", "shape_loss", "snr_db", "frames_found"):
@@ -286,5 +286,5 @@ def test_a_pair_may_start_where_another_one_ended(tiny: Recipe, pcm: NDArray[np.
 
 
 def test_a_start_that_holds_no_pair_is_refused(tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="start of a recipe must be 'matched', 'lines' or the folder of a pair"):
+    with pytest.raises(HarnessError, match="start of a recipe must be 'matched', 'lines' or the folder of a scheme"):
         Trainer(replace(tiny, start=str(tmp_path / "nowhere")), pcm, tmp_path / "out")
