@@ -75,6 +75,11 @@ class Echo(Attack):
             )
         return delay
 
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips that end, or fall silent, before the copy comes."""
+        delay = self._delay(sample_rate)
+        return np.asarray(~before[:, : max(0, before.shape[1] - delay)].any(axis=1), dtype=np.bool_)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reverb(Attack):

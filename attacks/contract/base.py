@@ -41,6 +41,10 @@ class Attacked:
     audio: Audio
     facts: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
+    def of(self, chosen: NDArray[np.bool_]) -> "Attacked":
+        """What came out of some of the clips."""
+        return Attacked(self.audio[chosen], {name: values[chosen] for name, values in self.facts.items()})
+
     @classmethod
     def concatenate(cls, parts: Sequence["Attacked"]) -> "Attacked":
         """Join what came out of consecutive parts of a batch, in order; at least one, all with the same facts."""
@@ -69,6 +73,7 @@ class Attack(ABC):
             nothing.
         is_random: True if the seed changes the result.
         is_control: True if the attack may return its input as it was, to show that the path itself does no harm.
+        spares_unmarked: True if it works on the mark alone, and returns a clip that carries none as it was.
         is_optional: True if it needs a package or weights that sealproof does not bring: see `unavailable`.
         needs_knowledge: True if it must be told more than the clip: see `Knowledge`.
     """
@@ -80,6 +85,7 @@ class Attack(ABC):
     keeps_alignment: ClassVar[bool] = True
     is_random: ClassVar[bool] = False
     is_control: ClassVar[bool] = False
+    spares_unmarked: ClassVar[bool] = False
     is_optional: ClassVar[bool] = False
     needs_knowledge: ClassVar[bool] = False
 
@@ -203,10 +209,25 @@ class Attack(ABC):
         """What can be measured of the attack at this strength, and within what; checked wherever it is run.
 
         Quantities are those of `sealproof.attacks.verification`, of `evidence`, and of the facts that `apply` returns.
-        Length, alignment and that something changed are checked of every attack, and need not be claimed.
+        Length, alignment and that every clip changed are checked of every attack, and need not be claimed.
         """
         del sample_rate
         return ()
+
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Say which clips the attack may rightly return as they were; by default those of one magnitude, as silence.
+
+        Where more than a few clips come back unchanged that are none of them, the attack breaks its claims.
+
+        Args:
+            before: (n, samples) float32.
+            sample_rate: Samples per second, in Hz.
+
+        Returns:
+            (n,) bool.
+        """
+        del sample_rate
+        return np.asarray((np.abs(before) == np.abs(before[:, :1])).all(axis=1), dtype=np.bool_)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
         """Measure what only this kind of attack claims, e.g. how much a filter left of its stop band.

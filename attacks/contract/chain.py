@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import Attack, Attacked, AttackError, Audio
 from sealproof.attacks.contract.knowledge import Knowledge
@@ -69,6 +70,11 @@ class Chain(Attack):
         return any(link.is_random for link in self.links)
 
     @property
+    def spares_unmarked(self) -> bool:  # type: ignore[override]
+        """Whether all links do."""
+        return all(link.spares_unmarked for link in self.links)
+
+    @property
     def needs_knowledge(self) -> bool:  # type: ignore[override]
         """Whether any link does."""
         return any(link.needs_knowledge for link in self.links)
@@ -83,6 +89,12 @@ class Chain(Attack):
         for link in self.links:
             n_samples = link.output_length(n_samples, sample_rate)
         return n_samples
+
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Those that every link may: what the first one leaves alone reaches the second as it was."""
+        return np.asarray(
+            np.all([link.leaves_alone(before, sample_rate) for link in self.links], axis=0), dtype=np.bool_
+        )
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:
         """Apply the links in order."""

@@ -197,6 +197,11 @@ class WaveletDenoise(Attack):
                 shrinkage[index] = np.abs(was - became).max() / threshold
         return {"shrinkage_x": shrinkage}
 
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips that are mostly silent, in which no noise is found."""
+        del sample_rate
+        return np.asarray(np.mean(before == 0, axis=1) > 0.4, dtype=np.bool_)
+
 
 def decomposed(clip: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
     """Wavelet transform of a clip that is taken to be periodic; orthonormal.

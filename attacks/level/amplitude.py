@@ -76,6 +76,12 @@ class PeakNormalise(Attack):
         del sample_rate
         return {"peak_dbfs": _peak_db(after), "crest_change_db": _crest_db(after) - _crest_db(before)}
 
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Silence, and clips that have the peak already."""
+        del sample_rate
+        peak_db = _peak_db(before)
+        return np.asarray(np.isnan(peak_db) | (np.abs(peak_db - self.peak_dbfs) < 1e-3), dtype=np.bool_)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoudnessNormalise(Attack):
@@ -116,6 +122,11 @@ class LoudnessNormalise(Attack):
             "crest_change_db": _crest_db(after) - _crest_db(before),
         }
 
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Silence, and clips that have the loudness already."""
+        loudness = np.array([loudness_lufs(clip, sample_rate) for clip in before])
+        return np.asarray(~np.isfinite(loudness) | (np.abs(loudness - self.target_lufs) < 1e-3), dtype=np.bool_)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Clipping(Attack):
@@ -149,6 +160,12 @@ class Clipping(Attack):
             Claim("clipped_percent", low=self.clipped_percent, high=1.1 * self.clipped_percent + 1),
             Claim("level_change_db", high=0, every=True),
         )
+
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips of which as much stands at the peak already, silence and square waves among them."""
+        del sample_rate
+        at_peak = np.abs(before) == np.abs(before).max(axis=1, keepdims=True)
+        return np.asarray(100 * np.mean(at_peak, axis=1) > self.clipped_percent, dtype=np.bool_)
 
 
 @dataclass(frozen=True, kw_only=True)

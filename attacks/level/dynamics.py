@@ -126,6 +126,11 @@ class Expander(Attack):
         """Range of the gain, and level after over level before."""
         return gain_range_db(before, after, sample_rate) | {"level_slope": _level_slope(before, after, sample_rate)}
 
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips of one magnitude, and those of which as much is silent already."""
+        is_flat = super().leaves_alone(before, sample_rate)
+        return np.asarray(is_flat | (100 * np.mean(before == 0, axis=1) >= self.expanded_percent), dtype=np.bool_)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limiter(Attack):
@@ -206,6 +211,11 @@ class NoiseGate(Attack):
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
         """Range of the gain, and share of the clip that it mutes."""
         return gain_range_db(before, after, sample_rate) | {"muted_percent": muted_percent(before, after)}
+
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips of one magnitude, and those of which as much is silent already."""
+        is_flat = super().leaves_alone(before, sample_rate)
+        return np.asarray(is_flat | (100 * np.mean(before == 0, axis=1) >= self.gated_percent), dtype=np.bool_)
 
 
 def _held_level_db(clip: Audio, release_ms: float, sample_rate: int) -> NDArray[np.float64]:

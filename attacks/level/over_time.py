@@ -20,6 +20,7 @@ from sealproof.attacks.contract.base import (
     parameter,
 )
 from sealproof.attacks.level.dynamics import FRAME_MS, NEPER_DB, frame_gains_db, muted_percent
+from sealproof.attacks.verification.measure import longest_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +189,12 @@ class Fade(Attack):
             "muted_start_percent": muted_percent(before[:, :half], after[:, :half]) / 2,
         }
 
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips that are silent wherever the gain is below one."""
+        del sample_rate
+        length = max(1, round(before.shape[1] * self.fade_percent / 100))
+        return np.asarray(~(before[:, :length].any(axis=1) | before[:, -length:].any(axis=1)), dtype=np.bool_)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Suppression(Attack):
@@ -264,6 +271,12 @@ class Suppress(Suppression):
         share = Claim.about("zeros_span_percent", self.suppressed_percent, self._tolerance)
         return (*super().claims(sample_rate), share)
 
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips with as long a silence in them."""
+        del sample_rate
+        count = max(1, round(before.shape[1] * self.suppressed_percent / 100))
+        return np.asarray(longest_run(before == 0) >= count, dtype=np.bool_)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeadingSilence(Suppression):
@@ -289,6 +302,12 @@ class LeadingSilence(Suppression):
             Claim("zeros_start_percent", high=self._tolerance),
         )
 
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips that begin with as long a silence."""
+        del sample_rate
+        count = max(1, round(before.shape[1] * self.suppressed_percent / 100))
+        return np.asarray(~before[:, :count].any(axis=1), dtype=np.bool_)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScatteredSuppress(Suppression):
@@ -309,6 +328,11 @@ class ScatteredSuppress(Suppression):
         """The zeros reach over most of the clip, where there are more than a few."""
         spread = (Claim("zeros_span_percent", low=50),) if self.suppressed_percent >= 0.1 else ()
         return (*super().claims(sample_rate), *spread)
+
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips that are mostly silent."""
+        del sample_rate
+        return np.asarray(np.mean(before == 0, axis=1) > 0.5, dtype=np.bool_)
 
 
 def _stretches(places: Sequence[slice | NDArray[np.int64]]) -> Mapping[str, NDArray[np.float64]]:

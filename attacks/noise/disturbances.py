@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import Attack, AttackError, Audio, parameter
 from sealproof.attacks.contract.claims import Claim
+from sealproof.attacks.verification.measure import longest_run
 
 HARMONICS = 10
 """Partials of the hum, the mains frequency itself included."""
@@ -230,7 +231,7 @@ class Intervals(Attack):
         """
         share = np.where(told, 100 * changed.mean(axis=1), np.nan)
         lengths = np.full(len(within), np.nan)
-        for index in np.flatnonzero(told & changed.any(axis=1)):
+        for index in np.flatnonzero(told & changed.any(axis=1) & within.any(axis=1)):
             edges = np.flatnonzero(np.diff(within[index], prepend=False, append=False))
             held = np.add.reduceat(changed[index], edges[: -1 if edges[-1] == within.shape[1] else None], dtype=int)
             runs = (edges[1::2] - edges[::2])[held[::2] > 0]
@@ -262,6 +263,12 @@ class Dropouts(Intervals):
         """`affected_percent` of the clip is in gaps of the length `interval_ms`; a clip full of zeros does not tell."""
         told = np.mean(before == 0, axis=1) < _TOLERANCE / 2
         return self._extent(after == 0, after != before, told, sample_rate)
+
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips with a silence as long as a gap."""
+        return np.asarray(
+            longest_run(before == 0) >= min(_width(self.duration_ms, sample_rate), before.shape[1]), dtype=np.bool_
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,15 @@ class Quantise(Attack):
         del sample_rate
         return (Claim("off_grid_percent", 0, 0, every=True), Claim("error_steps", 0, 0.5, every=True))
 
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips that consist of codes already."""
+        del sample_rate
+        half = 2.0 ** (self.bits - 1)
+        codes = half * before.astype(np.float64)
+        return np.asarray(
+            ((codes == np.rint(codes)) & (codes >= -half) & (codes <= half - 1)).all(axis=1), dtype=np.bool_
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class DitheredQuantise(Attack):
@@ -162,6 +171,12 @@ class QuantiseLevels(Attack):
         span = audio.max(axis=-1, keepdims=True) - low
         return low, np.where(span > 0, span / (self.levels - 1), 1.0)
 
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips that hold no more than the stated levels already."""
+        del sample_rate
+        ascending = np.sort(before, axis=1)
+        return np.asarray(np.count_nonzero(np.diff(ascending, axis=1), axis=1) < self.levels, dtype=np.bool_)
+
 
 @dataclass(frozen=True, kw_only=True)
 class G711(Attack):
@@ -216,6 +231,12 @@ class G711(Attack):
         units *= self.full_scale
         magnitudes = _lookup(type(self)).take(units.astype(np.intp), mode="clip")  # the mode without a second check
         return np.asarray(np.copysign(magnitudes, audio, out=magnitudes))
+
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips that consist of outputs of the law already."""
+        del sample_rate
+        outputs = (self.intervals()[1] / self.full_scale).astype(np.float32)
+        return np.asarray(np.isin(np.abs(before), outputs).all(axis=1), dtype=np.bool_)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import Attack, Attacked, Audio, Claim, parameter
 from sealproof.attacks.contract.parameters import Value
-from sealproof.attacks.verification.measure import Floats
+from sealproof.attacks.verification.measure import Floats, longest_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +141,11 @@ class CutSamples(Attack):
         wanted = max(1, round(self.pieces * n_samples / sample_rate))
         return min(wanted, n_samples // (2 * self.length_samples))
 
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips too short for a piece to be cut."""
+        too_short = self.output_length(before.shape[1], sample_rate) == before.shape[1]
+        return np.asarray(np.full(len(before), too_short), dtype=np.bool_)
+
 
 @dataclass(frozen=True, kw_only=True)
 class InsertSilence(Attack):
@@ -246,6 +251,12 @@ class FlipSamples(Attack):
             "stray_percent": 100 * np.mean(changed & ~swapped, axis=1),
         }
 
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips most of whose neighbours are equal, and those of one sample."""
+        del sample_rate
+        equal = before[:, 1:] == before[:, :-1]
+        return np.asarray(np.count_nonzero(equal, axis=1) >= 0.5 * equal.shape[1], dtype=np.bool_)
+
 
 @dataclass(frozen=True, kw_only=True)
 class BlockShuffle(Attack):
@@ -289,6 +300,11 @@ class BlockShuffle(Attack):
             "kept_percent": 100 * np.mean(np.sort(before, axis=1) == np.sort(after, axis=1), axis=1),
         }
 
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips of one block, and those of one value."""
+        one_block = before.shape[1] <= _block_samples(self.block_ms, sample_rate)
+        return np.asarray((before == before[:, :1]).all(axis=1) | one_block, dtype=np.bool_)
+
 
 @dataclass(frozen=True, kw_only=True)
 class BlockReverse(Attack):
@@ -324,6 +340,11 @@ class BlockReverse(Attack):
         starts = places // size * size
         mirrored = starts + np.minimum(starts + size, before.shape[1]) - 1 - places
         return {"moved_percent": 100 * np.mean(after[:, mirrored] == before, axis=1)}
+
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips of one value; all of them where a block is one sample."""
+        one_sample = _block_samples(self.block_ms, sample_rate) == 1
+        return np.asarray((before == before[:, :1]).all(axis=1) | one_sample, dtype=np.bool_)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -371,6 +392,12 @@ class RepeatPart(Attack):
             "overwritten_ms": np.where(count > 0, 1000 * (last - first + 1) / sample_rate, np.nan),
             "repeated_percent": np.where(count > 0, 100 * repeated / np.maximum(count, 1), np.nan),
         }
+
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips with as long a stretch in them that repeats itself, as silence does."""
+        size = min(_block_samples(self.duration_ms, sample_rate), before.shape[1] // 2)
+        repeats = before[:, size:] == before[:, : before.shape[1] - size]
+        return np.asarray(longest_run(repeats) >= size, dtype=np.bool_)
 
 
 def _block_samples(block_ms: float, sample_rate: int) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import fft
 
 from sealproof.attacks.contract.base import Attack, Attacked, Audio, Claim, parameter
@@ -47,6 +48,11 @@ class Offset(Attack):
         delay = min(self.offset_samples, before.shape[1])
         moved = np.count_nonzero(after[:, delay:] == before[:, : before.shape[1] - delay], axis=1)
         return {"moved_percent": 100 * (moved + np.count_nonzero(after[:, :delay] == 0, axis=1)) / before.shape[1]}
+
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Silence."""
+        del sample_rate
+        return np.asarray(~before.any(axis=1), dtype=np.bool_)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +117,11 @@ class CircularShift(Attack):
         places = (np.arange(before.shape[1]) - self.shift_samples) % before.shape[1]
         return {"moved_percent": 100 * np.mean(after == before[:, places], axis=1)}
 
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips of which the shift is a period, or their length."""
+        del sample_rate
+        return np.asarray((np.roll(before, self.shift_samples, axis=1) == before).all(axis=1), dtype=np.bool_)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reverse(Attack):
@@ -133,3 +144,8 @@ class Reverse(Attack):
         """Share of the samples that stand as far from the end as they stood from the start."""
         del sample_rate
         return {"moved_percent": 100 * np.mean(np.flip(after, axis=1) == before, axis=1)}
+
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        """Clips that read the same from both ends."""
+        del sample_rate
+        return np.asarray((np.flip(before, axis=1) == before).all(axis=1), dtype=np.bool_)

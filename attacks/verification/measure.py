@@ -69,15 +69,66 @@ def lag_samples(before: Audio, after: Audio, max_lag: int) -> Floats:
     Raises:
         ValueError: If the shapes differ or `max_lag` is not in [0, samples).
     """
+    normalised = np.abs(_correlations(before, after, max_lag))
+    lags = np.arange(-max_lag, max_lag + 1)
+    tied = normalised >= normalised.max(axis=1, keepdims=True) - 1e-6
+    best = np.where(tied, np.abs(lags), before.shape[1]).argmin(axis=1)
+    return np.where(np.isnan(normalised[:, 0]), np.nan, lags[best].astype(np.float64))
+
+
+def delay_samples(before: Audio, after: Audio, max_lag: int) -> Floats:
+    """Delay of the clip after, in samples, where it can be told: `lag_samples` with a rule for when not to judge.
+
+    Half of the clip must overlap: a single pair of samples always correlates. Among the summits of the correlation that
+    come within `_AMBIGUOUS` of the highest, the one nearest to zero counts: the others are periods of a steady tone.
+
+    Args:
+        before: (n, samples).
+        after: (n, samples), the same shape.
+        max_lag: Largest lag tried in both directions, in samples.
+
+    Returns:
+        (n,) float64; NaN where a clip is silent, or where the two have so little in common (`_IN_COMMON`) that the
+        highest correlation says nothing.
+    """
+    _check_batches(before, after, same_length=True)
+    reach = min(max_lag, before.shape[1] // 2)
+    if reach < 2:
+        return np.full(len(before), np.nan)
+    normalised = np.abs(_correlations(before, after, reach))
+    lags = np.arange(-reach, reach + 1)
+    padded = np.pad(normalised, ((0, 0), (1, 1)))
+    is_summit = (normalised >= padded[:, :-2]) & (normalised >= padded[:, 2:])
+    highest = normalised.max(axis=1, keepdims=True)
+    candidates = is_summit & (normalised >= (1 - _AMBIGUOUS) * highest)
+    best = np.where(candidates, np.abs(lags), before.shape[1]).argmin(axis=1)
+    told = highest[:, 0] >= _IN_COMMON  # False for NaN
+    return np.where(told, lags[best].astype(np.float64), np.nan)
+
+
+_AMBIGUOUS = 0.02
+_IN_COMMON = 0.3
+
+
+def _correlations(before: Audio, after: Audio, max_lag: int) -> NDArray[np.float32]:
+    """Normalised cross-correlations at the lags -max_lag to max_lag: (n, lags); NaN where either clip is silent."""
+    from scipy import fft
+
     _check_batches(before, after, same_length=True)
     samples = before.shape[1]
     if not 0 <= max_lag < samples:
         raise ValueError(f"The 'max_lag' must be at least 0 and below the {samples} samples of a clip. Got {max_lag}.")
-    size = 1 << (samples + max_lag - 1).bit_length()  # long enough that no lag wraps around onto another
-    x, y = before.astype(np.float64), after.astype(np.float64)
-    circular = np.fft.irfft(np.fft.rfft(y, size) * np.conj(np.fft.rfft(x, size)), size)
+    peaks = [np.abs(batch).max(axis=1, keepdims=True) for batch in (before, after)]
+    silent = (peaks[0] == 0) | (peaks[1] == 0)
+    # Scaled by their peaks, so that single precision is enough at any level.
+    x, y = (np.where(silent, 0, batch / np.where(silent, 1, peak)).astype(np.float32)
+            for batch, peak in zip((before, after), peaks, strict=True))  # fmt: skip
+    size = fft.next_fast_len(samples + max_lag, real=True)  # long enough that no lag wraps around onto another
+    spectrum = fft.rfft(y, size)
+    spectrum *= np.conj(fft.rfft(x, size))
+    circular = fft.irfft(spectrum, size, overwrite_x=True)
     lags = np.arange(-max_lag, max_lag + 1)
-    correlation = circular[:, lags % size]
+    correlation = np.concatenate([circular[:, size - max_lag :], circular[:, : max_lag + 1]], axis=1)
 
     # A lag l >= 0 pairs x[: samples - l] with y[l:], a negative one the other way round.
     heads_x, heads_y = _running_energy(x), _running_energy(y)
@@ -85,14 +136,9 @@ def lag_samples(before: Audio, after: Audio, max_lag: int) -> Floats:
     energy_x = np.where(lags >= 0, heads_x[:, overlap], heads_x[:, -1:] - heads_x[:, samples - overlap])
     energy_y = np.where(lags >= 0, heads_y[:, -1:] - heads_y[:, samples - overlap], heads_y[:, overlap])
     # The floor keeps the rounding error of the FFT from standing out where an overlap is almost silent.
-    floor = 1e-9 * np.sqrt(heads_x[:, -1:] * heads_y[:, -1:])
+    floor = 1e-5 * np.sqrt(heads_x[:, -1:] * heads_y[:, -1:])
     norm = np.sqrt(np.maximum(energy_x, 0) * np.maximum(energy_y, 0))
-    silent = floor[:, 0] == 0
-    normalised = np.abs(correlation) / np.where(silent[:, None], 1.0, np.maximum(norm, floor))
-
-    tied = normalised >= normalised.max(axis=1, keepdims=True) - 1e-6
-    best = np.where(tied, np.abs(lags), samples).argmin(axis=1)
-    return np.where(silent, np.nan, lags[best].astype(np.float64))
+    return np.where(silent, np.nan, correlation / np.where(silent, 1, np.maximum(norm, floor))).astype(np.float32)
 
 
 def is_noop(before: Audio, after: Audio) -> NDArray[np.bool_]:
@@ -130,13 +176,22 @@ def clipped_percent(after: Audio) -> Floats:
     return np.where(peak[:, 0] == 0, np.nan, share)
 
 
+def longest_run(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Length of the longest run of True in each row, (n,)."""
+    if not flags.shape[1]:
+        return np.zeros(len(flags), dtype=np.int64)
+    places = np.arange(1, flags.shape[1] + 1)
+    last_false = np.maximum.accumulate(np.where(flags, 0, places), axis=1)
+    return np.asarray((places - last_false).max(axis=1), dtype=np.int64)
+
+
 def _energy(batch: NDArray[np.floating]) -> Floats:
     return np.asarray(np.sum(batch.astype(np.float64) ** 2, axis=1))
 
 
-def _running_energy(batch: Floats) -> Floats:
+def _running_energy(batch: NDArray[np.floating]) -> Floats:
     """(n, samples + 1): the energy of the first k samples, for k from 0 to samples."""
-    return np.pad(np.cumsum(batch**2, axis=1), ((0, 0), (1, 0)))
+    return np.pad(np.cumsum(batch.astype(np.float64) ** 2, axis=1), ((0, 0), (1, 0)))
 
 
 def _ratio_db(signal: Floats, noise: Floats) -> Floats:

@@ -1,9 +1,9 @@
-"""Does an attack do what it states? Measures attacked audio and holds every claim against it."""
+"""Does an attack do what it states? Measures attacked audio and holds every claim against it, label by label."""
 
 import hashlib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -13,14 +13,21 @@ from numpy.typing import NDArray
 from sealproof.attacks.contract.base import Attack, Attacked, Audio
 from sealproof.attacks.contract.chain import Chain
 from sealproof.attacks.contract.claims import Claim
-from sealproof.attacks.verification.measure import clipped_percent, is_noop, lag_samples, level_change_db, snr_db
+from sealproof.attacks.verification.measure import clipped_percent, delay_samples, is_noop, level_change_db, snr_db
 
 MAX_LAG_MS = 100.0
 """Largest delay that is looked for, in ms: an AAC frame is 64 ms at 16 kHz."""
 
+UNCHANGED_SHARE = 0.05
+"""Largest share of the clips of one label that may come back as they were, of those that should not."""
+
+CLEAN, WATERMARKED = "clean", "watermarked"
+"""Labels of clips without and with a mark; claims are judged for each on its own."""
+
+NOOP = "is_noop"
+"""Share of the clips that came back bit for bit: the one quantity of which the mean counts, not the median."""
+
 _ALIGNED = Claim("delay_samples", -1, 1)
-_EFFECTIVE = Claim("changed_percent", low=50)
-"""Most clips must change: one that is silent may have nothing for an attack to change."""
 
 
 class Status(StrEnum):
@@ -38,26 +45,31 @@ class ClaimVerdict:
     Attributes:
         claim: The claim; None for a quantity that was measured beside it.
         quantity: Its name.
-        median: Over the clips that could be measured; NaN if none could.
+        label: Of the clips: `clean`, `watermarked`, or empty where the two were not told apart.
+        median: Over the clips that could be measured; of `is_noop` their share. NaN if none could.
         low: Smallest of them.
         high: Largest of them.
         n_clips: Their number.
+        n_unjudged: Clips that do not allow the measurement.
         status: Whether the claim was kept; `unmeasured` where no clip allows the measurement (silence).
     """
 
     claim: Claim | None
     quantity: str
+    label: str
     median: float
     low: float
     high: float
     n_clips: int
+    n_unjudged: int
     status: Status
 
     @property
     def complaint(self) -> str:
         """What is wrong, in words."""
         asked = "" if self.claim is None else self.claim.describe()
-        return f"{self.quantity} must be {asked}. Measured {self.median:.4g} ({self.low:.4g} to {self.high:.4g})."
+        of = f" of {self.label} clips" if self.label else ""
+        return f"{self.quantity}{of} must be {asked}. Measured {self.median:.4g} ({self.low:.4g} to {self.high:.4g})."
 
 
 @dataclass(frozen=True)
@@ -81,10 +93,25 @@ class Verification:
         """The claims that were not kept."""
         return [verdict for verdict in self.verdicts if verdict.status is Status.BROKEN]
 
+    def with_noops(self, noops: Mapping[str, NDArray[np.float64]]) -> "Verification":
+        """Judge `is_noop` by more clips than were measured.
+
+        Args:
+            noops: By label, of all clips, as `judged_noops` gives them.
+        """
+        verdicts = [
+            _judge(each.claim, each.label, NOOP, noops[each.label])
+            if each.quantity == NOOP and each.label in noops
+            else each
+            for each in self.verdicts
+        ]
+        return replace(self, verdicts=tuple(verdicts))
+
     def record(self) -> dict[str, Any]:
         """Write it as plain data: what was claimed and measured, without the numbers of each clip."""
         verdicts = [
             {
+                "label": verdict.label,
                 "quantity": verdict.quantity,
                 "claimed_low": None if verdict.claim is None else verdict.claim.low,
                 "claimed_high": None if verdict.claim is None else verdict.claim.high,
@@ -92,6 +119,7 @@ class Verification:
                 "low": verdict.low,
                 "high": verdict.high,
                 "n_clips": verdict.n_clips,
+                "n_unjudged": verdict.n_unjudged,
                 "status": "" if verdict.claim is None else verdict.status.value,
                 "complaint": verdict.complaint if verdict.status is Status.BROKEN else "",
             }
@@ -112,73 +140,145 @@ def measure(attack: Attack, before: Audio, attacked: Attacked, sample_rate: int)
     Returns:
         By quantity, (n,) float64; NaN where it does not exist:
 
-        - `snr_db`: energy of the clip over energy of the change; only where the attack keeps alignment.
-        - `level_change_db`: RMS after over RMS before.
+        - `is_noop`: 1 where a clip came back bit for bit, else 0.
+        - `snr_db`: energy of the clip over energy of the change, +inf where nothing changed; only where the attack
+          keeps alignment.
+        - `level_change_db`: RMS after over RMS before, -inf where nothing is left.
         - `delay_samples`: lag of the highest cross-correlation, within `MAX_LAG_MS`; only where length is kept.
         - `length_samples`: samples that came out.
         - `clipped_percent`: samples that stand at the largest magnitude of the clip or at full scale, in runs.
-        - `changed_percent`: 100 where anything changed, else 0.
         - what the attack itself states or measures: `Attack.evidence` and facts such as `bitrate_kbps`.
     """
     after = attacked.audio
-    n, samples = before.shape
+    n = len(before)
     same_length = after.shape == before.shape
     nothing = np.full(n, np.nan)
-    max_lag = min(round(sample_rate * MAX_LAG_MS / 1000), samples - 1)
+    max_lag = round(sample_rate * MAX_LAG_MS / 1000)
     aligned = same_length and attack.keeps_alignment
     return {
-        "snr_db": _finite(snr_db(before, after)) if aligned else nothing,
-        "level_change_db": _finite(level_change_db(before, after)),
-        "delay_samples": lag_samples(before, after, max_lag) if same_length else nothing,
+        NOOP: is_noop(before, after).astype(np.float64),
+        "snr_db": snr_db(before, after) if aligned else nothing,
+        "level_change_db": level_change_db(before, after),
+        "delay_samples": delay_samples(before, after, max_lag) if same_length else nothing,
         "length_samples": np.full(n, float(after.shape[1])),
         "clipped_percent": clipped_percent(after),
-        "changed_percent": np.where(is_noop(before, after), 0.0, 100.0),
         **{name: np.asarray(values, dtype=np.float64) for name, values in attacked.facts.items()},
         **attack.evidence(before, after, sample_rate),
     }
 
 
-def verify(attack: Attack, before: Audio, attacked: Attacked, sample_rate: int) -> Verification:
-    """Measure a batch before and after an attack and hold every claim of the attack against it.
+def verify(
+    attack: Attack,
+    before: Audio,
+    attacked: Attacked,
+    sample_rate: int,
+    *,
+    is_marked: NDArray[np.bool_] | None = None,
+) -> Verification:
+    """Measure a batch before and after an attack and hold every claim of the attack against it, label by label.
 
-    That something changed is claimed for every attack that is no control, and no delay for every single attack that
-    keeps alignment. The length was checked when the attack was made.
+    Of every attack that is no control it is claimed that it changes its clips (but those that it `leaves_alone`), and
+    of every single attack that keeps alignment that it delays nothing. The length was checked when the attack was made.
 
     Args:
         attack: The attack.
         before: (n, samples) float32, at least one clip.
         attacked: What came out of it.
         sample_rate: Samples per second, in Hz.
+        is_marked: (n,) which clips carry a mark; None where that makes no difference: all are judged together, and
+            taken to be marked.
 
     Raises:
         ValueError: The attack claims a quantity that nobody measures.
     """
     quantities = measure(attack, before, attacked, sample_rate)
-    claims = [*attack.claims(sample_rate)]
-    claimed = {claim.quantity for claim in claims}
-    if not attack.is_control:
-        claims.append(_EFFECTIVE)
-    if attack.keeps_alignment and "delay_samples" not in claimed and not isinstance(attack, Chain):
-        claims.append(_ALIGNED)
-    unknown = claimed - quantities.keys()
+    claims = attack.claims(sample_rate)
+    unknown = {claim.quantity for claim in claims} - quantities.keys()
     if unknown:
         raise ValueError(f"{attack.id} claims {', '.join(sorted(unknown))}, which neither it nor anybody measures.")
-    verdicts = [_judge(claim, claim.quantity, quantities[claim.quantity]) for claim in claims]
-    said = {claim.quantity for claim in claims}
-    verdicts += [_judge(None, name, values) for name, values in quantities.items() if name not in said]
+    unchanged = quantities[NOOP] == 1
+    verdicts: list[ClaimVerdict] = []
+    for label, chosen in _by_label(len(before), is_marked):
+        spared = label == CLEAN and attack.spares_unmarked
+        values = {name: numbers[chosen] for name, numbers in quantities.items()}
+        values[NOOP] = judged_noops(attack, before[chosen], unchanged[chosen], sample_rate, label=label)
+        verdicts += _judged(label, _SPARED if spared else claims, _owed(attack, claims, spared=spared), values)
     digest = hashlib.sha256(np.ascontiguousarray(attacked.audio).data).hexdigest()
     return Verification(attack.id, quantities, tuple(verdicts), digest)
 
 
-def _judge(claim: Claim | None, quantity: str, values: NDArray[np.float64]) -> ClaimVerdict:
+def judged_noops(
+    attack: Attack, before: Audio, unchanged: NDArray[np.bool_], sample_rate: int, *, label: str = ""
+) -> NDArray[np.float64]:
+    """Say of each clip of a label whether it counts as left alone.
+
+    A clip that the attack `leaves_alone` does not count. But where it rightly leaves more than half of the sounding
+    clips alone, they do: 16 bits do nothing to clips of 16 bits, and a cell of such clips tells nothing of the attack.
+
+    Args:
+        attack: The attack.
+        before: (n, samples) float32.
+        unchanged: (n,) which came back bit for bit.
+        sample_rate: Samples per second, in Hz.
+        label: Of the clips.
+
+    Returns:
+        (n,) float64: 1 where a clip came back bit for bit, 0 where it did not, NaN where it does not count.
+    """
+    values = unchanged.astype(np.float64)
+    if attack.is_control or not unchanged.any() or (label == CLEAN and attack.spares_unmarked):
+        return values
+    alone = before[unchanged]
+    sounds = ~Attack.leaves_alone(attack, alone, sample_rate)
+    excused = attack.leaves_alone(alone, sample_rate)
+    if sounds.sum() > 0.5 * (len(before) - len(alone) + sounds.sum()):
+        excused = ~sounds
+    values[unchanged] = np.where(excused, np.nan, 1.0)
+    return values
+
+
+_SPARED = (Claim(NOOP, low=1),)
+"""What is claimed of an unmarked clip by an attack that works on the mark alone."""
+
+
+def _by_label(n: int, is_marked: NDArray[np.bool_] | None) -> Sequence[tuple[str, NDArray[np.bool_]]]:
+    if is_marked is None:
+        return [("", np.ones(n, dtype=np.bool_))]
+    labels = [(CLEAN, ~is_marked), (WATERMARKED, is_marked)]
+    return [(label, chosen) for label, chosen in labels if chosen.any()]
+
+
+def _owed(attack: Attack, claims: Sequence[Claim], *, spared: bool) -> list[Claim]:
+    """What is claimed of an attack that does not say otherwise."""
+    if spared:
+        return []
+    owed = [] if attack.is_control else [Claim(NOOP, high=UNCHANGED_SHARE)]
+    if attack.keeps_alignment and not isinstance(attack, Chain):
+        owed.append(_ALIGNED)
+    said = {claim.quantity for claim in claims}
+    return [claim for claim in owed if claim.quantity not in said]
+
+
+def _judged(
+    label: str, claims: Sequence[Claim], owed: Sequence[Claim], values: Mapping[str, NDArray[np.float64]]
+) -> list[ClaimVerdict]:
+    verdicts = [_judge(claim, label, claim.quantity, values[claim.quantity]) for claim in claims]
+    # What the attack did not claim itself and no clip tells is not called unmeasured.
+    extra = [_judge(claim, label, claim.quantity, values[claim.quantity]) for claim in owed]
+    verdicts += [verdict for verdict in extra if verdict.status is not Status.UNMEASURED]
+    said = {verdict.quantity for verdict in verdicts}
+    return verdicts + [_judge(None, label, name, numbers) for name, numbers in values.items() if name not in said]
+
+
+def _judge(claim: Claim | None, label: str, quantity: str, values: NDArray[np.float64]) -> ClaimVerdict:
     known = values[~np.isnan(values)]
+    n_unjudged = values.size - known.size
     if not known.size:
-        return ClaimVerdict(claim, quantity, math.nan, math.nan, math.nan, 0, Status.UNMEASURED)
+        return ClaimVerdict(claim, quantity, label, math.nan, math.nan, math.nan, 0, n_unjudged, Status.UNMEASURED)
+    if quantity == NOOP:
+        known = np.full(known.size, known.mean())
     low, median, high = float(known.min()), float(np.median(known)), float(known.max())
     lowest, highest = (low, high) if claim is not None and claim.every else (median, median)
     kept = claim is None or (claim.low <= lowest and highest <= claim.high)
-    return ClaimVerdict(claim, quantity, median, low, high, known.size, Status.KEPT if kept else Status.BROKEN)
-
-
-def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.isfinite(values), values, np.nan)
+    status = Status.KEPT if kept else Status.BROKEN
+    return ClaimVerdict(claim, quantity, label, median, low, high, known.size, n_unjudged, status)

@@ -58,6 +58,7 @@ class Collude(Attack):
     sweep: ClassVar[Mapping[str, tuple[Value, ...]]] = {"copies": (2, 3, 5, 8)}
     is_ordered: ClassVar[bool] = False
     is_random: ClassVar[bool] = True
+    spares_unmarked: ClassVar[bool] = True
     needs_knowledge: ClassVar[bool] = True
 
     copies: int = parameter(unit="copies", kind=int, low=2, high=32)

@@ -25,6 +25,7 @@ class Splice(Attack):
     family: ClassVar[str] = "watermark-aware"
     sweep: ClassVar[Mapping[str, tuple[Value, ...]]] = {"unmarked_percent": (10, 25, 50, 75, 90)}
     is_random: ClassVar[bool] = True
+    spares_unmarked: ClassVar[bool] = True
     needs_knowledge: ClassVar[bool] = True
 
     unmarked_percent: float = parameter(unit="percent", low=0, high=100, above_low=True, below_high=True)
@@ -67,6 +68,7 @@ class FadeMark(Attack):
     name: ClassVar[str] = "fade_mark"
     family: ClassVar[str] = "watermark-aware"
     sweep: ClassVar[Mapping[str, tuple[Value, ...]]] = {"kept": (0.75, 0.5, 0.25, 0.125)}
+    spares_unmarked: ClassVar[bool] = True
     needs_knowledge: ClassVar[bool] = True
 
     kept: float = parameter(unit="x", low=0, high=1, above_low=True, below_high=True)

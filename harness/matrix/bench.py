@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.attacks import get_attack
-from sealproof.attacks.contract.base import Attacked, AttackError
-from sealproof.attacks.verification.measure import is_noop
-from sealproof.attacks.verification.verify import Verification, verify
+from sealproof.attacks.contract.base import AttackError
+from sealproof.attacks.verification.verify import Verification
 from sealproof.detectors.base import Audio, DetectorError
 from sealproof.harness.corpora.base import interleave_groups
 from sealproof.harness.datasets.attacker_knowledge import KnowledgeBase
@@ -23,6 +22,7 @@ from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.matrix.attacking import N_THREADS, attack_pairs
 from sealproof.harness.matrix.cell import Cell
 from sealproof.harness.matrix.outcome import Measured, Outcome, Scores
+from sealproof.harness.matrix.quality.claims import N_VERIFIED, Sample, sample, verified
 from sealproof.harness.matrix.quality.perceptual import N_PAIRS, QualityError, perceptual_quality
 from sealproof.harness.matrix.quality.waveform import WAVEFORM_METRICS, waveform_quality
 from sealproof.harness.matrix.scoring import Scored, Stretches, score, unmarked_stretches
@@ -34,9 +34,6 @@ _BLOCK = 128
 
 _TASK = 16
 """Clips that one thread measures at a time."""
-
-_VERIFIED = 32
-"""Pairs of a cell on which the attack's claims are verified."""
 
 
 class Bench:
@@ -117,8 +114,13 @@ class Bench:
         n_clips = len(self._pairs(cell.split))
         missing = [subject for subject in self.subjects if self.store.scores(cell, subject, n_clips) is None]
         blocks: list[_Block] = []
+        verification: Verification | None = None
         scored: dict[str, list[Scored]] = {subject.name: [] for subject in missing}
+        rate = self.dataset.facts["sample_rate"]
         for block in self._attacked_blocks(cell):
+            if verification is None and block.sample.before.size:
+                # Before a detector has heard anything: an attack that is broken is not scored to the end.
+                verification = verified(cell.attack, [block.sample], rate)
             n_pairs = len(block.audio) // len(cell.labels)
             is_watermarked = np.repeat([label == WATERMARKED for label in cell.labels], n_pairs)
             for subject in missing:
@@ -127,7 +129,9 @@ class Bench:
                 )
             # The audio has been scored: keeping it would hold every clip of the cell in memory.
             blocks.append(block._replace(audio=block.audio[:0]))
-        measured = _join_measured(blocks, len(cell.labels))
+        if verification is None or len(blocks) > 1:
+            verification = verified(cell.attack, [block.sample for block in blocks], rate)
+        measured = _join_measured(blocks, len(cell.labels), verification)
         for subject in missing:
             self.store.put_scores(cell, subject, _join_scores(scored[subject.name], len(cell.labels), subject))
         self.store.put_measured(cell, measured)
@@ -139,24 +143,31 @@ class Bench:
     def _attacked_blocks(self, cell: Cell) -> "Iterator[_Block]":
         """Yield the attacked blocks; the next one is attacked while the detectors score this one."""
         pairs = self._pairs(cell.split)
-        heard = _spread(pairs) if self._perceptual(cell) else set()
+        heard = _spread(pairs, "perceptual", N_PAIRS) if self._perceptual(cell) else set()
+        measured = _spread(pairs, "verified", N_VERIFIED)
         with ThreadPoolExecutor(N_THREADS) as workers:
 
             def attack(start: int) -> "_Block":
                 block = pairs[start : start + _BLOCK]
-                return self._attack_block(cell, block, workers, heard, first=start == 0)
+                return self._attack_block(cell, block, workers, heard, measured)
 
             yield from map_ahead(attack, range(0, len(pairs), _BLOCK), threads=1, ahead=1)
 
     def _attack_block(
-        self, cell: Cell, pairs: Sequence[Pair], workers: ThreadPoolExecutor, heard: Collection[str], *, first: bool
+        self,
+        cell: Cell,
+        pairs: Sequence[Pair],
+        workers: ThreadPoolExecutor,
+        heard: Collection[str],
+        measured: Collection[str],
     ) -> "_Block":
         before, attacked, seconds = attack_pairs(self.dataset, self._knowledge, cell, pairs, workers)
         is_heard = np.array([pair.clip_id in heard for _ in cell.labels for pair in pairs])
         quality = self._quality(cell, before, attacked.audio, is_heard, workers)
-        verification = self._verified(cell, before, attacked, len(pairs)) if first else None
         unmarked = unmarked_stretches(cell.attack, attacked)
-        return _Block(attacked.audio, quality, is_noop(before, attacked.audio), seconds, verification, unmarked)
+        rate, clip_ids = self.dataset.facts["sample_rate"], [pair.clip_id for pair in pairs]
+        taken = sample(cell.attack, before, attacked, rate, labels=cell.labels, clip_ids=clip_ids, chosen=measured)
+        return _Block(attacked.audio, quality, seconds, taken, unmarked)
 
     def _quality(
         self, cell: Cell, before: Audio, after: Audio, is_heard: NDArray[np.bool_], workers: ThreadPoolExecutor
@@ -175,33 +186,19 @@ class Bench:
             quality[name][is_heard] = perceptual_quality(name, before[is_heard], after[is_heard], rate)
         return quality
 
-    def _verified(self, cell: Cell, before: Audio, attacked: Attacked, n_pairs: int) -> Verification:
-        """Hold the attack's claims against the first clips of either label."""
-        chosen = [
-            label * n_pairs + clip for label in range(len(cell.labels)) for clip in range(min(n_pairs, _VERIFIED))
-        ]
-        facts = {name: values[chosen] for name, values in attacked.facts.items()}
-        sample = Attacked(attacked.audio[chosen], facts)
-        verification = verify(cell.attack, before[chosen], sample, self.dataset.facts["sample_rate"])
-        if verification.broken:
-            complaints = " ".join(verdict.complaint for verdict in verification.broken)
-            raise AttackError(f"{cell.attack.id} does not do what it claims: {complaints}")
-        return verification
-
 
 class _Block(NamedTuple):
     audio: Audio
     quality: dict[str, NDArray[np.float64]]
-    is_noop: NDArray[np.bool_]
     seconds: float
-    verification: Verification | None
+    sample: Sample
     unmarked: Stretches | None
 
 
-def _spread(pairs: Sequence[Pair]) -> set[str]:
-    """Choose the clips of which slow metrics are measured, of as many groups as there are."""
-    order = interleave_groups([pair.group for pair in pairs], derive_seed("perceptual"))
-    return {pairs[index].clip_id for index in order[:N_PAIRS]}
+def _spread(pairs: Sequence[Pair], purpose: str, n_pairs: int) -> set[str]:
+    """Choose the pairs that something slow is measured of, of as many groups as there are."""
+    order = interleave_groups([pair.group for pair in pairs], derive_seed(purpose))
+    return {pairs[index].clip_id for index in order[:n_pairs]}
 
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
@@ -213,12 +210,10 @@ def _by_label(blocks: Sequence[NDArray[_Scalar]], n_labels: int) -> NDArray[_Sca
     return np.concatenate(parts, axis=1)
 
 
-def _join_measured(blocks: list[_Block], n_labels: int) -> Measured:
-    verification = blocks[0].verification
-    assert verification is not None  # noqa: S101 - the first block is verified
+def _join_measured(blocks: list[_Block], n_labels: int, verification: Verification) -> Measured:
     return Measured(
         {name: _by_label([block.quality[name] for block in blocks], n_labels) for name in blocks[0].quality},
-        _by_label([block.is_noop for block in blocks], n_labels),
+        _by_label([block.sample.is_noop for block in blocks], n_labels),
         json.dumps(verification.record()),
         sum(block.seconds for block in blocks),
     )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from sealproof.attacks.contract.base import Attack
-from sealproof.attacks.verification.verify import verify
 from sealproof.harness.datasets.attacker_knowledge import KnowledgeBase
 from sealproof.harness.datasets.content_keys import attacks_sha256
 from sealproof.harness.datasets.dataset import Dataset, Pair, clips_sha256
@@ -13,6 +12,7 @@ from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED
 from sealproof.harness.foundation.code.identity import code_sha256
 from sealproof.harness.foundation.files import sha256_json
 from sealproof.harness.foundation.versions import package_versions
+from sealproof.harness.matrix.quality.claims import verified
 from sealproof.harness.matrix.quality.waveform import waveform_quality
 
 _REVISION = 2
@@ -60,7 +60,7 @@ class Cell:
                 self.labels,
                 self.seed,
                 attacks_sha256([self.attack]),
-                code_sha256(verify, waveform_quality),
+                code_sha256(verified, waveform_quality),
                 _environment(),
             ]
         )

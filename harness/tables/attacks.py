@@ -10,8 +10,8 @@ from sealproof.attacks.verification.verify import Status
 from sealproof.harness.foundation.text import csv_text, filled
 
 COLUMNS = (
-    "attack", "params", "family", "quantity", "claimed_low", "claimed_high", "median", "low", "high", "n_clips",
-    "status", "duplicate_of", "error",
+    "attack", "params", "family", "label", "quantity", "claimed_low", "claimed_high", "median", "low", "high",
+    "n_clips", "n_unjudged", "status", "duplicate_of", "error",
 )  # fmt: skip
 """Columns of `attacks.csv`."""
 
@@ -23,7 +23,7 @@ class Checked:
     Attributes:
         attack: The attack.
         record: What was measured, as `Verification.record` writes it; None if the attack failed.
-        error: Why it failed; None when it did not.
+        error: Why it failed, or why `check_attack` refuses it; None when neither.
         ms_per_clip: Time it took; NaN if it failed.
     """
 
@@ -40,9 +40,10 @@ class Checked:
 
     @property
     def unmeasured(self) -> list[str]:
-        """The claimed quantities that no clip allowed to measure."""
+        """The claimed quantities that no clip allowed to measure, each once."""
         verdicts = [] if self.record is None else self.record["verdicts"]
-        return [verdict["quantity"] for verdict in verdicts if verdict["status"] == Status.UNMEASURED]
+        unmeasured = [verdict["quantity"] for verdict in verdicts if verdict["status"] == Status.UNMEASURED]
+        return list(dict.fromkeys(unmeasured))
 
 
 def duplicates(checked: Iterable[Checked]) -> dict[str, str]:
@@ -68,12 +69,14 @@ def rows(checked: Sequence[Checked]) -> Iterator[dict[str, str]]:
             "family": each.attack.family,
             "duplicate_of": same_as.get(each.attack.id, ""),
         }
+        if each.error is not None:
+            yield {**dict.fromkeys(COLUMNS, ""), **about, "status": "failed", "error": each.error}
         if each.record is None:
-            yield {**dict.fromkeys(COLUMNS, ""), **about, "status": "failed", "error": each.error or ""}
             continue
         for verdict in each.record["verdicts"]:
-            numbers = {name: _text(verdict[name]) for name in ("claimed_low", "claimed_high", "median", "low", "high")}
-            texts = {"quantity": verdict["quantity"], "n_clips": str(verdict["n_clips"]), "status": verdict["status"]}
+            numbers = {name: _text(verdict[name]) for name in ("claimed_low", "claimed_high")}
+            numbers |= {name: _measured(verdict[name]) for name in ("median", "low", "high")}
+            texts = {name: str(verdict[name]) for name in ("label", "quantity", "n_clips", "n_unjudged", "status")}
             yield {**about, **texts, **numbers, "error": verdict["complaint"]}
 
 
@@ -83,4 +86,10 @@ def attacks_csv(checked: Sequence[Checked]) -> str:
 
 
 def _text(value: float | None) -> str:
+    """A bound; empty where there is none."""
     return "" if value is None or not math.isfinite(value) else f"{value:.6g}"
+
+
+def _measured(value: float) -> str:
+    """A number that was measured; empty where none was. An infinite one was: nothing changed, or nothing is left."""
+    return "" if math.isnan(value) else f"{value:.6g}"

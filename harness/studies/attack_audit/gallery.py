@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sealproof.attacks.contract.base import Attack
+from sealproof.attacks.contract.chain import Chain
 from sealproof.attacks.contract.knowledge import Knowledge
 from sealproof.attacks.verification.verify import Status
 from sealproof.detectors.base import Audio
@@ -57,9 +58,10 @@ def read_marked_clips(corpus: Corpus, n_clips: int, scheme: str, seed: int) -> C
 
 
 def check_all(attacks: Sequence[Attack], clips: Clips, seed: int) -> list[Checked]:
-    """Verify attacks, several at a time, with a progress bar."""
+    """Verify attacks, several at a time, with a progress bar; of each kind the first one's form, too."""
+    first = {attack.id if isinstance(attack, Chain) else attack.name: attack.id for attack in reversed(attacks)}
     with ThreadPoolExecutor(_N_THREADS) as workers:
-        done = workers.map(lambda attack: check(attack, clips, seed), attacks)
+        done = workers.map(lambda attack: check(attack, clips, seed, contract=attack.id in first.values()), attacks)
         return list(progress(done, "verifying", total=len(attacks)))
 
 
@@ -89,7 +91,7 @@ def table(checked: Sequence[Checked]) -> Iterator[str]:
         if each.record is None:
             yield f"{each.attack.id:{width}}  failed  {'':>7}  {each.error}"
             continue
-        bad = each.broken or each.unmeasured or (each.attack.id in same_as and not each.attack.is_control)
+        bad = each.error or each.broken or each.unmeasured or (each.attack.id in same_as and not each.attack.is_control)
         claimed = [_claim_text(verdict) for verdict in each.record["verdicts"] if verdict["status"]]
         if each.attack.id in same_as:
             claimed.append(f"same as {same_as[each.attack.id]}")
@@ -163,7 +165,7 @@ def _page(checked: Sequence[Checked]) -> str:
             parts.append(f"<h2>{html.escape(family)}</h2>")
         parts.append(f"<h3><code>{html.escape(each.attack.id)}</code></h3>")
         parts.append(f"<p>{html.escape(sentence(type(each.attack)))}</p>")
-        wrong = [each.error] if each.error else [*each.broken, *each.unmeasured]
+        wrong = [*([each.error] if each.error else []), *each.broken, *each.unmeasured]
         if wrong:
             parts.append(f"<p class='bad'>{html.escape('; '.join(wrong))}</p>")
         if each.record is not None:

@@ -65,14 +65,18 @@ _ATTACKS = {
     "attack": "name of the attack",
     "params": "its parameters; `-` where it has none",
     "family": "heading under which the catalogue lists the attack",
+    "label": "the clips it was measured on, judged on their own: `clean` or `watermarked`",
     "quantity": "what was measured, with its unit",
     "claimed_low": "lower end of the range in which the attack says it lies; empty for no bound, or where nothing was "
     "claimed",
     "claimed_high": "upper end",
-    "median": "over the clips that allow the measurement",
+    "median": "over the clips that allow the measurement; of `is_noop` their share. `inf` and `-inf` were measured, "
+    "too: nothing changed, or nothing is left",
     "low": "the smallest of these",
     "high": "the largest",
     "n_clips": "their number",
+    "n_unjudged": "clips that do not allow it: silent ones, say, or for a delay, those that have nothing in common "
+    "with what came out; for `is_noop`, those that the attack may rightly leave alone",
     "status": "`kept`, `broken`, `unmeasured` (no clip allows it), `failed` (the attack itself failed), or empty where "
     "nothing was claimed",
     "duplicate_of": "an attack listed before that did the same to every clip, bit for bit",
@@ -174,7 +178,7 @@ QUANTITIES: Mapping[str, str] = {
     "delay_samples": "lag of the highest cross-correlation of either sign, within 100 ms; positive is late",
     "length_samples": "samples that came out",
     "clipped_percent": "samples that stand at the clip's own peak; an unclipped clip has one",
-    "changed_percent": "100 where anything changed, else 0",
+    "is_noop": "share of the clips that came back bit for bit, from 0 to 1: of all clips of the cell",
     "bitrate_kbps": "of the coded audio, without the container; codecs only",
     "unmarked_from": "first sample of the stretch that carries no mark after the attack",
     "unmarked_to": "the sample behind its last",

@@ -29,7 +29,7 @@ optimistic."""
 _BREAK_POINTS = """A sweep is three or more cells of one attack that differ in one number alone, of attacks whose
 strengths have an order; weaker comes first. The strength is interpolated between the two around the crossing."""
 
-_ATTACKS = """Written by `sealproof run` (measured on the first 32 pairs of a cell, clean and watermarked) and by
+_ATTACKS = """Written by `sealproof run` (measured on 32 pairs of a cell, of as many recordings as there are) and by
 `sealproof attacks verify`. A cell whose attack breaks a claim fails and is not scored."""
 
 

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealproof.attacks.verification.measure import is_noop, lag_samples, level_change_db, snr_db
+from sealproof.attacks.verification.measure import (
+    delay_samples,
+    is_noop,
+    lag_samples,
+    level_change_db,
+    longest_run,
+    snr_db,
+)
 
 SILENCE = np.zeros((1, 64), dtype=np.float32)
 ONES = np.ones((1, 64), dtype=np.float32)
@@ -63,6 +70,26 @@ def test_the_smallest_lag_of_a_periodic_clip_counts() -> None:
 def test_lag_of_silence_does_not_exist() -> None:
     lag = lag_samples(np.concatenate([SILENCE, ONES]), np.concatenate([ONES, SILENCE]), 5)
     assert np.isnan(lag).all()
+
+
+def test_a_delay_needs_half_of_the_clip() -> None:
+    rng = np.random.default_rng(1)
+    before, after = rng.standard_normal((2, 4, 1600)).astype(np.float32)
+    assert np.isnan(delay_samples(before, after, 1599)).all()
+    assert lag_samples(before, after, 1599).any()  # a few samples always correlate
+    assert delay_samples(before, np.roll(before, 30, axis=1), 1599).tolist() == [30] * 4
+
+
+def test_a_noisy_tone_is_not_late_by_a_period() -> None:
+    tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)[None].repeat(20, axis=0).astype(np.float32)
+    noisy = tone + np.random.default_rng(0).standard_normal(tone.shape).astype(np.float32) * np.float32(0.2)
+    assert np.abs(delay_samples(tone, noisy, 1600)).max() <= 1
+
+
+def test_longest_runs() -> None:
+    flags = np.array([[1, 1, 0, 1], [0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 1, 1]], dtype=bool)
+    assert longest_run(flags).tolist() == [2, 0, 4, 3]
+    assert longest_run(flags[:, :0]).tolist() == [0] * 4
 
 
 def test_noop_is_bit_for_bit() -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sealproof.attacks import Attack, Audio, Claim, Facts, get_attack, parameter
 from sealproof.attacks.contract.base import Attacked, AttackError
-from sealproof.attacks.testing import check_attack, music_like
+from sealproof.attacks.testing import check_attack, music_like, toy_knowledge
 from sealproof.attacks.verification.verify import Status, Verification, measure, verify
 
 RATE = 16_000
@@ -45,7 +45,7 @@ def test_a_kept_claim_is_kept() -> None:
     (level, changed, delay, *rest) = verification.verdicts
     assert (level.quantity, level.status) == ("level_change_db", Status.KEPT)
     assert level.median == pytest.approx(6.02, abs=0.01)
-    assert (changed.quantity, changed.median) == ("changed_percent", 100)
+    assert (changed.quantity, changed.median) == ("is_noop", 0)
     assert (delay.quantity, delay.median, delay.n_clips) == ("delay_samples", 0, 4)
     assert {verdict.quantity for verdict in rest} == {"snr_db", "length_samples", "clipped_percent"}
     assert all(verdict.claim is None for verdict in rest)
@@ -60,7 +60,7 @@ def test_a_broken_claim_says_what_was_asked_and_measured() -> None:
 
 def test_returning_the_input_is_broken() -> None:
     (level, changed) = verified(Louder(factor=1)).broken
-    assert (level.quantity, changed.quantity) == ("level_change_db", "changed_percent")
+    assert (level.quantity, changed.quantity) == ("level_change_db", "is_noop")
 
 
 def test_every_clip_counts_where_every_is_claimed() -> None:
@@ -87,7 +87,7 @@ def test_silence_allows_no_measurement() -> None:
     verification = verified(Louder(), silence)
     level = verification.verdicts[0]
     assert (level.status, level.n_clips, math.isnan(level.median)) == (Status.UNMEASURED, 0, True)
-    assert [verdict.quantity for verdict in verification.broken] == ["changed_percent"]
+    assert verification.broken == []
 
 
 def test_silent_clips_do_not_spoil_the_others() -> None:
@@ -96,6 +96,53 @@ def test_silent_clips_do_not_spoil_the_others() -> None:
     verification = verified(Louder(), some)
     assert verification.broken == []
     assert verification.verdicts[0].n_clips == 3
+
+
+def test_an_infinite_ratio_counts_it_is_not_dropped() -> None:
+    half = np.concatenate([MUSIC[:2], -MUSIC[2:]])
+    broken = {verdict.quantity for verdict in verify(get_attack("polarity"), MUSIC, Attacked(half), RATE).broken}
+    assert broken >= {"is_noop", "snr_db"}
+
+
+def test_each_label_is_judged_on_its_own() -> None:
+    only_marked = np.concatenate([MUSIC[:2], 2 * MUSIC[2:]]).astype(np.float32)
+    verification = verify(Louder(), MUSIC, Attacked(only_marked), RATE, is_marked=np.arange(4) >= 2)
+    assert {(verdict.label, verdict.quantity) for verdict in verification.broken} == {
+        ("clean", "level_change_db"),
+        ("clean", "is_noop"),
+    }
+    assert "level_change_db of clean clips must be 6.01 to 6.03." in verification.broken[0].complaint
+
+
+def test_an_attack_on_the_mark_alone_must_leave_clean_clips_as_they_were() -> None:
+    knowledge = toy_knowledge(MUSIC)
+    marked = knowledge.watermarkers["same"](MUSIC, range(4))
+    both, is_marked = np.concatenate([MUSIC, marked]), np.arange(8) >= 4
+    splice, knows = get_attack("splice.50percent"), replace(knowledge, twins=np.concatenate([MUSIC, MUSIC]))
+    spliced = splice.perform(both, RATE, range(8), knows)
+    assert verify(splice, both, spliced, RATE, is_marked=is_marked).broken == []
+    louder = np.where(is_marked[:, None], spliced.audio, np.float32(1.5) * spliced.audio)
+    (noop,) = verify(splice, both, replace(spliced, audio=louder), RATE, is_marked=is_marked).broken
+    assert (noop.label, noop.complaint) == ("clean", "is_noop of clean clips must be at least 1. Measured 0 (0 to 0).")
+
+
+@pytest.mark.parametrize("spec", ["quantise.8bits", "a_law", "peak_normalise.-12dbfs", "clipping.5percent"])
+def test_what_is_there_already_may_stay(spec: str) -> None:
+    attack = get_attack(spec)
+    once = attack(MUSIC, RATE, range(4))
+    assert not attack.leaves_alone(MUSIC, RATE).any()
+    assert attack.leaves_alone(once, RATE).all()
+
+
+@pytest.mark.parametrize(
+    "spec", ["leading_silence.5percent", "suppress.5percent", "dropouts.5hz.10ms", "noise_gate.5percent.1ms.50ms"]
+)
+def test_silence_may_stay_silence(spec: str) -> None:
+    begins_silent = MUSIC.copy()
+    begins_silent[:, :2000] = 0
+    attack = get_attack(spec)
+    assert not attack.leaves_alone(MUSIC, RATE).any()
+    assert attack.leaves_alone(begins_silent, RATE).all()
 
 
 def test_a_claim_that_nobody_measures_is_a_mistake_of_the_attack() -> None:

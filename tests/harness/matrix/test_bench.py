@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sealproof.attacks import Attack, get_attack
 from sealproof.attacks.contract.chain import Chain
+from sealproof.attacks.verification.verify import verify
 from sealproof.detectors import Audio, Detection, DetectorError, get_scheme
 from sealproof.harness.cli import main as cli
 from sealproof.harness.datasets.dataset import Dataset, clips_sha256
@@ -28,6 +29,7 @@ from sealproof.harness.matrix.assembly import open_bench
 from sealproof.harness.matrix.bench import Bench
 from sealproof.harness.matrix.cell import Cell, matrix
 from sealproof.harness.matrix.outcome import Outcome
+from sealproof.harness.matrix.quality import claims
 from sealproof.harness.matrix.quality.waveform import WAVEFORM_METRICS
 from sealproof.harness.matrix.request import RunRequest
 from sealproof.harness.matrix.store import CellStore
@@ -96,6 +98,15 @@ class IdleOnce(Attack):
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
         return clip if clip[0] > 0 else -clip
+
+
+class RightlyIdle(IdleOnce):
+    """Leaves only some clips as they were, and says which."""
+
+    name = "rightly_idle"
+
+    def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
+        return np.asarray(before[:, 0] > 0)
 
 
 def reference() -> Subject:
@@ -448,13 +459,60 @@ def test_an_attack_that_does_nothing_fails(bench_dataset: Dataset, tmp_path: Pat
     seen = CountingDetector()
     outcome = bench(bench_dataset, [seen.subject()], tmp_path).run(cell(bench_dataset, Idle()))
     assert outcome.error == (
-        "AttackError: idle does not do what it claims: changed_percent must be at least 50. Measured 0 (0 to 0)."
+        "AttackError: idle does not do what it claims: "
+        "is_noop of clean clips must be at most 0.05. Measured 1 (1 to 1). "
+        "is_noop of watermarked clips must be at most 0.05. Measured 1 (1 to 1)."
     )
     assert mtimes(tmp_path) == {}
 
 
+def test_an_attack_that_returns_half_of_the_clips_unchanged_fails_its_cell(
+    bench_dataset: Dataset, tmp_path: Path
+) -> None:
+    outcome = bench(bench_dataset, [CountingDetector().subject()], tmp_path).run(cell(bench_dataset, IdleOnce()))
+    assert re.search(r"is_noop of clean clips must be at most 0\.05\. Measured 0\.[3-7]", str(outcome.error))
+    assert outcome.scores == {}
+
+
+def test_what_measures_a_claim_and_breaks_fails_its_cell_only(bench_dataset: Dataset, tmp_path: Path) -> None:
+    class Clumsy(IdleOnce):
+        def evidence(self, before: Audio, after: Audio, sample_rate: int) -> dict[str, NDArray[np.float64]]:
+            raise IndexError("out of bounds")
+
+    outcome = bench(bench_dataset, [CountingDetector().subject()], tmp_path).run(cell(bench_dataset, Clumsy()))
+    assert outcome.error == "AttackError: idle_once cannot be verified: IndexError: out of bounds"
+
+
+def test_claims_are_verified_on_clips_of_all_recordings_and_of_either_label_alone(
+    bench_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "N_VERIFIED", 6)
+    monkeypatch.setattr(run, "_BLOCK", 4)
+    measured: list[tuple[Audio, list[bool]]] = []
+
+    def seen(attack: Attack, before: Audio, *args: object, is_marked: NDArray[np.bool_]) -> object:
+        measured.append((before, is_marked.tolist()))
+        return verify(attack, before, *args, is_marked=is_marked)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(claims, "verify", seen)
+    ok(bench(bench_dataset, [CountingDetector().subject()], tmp_path).run(cell(bench_dataset, get_attack("gain.6db"))))
+    pairs = bench_dataset.split("test")
+    before, is_marked = measured[-1]
+    assert is_marked.count(False) == is_marked.count(True) == 6
+    clean = bench_dataset.audio([pair.clean for pair in pairs])
+    groups = {pair.group for pair, clip in zip(pairs, clean, strict=True) if (before == clip).all(axis=1).any()}
+    assert len(groups) == min(6, len({pair.group for pair in pairs}))
+
+
 def test_an_attack_that_leaves_some_clips_alone_says_which(bench_dataset: Dataset, tmp_path: Path) -> None:
-    outcome = ok(bench(bench_dataset, [CountingDetector().subject()], tmp_path).run(cell(bench_dataset, IdleOnce())))
+    outcome = ok(bench(bench_dataset, [CountingDetector().subject()], tmp_path).run(cell(bench_dataset, RightlyIdle())))
+    assert outcome.measured is not None
+    noops = [each for each in json.loads(outcome.measured.verification)["verdicts"] if each["quantity"] == "is_noop"]
+    assert [(each["label"], each["median"], each["status"]) for each in noops] == [
+        ("clean", 0, "kept"),
+        ("watermarked", 0, "kept"),
+    ]
+    assert all(each["n_unjudged"] > 0 for each in noops)
     pairs = bench_dataset.split("test")
     clean = bench_dataset.audio([pair.clean for pair in pairs])
     assert outcome.measured is not None

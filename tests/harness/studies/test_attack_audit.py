@@ -51,21 +51,34 @@ def test_an_attack_that_keeps_its_word_is_no_problem() -> None:
     head, *lines = attack_check.table(done)
     assert head.split()[:3] == ["attack", "ms", "claimed"]
     assert lines[0].startswith("pretender.2x      ok ")
-    assert "level_change_db 6.021 (5.92 to 6.12); changed_percent 100 (>= 50); delay_samples 0 (-1 to 1)" in lines[0]
+    assert "level_change_db 6.021 (5.92 to 6.12); is_noop 0 (<= 0.05); delay_samples 0 (-1 to 1)" in lines[0]
 
 
 def test_what_is_wrong_is_said() -> None:
     done = checked(Pretender(factor=1.5), Pretender(factor=0), get_attack("gain.6db"), get_attack("gain.6db"))
     done.append(check(get_attack("gain.12db"), Clips(0 * CLEAN, RATE, CLIPS.knowledge), seed=0))
     found = attack_check.problems(done)
-    assert found[0].startswith("pretender.1.5x: level_change_db must be 5.92 to 6.12. Measured 3.522 ")
-    assert found[1] == "pretender.0x: pretender cannot multiply by nothing."
-    assert "gain.12db: changed_percent must be at least 50. Measured 0 (0 to 0)." in found
-    assert "gain.12db: delay_samples is claimed, but no clip allows to measure it." in found
+    assert found[0].startswith("pretender.1.5x: level_change_db of clean clips must be 5.92 to 6.12. Measured 3.522 ")
+    assert found[2] == "pretender.0x: pretender cannot multiply by nothing."
+    assert "gain.12db: level_change_db is claimed, but no clip allows to measure it." in found
     lines = list(attack_check.table(done))
     assert "FAILED" in lines[1]
     assert "BROKEN" in lines[1]
     assert re.search(r"pretender.0x +failed +pretender cannot", lines[2])
+
+
+def test_what_check_attack_refuses_is_no_good_attack() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Secret(Pretender):
+        factor: float = parameter(unit="x", low=0, default=2)
+
+        def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
+            return clip * np.float32(2 + 0.001 * rng.random())  # and does not say that it draws
+
+    secret = Secret()
+    assert attack_check.problems(checked(secret)) == []
+    (problem,) = attack_check.problems(attack_check.check_all([secret], CLIPS, seed=0))
+    assert problem.startswith("pretender.2x: It breaks the contract of attacks: pretender.2x states is_random=False")
 
 
 def test_two_strengths_that_do_the_same_are_found() -> None:
@@ -119,7 +132,7 @@ def test_the_command_fails_where_an_attack_does(
         "sealproof.attacks.level.amplitude.Gain.apply", lambda self, clip, rate, rng: clip, raising=False
     )
     assert main(VERIFY) == 1
-    assert "gain.6db: changed_percent must be at least 50." in capsys.readouterr().out
+    assert "gain.6db: is_noop of clean clips must be at most 0.05." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
