@@ -1,11 +1,13 @@
 """Agreement: equal to reference implementations, obeying its laws, inside its intervals."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from sealproof.harness.statistics import agreement as ag
 from sealproof.harness.statistics import rank_agreement, significance
@@ -15,9 +17,11 @@ from sealproof.harness.statistics.estimation.resamples import Resamples
 
 WEIGHTS = group_weights(12, 400, seed=5)
 
+Decisions = tuple[NDArray[np.bool_], NDArray[np.bool_]]
+
 
 @st.composite
-def two_detectors(draw, n_min=1):
+def two_detectors(draw: st.DrawFn, n_min: int = 1) -> Decisions:
     """Decisions of two detectors, alike to some degree; rare, and constant, answers come up often."""
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     n = draw(st.integers(n_min, 80))
@@ -27,7 +31,7 @@ def two_detectors(draw, n_min=1):
 
 @settings(max_examples=60)
 @given(two_detectors())
-def test_coefficients_equal_sklearns_where_they_are_defined(data):
+def test_coefficients_equal_sklearns_where_they_are_defined(data: Decisions) -> None:
     from sklearn.metrics import cohen_kappa_score, matthews_corrcoef
 
     a, b = data
@@ -45,7 +49,7 @@ def test_coefficients_equal_sklearns_where_they_are_defined(data):
 
 
 @given(two_detectors())
-def test_agreement_is_symmetric_and_blind_to_the_names_of_the_classes(data):
+def test_agreement_is_symmetric_and_blind_to_the_names_of_the_classes(data: Decisions) -> None:
     a, b = data
     for coefficient in (ag.agreement, ag.cohens_kappa, ag.pabak, ag.mcc):
         value = coefficient(a, b)
@@ -54,7 +58,7 @@ def test_agreement_is_symmetric_and_blind_to_the_names_of_the_classes(data):
 
 
 @given(two_detectors(n_min=2))
-def test_a_detector_agrees_with_itself_and_not_with_its_opposite(data):
+def test_a_detector_agrees_with_itself_and_not_with_its_opposite(data: Decisions) -> None:
     a = data[0].copy()
     a[0], a[-1] = True, False
     assert [f(a, a) for f in (ag.agreement, ag.cohens_kappa, ag.pabak, ag.mcc)] == pytest.approx([1, 1, 1, 1])
@@ -63,7 +67,7 @@ def test_a_detector_agrees_with_itself_and_not_with_its_opposite(data):
 
 
 @pytest.mark.parametrize("rates", [(0.5, 0.5), (0.9, 0.8), (0.02, 0.05)])
-def test_independent_detectors_have_no_agreement_beyond_chance(rates):
+def test_independent_detectors_have_no_agreement_beyond_chance(rates: Any) -> None:
     rng = np.random.default_rng(0)
     a, b = rng.random(200_000) < rates[0], rng.random(200_000) < rates[1]
     assert abs(ag.cohens_kappa(a, b)) < 0.01
@@ -71,7 +75,7 @@ def test_independent_detectors_have_no_agreement_beyond_chance(rates):
     assert ag.agreement(a, b) == pytest.approx(rates[0] * rates[1] + (1 - rates[0]) * (1 - rates[1]), abs=0.01)
 
 
-def test_kappa_of_cohens_textbook_table():
+def test_kappa_of_cohens_textbook_table() -> None:
     # 20 both yes, 5 only a, 10 only b, 15 neither: agreement .70, expected .50, kappa .40.
     a = np.repeat([True, True, False, False], [20, 5, 10, 15])
     b = np.repeat([True, False, True, False], [20, 5, 10, 15])
@@ -80,7 +84,7 @@ def test_kappa_of_cohens_textbook_table():
     assert ag.mcc(a, b) == pytest.approx(250 / math.sqrt(25 * 25 * 30 * 20))
 
 
-def test_constant_detectors_define_no_kappa():
+def test_constant_detectors_define_no_kappa() -> None:
     yes, no = np.ones(30, bool), np.zeros(30, bool)
     mixed = np.arange(30) % 3 == 0
     assert math.isnan(ag.cohens_kappa(yes, yes))
@@ -93,14 +97,14 @@ def test_constant_detectors_define_no_kappa():
     assert (estimate.n_clips, estimate.n_groups) == (30, 12)
 
 
-def test_coefficients_of_nothing_are_not_defined():
+def test_coefficients_of_nothing_are_not_defined() -> None:
     nothing = np.zeros(0, bool)
     for coefficient in (ag.agreement, ag.cohens_kappa, ag.pabak, ag.mcc, rank_agreement.spearman):
         assert math.isnan(coefficient(nothing, nothing))
     assert significance.mcnemar_exact(nothing, nothing) == 1.0
 
 
-def test_detectors_are_compared_on_the_same_clips():
+def test_detectors_are_compared_on_the_same_clips() -> None:
     with pytest.raises(ValueError, match=r"on the same clips\. Got 2 and 1"):
         ag.agreement([True, False], [True])
     with pytest.raises(ValueError, match=r"on the same clips\. Got 2 and 1"):
@@ -112,7 +116,7 @@ def test_detectors_are_compared_on_the_same_clips():
 # --- given the reference is right or wrong ----------------------------------------------------------------------------
 
 
-def test_conditional_agreement_splits_by_the_references_errors():
+def test_conditional_agreement_splits_by_the_references_errors() -> None:
     truth = np.array([True, True, True, True, False, False, False, False])
     reference = np.array([True, True, True, False, False, False, False, True])
     mimic = np.array([True, True, False, False, False, False, True, False])
@@ -129,7 +133,7 @@ def test_conditional_agreement_splits_by_the_references_errors():
 
 
 @given(two_detectors(), st.integers(0, 10**6))
-def test_conditional_agreements_average_to_the_agreement(data, seed):
+def test_conditional_agreements_average_to_the_agreement(data: Decisions, seed: int) -> None:
     mimic, reference = data
     truth = np.random.default_rng(seed).random(mimic.size) < 0.5
     right = (reference == truth).mean()
@@ -138,9 +142,9 @@ def test_conditional_agreements_average_to_the_agreement(data, seed):
     assert total == pytest.approx(ag.agreement(mimic, reference))
 
 
-def test_the_condition_is_right_or_wrong():
+def test_the_condition_is_right_or_wrong() -> None:
     with pytest.raises(ValueError, match=r"must be 'right' or 'wrong'\. Got 'correct'"):
-        ag.conditional_agreement([True], [True], [True], given="correct")
+        ag.conditional_agreement([True], [True], [True], given="correct")  # type: ignore[arg-type]  # on purpose
 
 
 # --- estimates --------------------------------------------------------------------------------------------------------
@@ -148,7 +152,7 @@ def test_the_condition_is_right_or_wrong():
 
 @settings(max_examples=40)
 @given(two_detectors(n_min=24))
-def test_estimates_carry_the_coefficient_inside_their_interval(data):
+def test_estimates_carry_the_coefficient_inside_their_interval(data: Decisions) -> None:
     a, b = data
     groups = np.arange(a.size) % 12
     for estimator, coefficient in (
@@ -163,7 +167,7 @@ def test_estimates_carry_the_coefficient_inside_their_interval(data):
         assert (estimate.n_clips, estimate.n_groups) == (a.size, 12)
 
 
-def test_detectors_that_never_differed_are_not_known_to_be_one():
+def test_detectors_that_never_differed_are_not_known_to_be_one() -> None:
     a = np.arange(96) % 2 == 0
     groups = np.arange(96) // 8
     # Twelve recordings, whatever the number of clips.

@@ -1,11 +1,13 @@
 """The bootstrap is exact: every resample has the statistic of its clips written out."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from sealproof.harness.statistics import roc
@@ -14,7 +16,7 @@ from sealproof.harness.statistics.estimation.intervals import wilson
 from sealproof.harness.statistics.estimation.resamples import Resamples
 
 
-def test_weights_are_resamples_and_follow_the_seed():
+def test_weights_are_resamples_and_follow_the_seed() -> None:
     weights = bs.group_weights(30, 500, seed=7)
     assert weights.shape == (500, 30)
     assert (weights.sum(axis=1) == 30).all()
@@ -26,27 +28,29 @@ def test_weights_are_resamples_and_follow_the_seed():
     assert (weights != bs.group_weights(30, 500, seed=8)).any()
 
 
-def test_weights_need_a_group_and_a_resample():
+def test_weights_need_a_group_and_a_resample() -> None:
     with pytest.raises(ValueError, match="'n_groups' of group_weights must be at least 1"):
         bs.group_weights(0)
     with pytest.raises(ValueError, match="'n_resamples' of group_weights must be at least 1"):
         bs.group_weights(3, 0)
 
 
-def allowance(weights, clean_groups, target):
+def allowance(weights: NDArray[Any], clean_groups: NDArray[Any], target: float) -> NDArray[Any]:
     """Return how many clean clips each resample's threshold may flag, as `threshold_at_fpr` counts."""
     n_clean = weights @ np.bincount(clean_groups, minlength=weights.shape[1])
     return np.floor(target * (n_clean + 1) + 1e-9).clip(max=n_clean) - 1
 
 
-def repeat(weights_row, groups):
+def repeat(weights_row: NDArray[Any], groups: NDArray[Any]) -> NDArray[Any]:
     """Return the positions of the clips in one resample, written out."""
     return np.repeat(np.arange(groups.size), weights_row.astype(int)[groups])
 
 
 @settings(max_examples=30)
 @given(st.integers(0, 10**6), st.integers(2, 8), st.integers(2, 40), st.booleans())
-def test_replicates_equal_the_statistic_of_the_written_out_resample(seed, n_groups, n_clips, with_ties):
+def test_replicates_equal_the_statistic_of_the_written_out_resample(
+    seed: int, n_groups: int, n_clips: int, with_ties: bool
+) -> None:
     rng = np.random.default_rng(seed)
     groups = rng.integers(0, n_groups, n_clips)
     values = rng.integers(0, 4, n_clips).astype(float) if with_ties else rng.normal(size=n_clips)
@@ -61,7 +65,7 @@ def test_replicates_equal_the_statistic_of_the_written_out_resample(seed, n_grou
 
 @settings(max_examples=30)
 @given(st.integers(0, 10**6), st.integers(2, 6), st.booleans())
-def test_auc_replicates_equal_the_pairs_of_the_written_out_resample(seed, n_groups, with_ties):
+def test_auc_replicates_equal_the_pairs_of_the_written_out_resample(seed: int, n_groups: int, with_ties: bool) -> None:
     rng = np.random.default_rng(seed)
     marked_groups, clean_groups = rng.integers(0, n_groups, 17), rng.integers(0, n_groups, 11)
     marked, clean = rng.normal(1, 1, 17), rng.normal(0, 1, 11)
@@ -69,7 +73,9 @@ def test_auc_replicates_equal_the_pairs_of_the_written_out_resample(seed, n_grou
         marked, clean = np.round(marked), np.round(clean)
     weights = bs.group_weights(n_groups, 20, rng)
     wins = bs.pairwise_wins(marked, marked_groups, clean, clean_groups, n_groups)
-    n_marked, n_clean = np.bincount(marked_groups, minlength=n_groups), np.bincount(clean_groups, minlength=n_groups)
+    n_marked, n_clean = (
+        np.bincount(groups, minlength=n_groups).astype(float) for groups in (marked_groups, clean_groups)
+    )
     expected = []
     for row in weights:
         ours, theirs = marked[repeat(row, marked_groups)][:, None], clean[repeat(row, clean_groups)]
@@ -80,7 +86,9 @@ def test_auc_replicates_equal_the_pairs_of_the_written_out_resample(seed, n_grou
 
 @settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(2, 6), st.booleans(), st.sampled_from([0.09, 0.2, 0.5, 1.0]))
-def test_error_rates_equal_those_of_the_written_out_resample(seed, n_groups, with_ties, target):
+def test_error_rates_equal_those_of_the_written_out_resample(
+    seed: int, n_groups: int, with_ties: bool, target: float
+) -> None:
     rng = np.random.default_rng(seed)
     marked_groups, clean_groups = rng.integers(0, n_groups, 17), rng.integers(0, n_groups, 11)
     marked, clean = rng.normal(1, 1, 17), rng.normal(0, 1, 11)
@@ -102,7 +110,7 @@ def test_error_rates_equal_those_of_the_written_out_resample(seed, n_groups, wit
 
 @settings(max_examples=10)
 @given(st.integers(0, 10**6), st.sampled_from([300, 997]))
-def test_many_clips_are_searched_as_exactly_as_few(seed, n_clips):
+def test_many_clips_are_searched_as_exactly_as_few(seed: int, n_clips: int) -> None:
     rng = np.random.default_rng(seed)
     values, groups = rng.normal(size=n_clips), rng.integers(0, 30, n_clips)
     truth = rng.random(n_clips) < 0.5
@@ -122,7 +130,7 @@ def test_many_clips_are_searched_as_exactly_as_few(seed, n_clips):
     )
 
 
-def test_the_target_is_met_where_rounding_would_miss_it_by_a_clip():
+def test_the_target_is_met_where_rounding_would_miss_it_by_a_clip() -> None:
     # 0.29 x 100 is 28.999999999999996, and with 99 clips 29 of 100 are 29 %.
     clean, marked = np.arange(99.0), np.full(3, 70.5)
     one = np.zeros(99, dtype=np.intp)
@@ -133,7 +141,7 @@ def test_the_target_is_met_where_rounding_would_miss_it_by_a_clip():
 
 @settings(max_examples=20)
 @given(st.integers(0, 10**6), st.booleans())
-def test_weights_that_are_no_whole_numbers_weigh_clips(seed, with_ties):
+def test_weights_that_are_no_whole_numbers_weigh_clips(seed: int, with_ties: bool) -> None:
     rng = np.random.default_rng(seed)
     groups, truth = rng.integers(0, 9, 120), np.arange(120) % 3 == 0
     scores = rng.normal(size=120) + truth
@@ -150,7 +158,7 @@ def test_weights_that_are_no_whole_numbers_weigh_clips(seed, with_ties):
     assert bs.bootstrap_mean(scores, resamples) == pytest.approx(means)
 
 
-def test_resamples_follow_the_seed_and_know_the_recordings():
+def test_resamples_follow_the_seed_and_know_the_recordings() -> None:
     names = ["b", "a", "b", "c", "a", "b"]
     resamples = Resamples.of(names, 7)
     assert (resamples.names, resamples.codes.tolist()) == (("a", "b", "c"), [1, 0, 1, 2, 0, 1])
@@ -168,14 +176,14 @@ def test_resamples_follow_the_seed_and_know_the_recordings():
     assert (part.weights == resamples.weights[:, 1:]).all()
 
 
-def test_resamples_need_a_group_and_fit_their_clips():
+def test_resamples_need_a_group_and_fit_their_clips() -> None:
     with pytest.raises(ValueError, match=r"'groups' and 'n_resamples' of Resamples\.of must be at least one"):
         Resamples.of([])
     with pytest.raises(ValueError, match=r"each of the 3 clips\. Got 2"):
         Resamples.of(["a", "b"]).require(3)
 
 
-def test_an_interval_reckons_with_recordings_of_a_kind_not_seen():
+def test_an_interval_reckons_with_recordings_of_a_kind_not_seen() -> None:
     groups = np.repeat(np.arange(12), 10)
     resamples = Resamples.of(groups, 0)
     right = np.ones(120)

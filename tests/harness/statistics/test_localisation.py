@@ -12,7 +12,7 @@ from sealproof.harness.statistics.localisation import estimate_frame_iou, frame_
 
 
 @given(st.integers(1, 8), st.integers(1, 30), st.floats(0, 1), st.integers(0, 10**6))
-def test_iou_equals_sklearns_jaccard_score_and_is_symmetric(n, t, share, seed):
+def test_iou_equals_sklearns_jaccard_score_and_is_symmetric(n: int, t: int, share: float, seed: int) -> None:
     from sklearn.metrics import jaccard_score
 
     rng = np.random.default_rng(seed)
@@ -27,7 +27,7 @@ def test_iou_equals_sklearns_jaccard_score_and_is_symmetric(n, t, share, seed):
             assert math.isnan(overlap)
 
 
-def test_iou_of_known_frames():
+def test_iou_of_known_frames() -> None:
     marked = np.array([[True, True, False, False]])
     assert frame_iou(marked, marked).tolist() == [1.0]
     assert frame_iou(~marked, marked).tolist() == [0.0]
@@ -36,7 +36,7 @@ def test_iou_of_known_frames():
     assert frame_iou(np.ones((1, 4), bool), marked).tolist() == [0.5]
 
 
-def test_frames_are_booleans_of_one_shape():
+def test_frames_are_booleans_of_one_shape() -> None:
     with pytest.raises(ValueError, match="'predicted' of frame_iou must be"):
         frame_iou([[0.3, 0.8]], [[True, False]])
     with pytest.raises(ValueError, match="'truth' of frame_iou must be"):
@@ -45,8 +45,8 @@ def test_frames_are_booleans_of_one_shape():
         frame_iou([[True, False]], [[True, False, True]])
 
 
-def test_the_estimate_is_the_mean_where_the_overlap_is_defined():
+def test_the_estimate_is_the_mean_where_the_overlap_is_defined() -> None:
     ious = np.array([0.5, math.nan, 1.0, 0.0, 0.5, math.nan])
-    estimate = estimate_frame_iou(ious, Resamples.of([0, 1, 2, 3, 4, 1]))
+    estimate = estimate_frame_iou(ious, Resamples.of([*"012341"]))
     assert (estimate.value, estimate.n_clips, estimate.n_groups) == (0.5, 4, 4)
     assert estimate.ci_low < 0.5 < estimate.ci_high

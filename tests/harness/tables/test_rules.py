@@ -42,7 +42,9 @@ def test_thirteen_bits_of_sixteen_are_enough_and_a_clean_clip_is_asked_for_its_t
 @given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=1200), st.integers(0, 99))
 def test_a_calibrated_threshold_keeps_its_rate_on_the_clips_it_is_from(values: list[float], seed: int) -> None:
     clean = np.array([values], np.float32)
-    only_clean = Scores(clean, np.zeros((*clean.shape, 0), np.uint8), 0.5, 1.0, np.zeros((1, 0), np.float32), clean * 0)
+    only_clean = Scores(
+        clean, np.zeros((*clean.shape, 0), np.uint8), 0.5, 1.0, np.zeros((1, 0), np.float32), np.zeros(clean.shape)
+    )
     found = calibrate(Outcome(None, None, None, {"a": only_clean}), ["g"] * len(values), seed)["a"]  # type: ignore[arg-type]  # never looked at
     for rule, target in TARGET_FPRS.items():
         assert found.is_supported(rule) == (rule in found.by_rule()) == (len(values) >= round(1 / target) - 1)

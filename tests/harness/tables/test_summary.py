@@ -235,7 +235,7 @@ def test_holm_adjusts_over_the_attacks_of_a_run() -> None:
     others = [p_row(0.03, detector="other"), p_row(0.04, rule="fpr_1pct"), p_row(None)]
     rows = [p_row(0.01), *others, p_row(0.04), p_row(0.02)]
     found = with_holm(rows)
-    adjusted = {(row.detector, row.threshold_rule): [] for row in rows}
+    adjusted: dict[tuple[str, str], list[float | None]] = {(row.detector, row.threshold_rule): [] for row in rows}
     for before, row in pairwise(found):
         if row.metric == "mcnemar_p_holm":
             assert replace(row, metric="mcnemar_p", value=before.value) == before

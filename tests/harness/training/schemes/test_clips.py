@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 RATE = 16_000
 
 
-def test_windows_are_stretches_of_clips_in_range():
+def test_windows_are_stretches_of_clips_in_range() -> None:
     ramps = (np.arange(100) + 1000 * np.arange(1, 4)[:, None]).astype(np.int16)
     batch = draw_batch(ramps, 2000, 8, np.random.default_rng(0))
     assert batch.shape == (2000, 1, 8)
@@ -37,8 +37,8 @@ def test_windows_are_stretches_of_clips_in_range():
     assert (start.min(), start.max()) == (0, 92)
 
 
-def test_levels_of_windows():
-    square = np.tile(np.int16([16_384, -16_384]), (2, 50))
+def test_levels_of_windows() -> None:
+    square = np.tile(np.array([16_384, -16_384], dtype=np.int16), (2, 50))
     levels = 20 * np.log10(np.abs(draw_batch(square, 4000, 20, np.random.default_rng(0))).max((1, 2)) / 0.5)
     assert -35 <= levels.min() < -30
     assert 5.5 < levels.max() <= 6
@@ -47,16 +47,16 @@ def test_levels_of_windows():
     assert draw_batch(loud, 50, 20, np.random.default_rng(0)).max() == 1
 
 
-def test_a_window_may_be_a_whole_clip(pcm: NDArray[np.int16]):
+def test_a_window_may_be_a_whole_clip(pcm: NDArray[np.int16]) -> None:
     assert draw_batch(pcm, 2, RATE, np.random.default_rng(0)).shape == (2, 1, RATE)
 
 
-def test_draws_repeat_with_their_seed(pcm: NDArray[np.int16]):
+def test_draws_repeat_with_their_seed(pcm: NDArray[np.int16]) -> None:
     one, other = (draw_batch(pcm, 4, 800, np.random.default_rng(7)) for _ in range(2))
     np.testing.assert_array_equal(one, other)
 
 
-def test_without_music_there_is_silence_noise_or_a_tone():
+def test_without_music_there_is_silence_noise_or_a_tone() -> None:
     rng = np.random.default_rng(0)
     kinds = {"silence": 0, "noise": 0, "tone": 0}
     for _ in range(60):
@@ -70,7 +70,7 @@ def test_without_music_there_is_silence_noise_or_a_tone():
     assert min(kinds.values()) > 10
 
 
-def test_clips_are_split_as_a_build_splits_them(bench_corpus: Corpus, tmp_path: Path):
+def test_clips_are_split_as_a_build_splits_them(bench_corpus: Corpus, tmp_path: Path) -> None:
     request = BuildRequest(scheme="spread_spectrum", n_clips=24, seed=3)
     dataset, _ = build_dataset(bench_corpus, request, tmp_path / "data")
     clips = read_clips(bench_corpus, 24, 3)
@@ -103,19 +103,19 @@ class Uneven:
             yield Clip(f"{group:02d}-{rank:02d}", f"{group:02d}", f"{group:02d}", rank, np.zeros(4, np.int16))
 
 
-def test_a_corpus_too_small_to_split_is_refused():
+def test_a_corpus_too_small_to_split_is_refused() -> None:
     with pytest.raises(HarnessError, match=r"at least one usable clip\. Got 0 clips taken"):
         read_clips(Uneven(0), 10, 0)
     with pytest.raises(HarnessError, match="at least 4 groups"):
         read_clips(Uneven(3), 10, 0)
 
 
-def test_no_group_is_in_two_splits():
+def test_no_group_is_in_two_splits() -> None:
     groups = read_clips(Uneven(40), ALL_CLIPS, 0).groups
     assert sum(len(set(members)) for members in groups.values()) == 40
 
 
-def test_varied_clips_are_faster_slower_and_mixed():
+def test_varied_clips_are_faster_slower_and_mixed() -> None:
     time = np.arange(RATE) / RATE
     tones = to_pcm(np.stack([0.1 * np.sin(2 * np.pi * hz * time) for hz in (1000, 3000)]))
     rng = np.random.default_rng(0)

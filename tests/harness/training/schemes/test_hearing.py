@@ -1,7 +1,7 @@
 """What the detector hears in a step: marked and clean clips in their places, cut, played and perturbed alike."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def heard(recipe: Recipe, host: "torch.Tensor", watermark: "torch.Tensor") -> He
     return hear(recipe, 10, host, watermark, 1600, np.random.default_rng(0))
 
 
-def test_marked_clips_keep_their_places_and_each_host_is_heard_clean_too(recipe: Recipe):
+def test_marked_clips_keep_their_places_and_each_host_is_heard_clean_too(recipe: Recipe) -> None:
     import torch
 
     host = torch.arange(8.0)[:, None, None].expand(8, 1, 1920)
@@ -50,7 +50,7 @@ def test_marked_clips_keep_their_places_and_each_host_is_heard_clean_too(recipe:
     assert seen.message_weight.tolist() == [1] * 8
 
 
-def test_a_shift_cuts_mark_and_clip_alike(recipe: Recipe):
+def test_a_shift_cuts_mark_and_clip_alike(recipe: Recipe) -> None:
     import torch
 
     recipe = replace(recipe, shift=replace(recipe.shift, share=1.0, message_weight=0.25))
@@ -63,7 +63,7 @@ def test_a_shift_cuts_mark_and_clip_alike(recipe: Recipe):
     assert seen.message_weight.tolist() == [0.25] * 8
 
 
-def test_another_speed_moves_a_tone_in_marked_and_clean_clips_alike(recipe: Recipe):
+def test_another_speed_moves_a_tone_in_marked_and_clean_clips_alike(recipe: Recipe) -> None:
     import torch
 
     scale = replace(recipe.time_scale, share=1.0, largest=0.1, message_weight=0.5)
@@ -78,14 +78,14 @@ def test_another_speed_moves_a_tone_in_marked_and_clean_clips_alike(recipe: Reci
 
 
 @pytest.mark.parametrize("name", ["polarity", "speed"])
-def test_no_message_is_asked_for_where_it_cannot_be_read(name: str, recipe: Recipe):
+def test_no_message_is_asked_for_where_it_cannot_be_read(name: str, recipe: Recipe) -> None:
     import torch
 
     host = torch.ones(8, 1, 1920)
     assert heard(replace(recipe, perturbations={name: 1.0}), host, host).message_weight.tolist() == [0] * 8
 
 
-def test_some_clean_clips_are_no_music(recipe: Recipe, monkeypatch: pytest.MonkeyPatch):
+def test_some_clean_clips_are_no_music(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     monkeypatch.setattr(hearing, "_WITHOUT_MUSIC", 1)
@@ -96,10 +96,10 @@ def test_some_clean_clips_are_no_music(recipe: Recipe, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_of_clean_clip_adds_something_at_about_the_level_it_says(kind: str, recipe: Recipe):
+def test_a_kind_of_clean_clip_adds_something_at_about_the_level_it_says(kind: str, recipe: Recipe) -> None:
     import torch
 
-    shares = {name: float(name == kind) for name in KINDS[1:]}
+    shares: dict[str, Any] = {name: float(name == kind) for name in KINDS[1:]}
     rng = np.random.default_rng(1)
     host = torch.from_numpy(rng.standard_normal((8, 1, 1920)).astype(np.float32))
     watermark = 0.05 * torch.from_numpy(rng.standard_normal((8, 1, 1920)).astype(np.float32))

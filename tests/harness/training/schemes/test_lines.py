@@ -1,6 +1,6 @@
 """The start whose bits are lines: read at any cut, in either polarity, from the first step."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,7 +14,10 @@ from sealproof.harness.training.schemes.starts.matched import band_levels, n_ban
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +52,14 @@ def mark(nets: tuple[Any, Any], messages: NDArray[np.int64]) -> "torch.Tensor":
 @pytest.mark.parametrize("late", [0, 7, 100, 237])
 def test_bits_are_read_at_any_cut_and_in_either_polarity(
     late: int, sign: int, nets: tuple[Any, Any], mark: "torch.Tensor", messages: NDArray[np.int64]
-):
+) -> None:
     with torch.no_grad(), uncompiled():
         logits = frame_logits(nets[1], sign * mark[..., late : late + 8000])
     right = (logits[:, 2:].mean(-1) > 0).numpy() == messages
     assert right.mean() > 0.85, "not a step of training yet"
 
 
-def test_lines_lie_where_they_say_and_differ_with_the_message(mark: "torch.Tensor"):
+def test_lines_lie_where_they_say_and_differ_with_the_message(mark: "torch.Tensor") -> None:
     power = torch.fft.rfft(mark[:, 0, :8000]).abs().square()
     hz = torch.fft.rfftfreq(8000, 1 / 16_000)
     low, high = edges_hz(8)

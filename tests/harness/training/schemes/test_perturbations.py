@@ -27,7 +27,7 @@ def tensor(audio: NDArray[np.float32]) -> "torch.Tensor":
 
 
 @pytest.mark.parametrize("name", PERTURBATIONS)
-def test_every_perturbation_keeps_the_shape_and_lets_a_gradient_through(name: str, music: "torch.Tensor"):
+def test_every_perturbation_keeps_the_shape_and_lets_a_gradient_through(name: str, music: "torch.Tensor") -> None:
     import torch
 
     torch.manual_seed(0)
@@ -47,7 +47,7 @@ def test_every_perturbation_keeps_the_shape_and_lets_a_gradient_through(name: st
 
 
 @pytest.mark.parametrize("name", PERTURBATIONS)
-def test_every_perturbation_takes_silence(name: str):
+def test_every_perturbation_takes_silence(name: str) -> None:
     import torch
 
     silence = torch.zeros(2, 1, 3200, requires_grad=True)
@@ -68,10 +68,10 @@ def band_db(audio: "torch.Tensor", low: float, high: float) -> float:
 
 @pytest.fixture(scope="module")
 def white() -> "torch.Tensor":
-    return tensor(0.1 * np.random.default_rng(0).standard_normal((2, RATE)))
+    return tensor((0.1 * np.random.default_rng(0).standard_normal((2, RATE))).astype(np.float32))
 
 
-def test_lowpass_and_highpass_remove_what_they_say(white: "torch.Tensor"):
+def test_lowpass_and_highpass_remove_what_they_say(white: "torch.Tensor") -> None:
     low, high = lowpass(white, 2000), highpass(white, 1000)
     assert band_db(low, 2250, 8000) < band_db(white, 2250, 8000) - 50
     assert band_db(high, 0, 800) < band_db(white, 0, 800) - 50
@@ -91,7 +91,7 @@ def test_lowpass_and_highpass_remove_what_they_say(white: "torch.Tensor"):
 )
 def test_filters_of_the_recipe_are_filters(
     name: str, gone: tuple[float, float], kept: tuple[float, float], white: "torch.Tensor"
-):
+) -> None:
     for seed in range(3):
         filtered = PERTURBATIONS[name](white, np.random.default_rng(seed))
         assert band_db(filtered, *gone) < band_db(white, *gone) - 25
@@ -99,7 +99,7 @@ def test_filters_of_the_recipe_are_filters(
 
 
 @pytest.mark.parametrize("slope", [0, 1])
-def test_noise_has_its_snr_and_slope(slope: float, music: "torch.Tensor"):
+def test_noise_has_its_snr_and_slope(slope: float, music: "torch.Tensor") -> None:
     marked = noise(music, 20, slope, np.random.default_rng(0))
     added = marked - music
     ratio = 10 * (music.square().mean(-1) / added.square().mean(-1)).log10()
@@ -107,7 +107,7 @@ def test_noise_has_its_snr_and_slope(slope: float, music: "torch.Tensor"):
     assert band_db(added, 250, 500) - band_db(added, 2000, 4000) == pytest.approx(9 * slope, abs=1.5)
 
 
-def test_equaliser_moves_each_band_by_at_most_8_db(white: "torch.Tensor"):
+def test_equaliser_moves_each_band_by_at_most_8_db(white: "torch.Tensor") -> None:
     equalised = PERTURBATIONS["equaliser"](white, np.random.default_rng(0))
     moved = [band_db(equalised, hz, 1.4 * hz) - band_db(white, hz, 1.4 * hz) for hz in (63, 125, 500, 2000, 5000)]
     assert max(map(abs, moved)) < 8.1
@@ -122,7 +122,7 @@ def response(name: str, seed: int) -> NDArray[np.float32]:
     return perturbed
 
 
-def test_echo_repeats_and_smooth_averages():
+def test_echo_repeats_and_smooth_averages() -> None:
     for seed in range(5):
         echo = response("echo", seed)
         (first, second) = np.flatnonzero(echo)
@@ -137,7 +137,7 @@ def test_echo_repeats_and_smooth_averages():
         np.testing.assert_allclose(smooth[taps], 1 / len(taps), rtol=1e-6)
 
 
-def test_gain_and_polarity_scale(music: "torch.Tensor"):
+def test_gain_and_polarity_scale(music: "torch.Tensor") -> None:
     for seed in range(5):
         louder = PERTURBATIONS["gain"](music, np.random.default_rng(seed))
         factor = float(louder.abs().max() / music.abs().max())
@@ -146,7 +146,7 @@ def test_gain_and_polarity_scale(music: "torch.Tensor"):
     np.testing.assert_array_equal(PERTURBATIONS["polarity"](music, np.random.default_rng(0)), -music)
 
 
-def test_clip_flattens_the_loudest_samples_of_each_clip(music: "torch.Tensor"):
+def test_clip_flattens_the_loudest_samples_of_each_clip(music: "torch.Tensor") -> None:
     import torch
 
     uneven = music * torch.tensor([1.0, 0.1, 0.5])[:, None, None]
@@ -157,7 +157,7 @@ def test_clip_flattens_the_loudest_samples_of_each_clip(music: "torch.Tensor"):
         assert (after[touched].abs() == after.abs().max()).all()
 
 
-def test_drop_silences_stretches_and_leaves_the_rest(music: "torch.Tensor"):
+def test_drop_silences_stretches_and_leaves_the_rest(music: "torch.Tensor") -> None:
     for seed in range(5):
         dropped = PERTURBATIONS["drop"](music, np.random.default_rng(seed))
         silent = (dropped == 0) & (music != 0)
@@ -165,7 +165,7 @@ def test_drop_silences_stretches_and_leaves_the_rest(music: "torch.Tensor"):
         np.testing.assert_array_equal(dropped[~silent], music[~silent])
 
 
-def test_speed_moves_a_tone_by_at_most_4_percent():
+def test_speed_moves_a_tone_by_at_most_4_percent() -> None:
     tone = tensor(np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)[None])
     found = []
     for seed in range(6):
@@ -174,17 +174,17 @@ def test_speed_moves_a_tone_by_at_most_4_percent():
     assert 959 <= min(found) < 1000 < max(found) <= 1041
 
 
-def test_spectral_mask_drops_what_a_loud_neighbour_hides():
+def test_spectral_mask_drops_what_a_loud_neighbour_hides() -> None:
     time = np.arange(RATE) / RATE
     loud, faint = 0.5 * np.sin(2 * np.pi * 1000 * time), 5e-4 * np.sin(2 * np.pi * 1200 * time)
-    both = tensor((loud + faint)[None])
+    both = tensor((loud + faint)[None].astype(np.float32))
     masked = PERTURBATIONS["spectral_mask"](both, np.random.default_rng(0))
     assert band_db(masked, 1195, 1205) < band_db(both, 1195, 1205) - 20
     assert band_db(masked, 995, 1005) == pytest.approx(band_db(both, 995, 1005), abs=0.1)
 
 
 @pytest.mark.parametrize("name", ["quantise", "codec"])
-def test_what_has_no_gradient_is_applied_and_passes_it_straight_through(name: str, music: "torch.Tensor"):
+def test_what_has_no_gradient_is_applied_and_passes_it_straight_through(name: str, music: "torch.Tensor") -> None:
     import torch
 
     heard = music.clone().requires_grad_()
@@ -192,7 +192,7 @@ def test_what_has_no_gradient_is_applied_and_passes_it_straight_through(name: st
     np.testing.assert_array_equal(heard.grad, torch.ones_like(music))
 
 
-def test_quantise_leaves_few_levels(music: "torch.Tensor"):
+def test_quantise_leaves_few_levels(music: "torch.Tensor") -> None:
     for seed in range(5):
         quantised = PERTURBATIONS["quantise"](music, np.random.default_rng(seed)).double().numpy()
         levels = np.unique(quantised.round(6))
@@ -201,7 +201,7 @@ def test_quantise_leaves_few_levels(music: "torch.Tensor"):
         assert np.abs(quantised - music.numpy()).max() <= step / 2 + 3e-6
 
 
-def test_codec_is_one_of_the_attacks():
+def test_codec_is_one_of_the_attacks() -> None:
     audio = music_like(2, 3200, RATE)
     used = set()
     for seed in range(4):
@@ -216,7 +216,7 @@ def test_codec_is_one_of_the_attacks():
     assert len(used) > 1
 
 
-def test_draw_follows_the_weights():
+def test_draw_follows_the_weights() -> None:
     rng = np.random.default_rng(0)
     drawn = [draw({"none": 3.0, "codec": 1.0, "speed": 0.0}, rng) for _ in range(2000)]
     assert drawn.count("none") / 2000 == pytest.approx(0.75, abs=0.04)

@@ -1,4 +1,4 @@
-"""Recipes of pairs: what ships, what is read back, and what is refused."""
+"""Recipes of schemes: what ships, what is read back, and what is refused."""
 
 import tomllib
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sealproof.detectors.audioseal.net_file import Kind
 from sealproof.detectors.audioseal.nets import build_net
 from sealproof.detectors.audioseal.store import KINDS
 from sealproof.harness.foundation.errors import HarnessError
@@ -19,14 +20,14 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recipes_that_ship_load_and_survive_being_written(name: str):
+def test_recipes_that_ship_load_and_survive_being_written(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.name.startswith("audioseal_")
     assert set(recipe.perturbations) <= set(PERTURBATIONS)
     assert recipe_from(tomllib.loads(recipe_toml(recipe))) == recipe
 
 
-def test_a_recipe_of_ones_own_is_read_from_its_file(tmp_path: Path, tiny: Recipe):
+def test_a_recipe_of_ones_own_is_read_from_its_file(tmp_path: Path, tiny: Recipe) -> None:
     path = tmp_path / "own.toml"
     path.write_text(recipe_toml(replace(tiny, learning_rate=1e-05)))
     assert load_recipe(str(path)) == replace(tiny, learning_rate=1e-05)
@@ -72,12 +73,12 @@ MINI = load_recipe("mini").as_dict()
         ({**MINI, "name": 3}, "'recipe.name' of a recipe must be of the kind"),
     ],
 )
-def test_a_recipe_that_is_not_one_is_refused(tables: dict[str, Any], rule: str):
+def test_a_recipe_that_is_not_one_is_refused(tables: dict[str, Any], rule: str) -> None:
     with pytest.raises(HarnessError, match=rule):
         recipe_from(tables)
 
 
-def test_a_recipe_that_cannot_be_read_is_refused(tmp_path: Path):
+def test_a_recipe_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"one of mini, lines, full or a TOML .*nowhere\.toml: .*No such file"):
         load_recipe("nowhere.toml")
     (tmp_path / "bad.toml").write_text("steps = = 3")
@@ -89,14 +90,14 @@ def test_a_recipe_that_cannot_be_read_is_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_networks_have_the_shape_of_the_recipe(kind: str, tiny: Recipe):
+def test_networks_have_the_shape_of_the_recipe(kind: Kind, tiny: Recipe) -> None:
     net = build_net(kind, tiny.net_config(kind))
     n_lstm = {"generator": tiny.net.generator_lstm, "detector": tiny.net.detector_lstm}[kind]
     assert sum("weight_ih_l" in name for name in net.state_dict()) == n_lstm
     assert (net.msg_processor.nbits if kind == "generator" else net.nbits) == 16
 
 
-def test_what_an_older_recipe_does_not_name_is_not_asked_for():
+def test_what_an_older_recipe_does_not_name_is_not_asked_for() -> None:
     tables = {
         name: part for name, part in MINI.items() if name not in ("start", "messages", "spread", "clean", "time_scale")
     }

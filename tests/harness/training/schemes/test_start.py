@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sealproof.attacks.testing import music_like
 from sealproof.detectors.audioseal.nets import build_net, uncompiled
 from sealproof.harness.training.schemes import augment
+from sealproof.harness.training.schemes.hearing import frame_logits
 from sealproof.harness.training.schemes.recipe import NetShape, Recipe, load_recipe
 from sealproof.harness.training.schemes.starts.matched import (
     LOUDEST,
@@ -20,7 +21,6 @@ from sealproof.harness.training.schemes.starts.matched import (
     n_bands,
     tune_in,
 )
-from sealproof.harness.training.schemes.trainer import frame_logits
 
 if TYPE_CHECKING:
     import torch
@@ -69,13 +69,13 @@ def bits_right(generator: Any, detector: Any, snr_db: float) -> float:
     return float(((bits > 0.5) == message.bool()).float().mean())
 
 
-def test_an_untrained_pair_carries_bits_only_when_matched():
+def test_an_untrained_pair_carries_bits_only_when_matched() -> None:
     mini = load_recipe("mini")
     assert bits_right(*pair_of(mini, matched=True), snr_db=0) > 0.62
     assert 0.42 < bits_right(*pair_of(mini, matched=False), snr_db=0) < 0.58
 
 
-def test_band_levels_are_those_of_tones():
+def test_band_levels_are_those_of_tones() -> None:
     import torch
 
     time = torch.arange(3200) / RATE
@@ -98,7 +98,7 @@ def watermark_of(generator: Any, host: "torch.Tensor") -> "torch.Tensor":
     return watermark
 
 
-def test_a_generator_that_is_tuned_in_follows_its_host():
+def test_a_generator_that_is_tuned_in_follows_its_host() -> None:
     import torch
 
     mini = load_recipe("mini")
@@ -130,12 +130,12 @@ def test_a_generator_that_is_tuned_in_follows_its_host():
     assert top_db(tuned[1]) < top_db(tuned[2]) - 10
 
 
-def test_there_are_as_many_bands_as_the_last_layer_tells_apart():
+def test_there_are_as_many_bands_as_the_last_layer_tells_apart() -> None:
     assert n_bands(pair_of(load_recipe("mini"), matched=False)[0]) == load_recipe("mini").net.n_bands == 8
     assert load_recipe("full").net.n_bands == 2
 
 
-def test_matched_weights_depend_on_torchs_seed_alone():
+def test_matched_weights_depend_on_torchs_seed_alone() -> None:
     mini = replace(load_recipe("mini"), net=TINY_NET)
     for one, other in zip(pair_of(mini, matched=True), pair_of(mini, matched=True), strict=True):
         assert same_weights(one, other)
@@ -153,7 +153,7 @@ def frames_and_samples(detector: Any, audio: "torch.Tensor") -> tuple["torch.Ten
 
 
 @pytest.mark.parametrize("samples", [8000, 7900])
-def test_frame_logits_are_the_whole_detector_at_the_start(samples: int):
+def test_frame_logits_are_the_whole_detector_at_the_start(samples: int) -> None:
     import torch
 
     _, detector = pair_of(load_recipe("mini"), matched=True)
