@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_mean
+from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_mean, only_defined
 from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.estimation.vectors import Floats, ratio
 
@@ -54,7 +54,4 @@ def estimate_frame_iou(ious: ArrayLike, resamples: Resamples) -> Estimate:
     Raises:
         ValueError: If the arguments do not fit each other.
     """
-    overlaps = np.asarray(ious, dtype=np.float64)
-    resamples.require(overlaps.size)
-    defined = ~np.isnan(overlaps)
-    return estimate_mean(overlaps[defined], resamples.of_clips(defined), bounds=(0.0, 1.0))
+    return estimate_mean(*only_defined(ious, resamples), bounds=(0.0, 1.0))

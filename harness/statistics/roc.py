@@ -30,6 +30,7 @@ from sealproof.harness.statistics.estimation.intervals import (
 from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.estimation.vectors import (
     Codes,
+    Flags,
     Floats,
     as_flags,
     as_scores,
@@ -125,9 +126,7 @@ def estimate_auc(scores: ArrayLike, is_watermarked: ArrayLike, resamples: Resamp
     Raises:
         ValueError: If the arguments do not fit each other.
     """
-    marked, clean = _split_scores(scores, is_watermarked)
-    truth = as_flags("is_watermarked", is_watermarked)
-    resamples.require(truth.size)
+    marked, clean, truth = _split_clips(scores, is_watermarked, resamples)
     codes, weights = resamples.codes, resamples.weights
     wins = pairwise_wins(marked, codes[truth], clean, codes[~truth], weights.shape[1])
     value = float(ratio(wins.sum(), marked.size * clean.size))
@@ -152,9 +151,7 @@ def estimate_eer(scores: ArrayLike, is_watermarked: ArrayLike, resamples: Resamp
     Raises:
         ValueError: If the arguments do not fit each other.
     """
-    marked, clean = _split_scores(scores, is_watermarked)
-    truth = as_flags("is_watermarked", is_watermarked)
-    resamples.require(truth.size)
+    marked, clean, truth = _split_clips(scores, is_watermarked, resamples)
     codes = resamples.codes
     value = eer(scores, is_watermarked)
     if math.isnan(value):
@@ -184,9 +181,7 @@ def estimate_tpr_at_fpr(
     Raises:
         ValueError: If the arguments do not fit each other, or the target is not in (0, 1].
     """
-    marked, clean = _split_scores(scores, is_watermarked)
-    truth = as_flags("is_watermarked", is_watermarked)
-    resamples.require(truth.size)
+    marked, clean, truth = _split_clips(scores, is_watermarked, resamples)
     value = tpr_at_fpr(scores, is_watermarked, target_fpr)
     if math.isnan(value):
         return make_estimate(value, UNKNOWN, resamples)
@@ -274,6 +269,14 @@ def _split_scores(scores: ArrayLike, is_watermarked: ArrayLike) -> tuple[Floats,
     numbers, truth = as_scores("scores", scores), as_flags("is_watermarked", is_watermarked)
     require_equal_length(numbers.size, truth.size)
     return numbers[truth], numbers[~truth]
+
+
+def _split_clips(scores: ArrayLike, is_watermarked: ArrayLike, resamples: Resamples) -> tuple[Floats, Floats, Flags]:
+    """Split the scores of resampled clips into those of watermarked and of clean ones; the truth comes third."""
+    marked, clean = _split_scores(scores, is_watermarked)
+    truth = as_flags("is_watermarked", is_watermarked)
+    resamples.require(truth.size)
+    return marked, clean, truth
 
 
 def _one_group(values: Floats) -> Codes:

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from sealproof.harness.statistics.estimation.bootstrap import bootstrap_mean, bootstrap_median, bootstrap_ratio
 from sealproof.harness.statistics.estimation.intervals import UNKNOWN, Interval, wider, wilson
 from sealproof.harness.statistics.estimation.resamples import Resamples
-from sealproof.harness.statistics.estimation.vectors import as_flags, as_scores, ratio
+from sealproof.harness.statistics.estimation.vectors import Floats, as_flags, as_scores, ratio
 
 __all__ = [
     "Estimate",
@@ -33,6 +33,7 @@ __all__ = [
     "estimate_rate",
     "estimate_rate_by_group",
     "make_estimate",
+    "only_defined",
 ]
 
 
@@ -164,10 +165,23 @@ def estimate_median_of_defined(values: ArrayLike, resamples: Resamples) -> Estim
     Raises:
         ValueError: If the arguments do not fit each other.
     """
-    numbers = np.asarray(values, dtype=np.float64)
+    return estimate_median(*only_defined(values, resamples))
+
+
+def only_defined(values: ArrayLike, resamples: Resamples) -> tuple[Floats, Resamples]:
+    """Leave out clips whose value is not defined (NaN); return the values of the others, and their resamples.
+
+    Args:
+        values: `(n,)` numbers.
+        resamples: Of the `n` clips.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+    numbers: Floats = np.asarray(values, dtype=np.float64)
     resamples.require(numbers.size)
     defined = ~np.isnan(numbers)
-    return estimate_median(numbers[defined], resamples.of_clips(defined))
+    return numbers[defined], resamples.of_clips(defined)
 
 
 def design_effect(values: ArrayLike, resamples: Resamples) -> float:

@@ -1,7 +1,8 @@
 """A recipe of milliseconds, and music to try it on."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,32 @@ if TYPE_CHECKING:
 
 RATE = 16_000
 TINY_NET = NetShape(n_filters=2, dimension=20, ratios=(8, 5, 4, 2), generator_lstm=0, detector_lstm=1, message_bits=16)
+
+
+@pytest.fixture(scope="session")
+def tiny_net() -> NetShape:
+    """A network that takes milliseconds."""
+    return TINY_NET
+
+
+@pytest.fixture(scope="session")
+def tensor() -> "Callable[[NDArray[Any]], torch.Tensor]":
+    """tensor(audio): clips (n, samples) as a batch (n, 1, samples)."""
+    import torch
+
+    return lambda audio: torch.from_numpy(np.ascontiguousarray(audio, np.float32)[:, None])
+
+
+@pytest.fixture(scope="session")
+def same_weights() -> Callable[[Any, Any], bool]:
+    """same_weights(one, other): whether two networks have the same weights, bit for bit."""
+    import torch
+
+    def same(one: Any, other: Any) -> bool:
+        first, second = one.state_dict(), other.state_dict()
+        return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+    return same
 
 
 @pytest.fixture(scope="module")

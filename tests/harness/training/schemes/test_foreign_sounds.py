@@ -1,6 +1,7 @@
 """Sounds that a scheme was not made for: range, level and colour."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,12 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 RATE = 16_000
 
-
-def tensor(audio: NDArray[np.float32]) -> "torch.Tensor":
-    """Clips (n, samples) as a batch (n, 1, samples)."""
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(audio, np.float32)[:, None])
+ToTensor = Callable[[NDArray[Any]], "torch.Tensor"]
 
 
 def band_db(audio: "torch.Tensor", low: float, high: float) -> float:
@@ -46,7 +42,7 @@ def test_foreign_sounds_stay_within_full_scale(name: str) -> None:
     assert np.abs(FOREIGN_SOUNDS[name](40, RATE, np.random.default_rng(0))).max() <= 1
 
 
-def test_foreign_sounds_have_their_levels_and_colours() -> None:
+def test_foreign_sounds_have_their_levels_and_colours(tensor: ToTensor) -> None:
     rng = np.random.default_rng(0)
     for name in ("white noise", "pink noise"):
         level = 20 * np.log10(FOREIGN_SOUNDS[name](40, 4000, rng).std(axis=1))

@@ -1,6 +1,7 @@
 """Perturbations of a training: shape, gradient, silence, and that each does what it says."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,12 +19,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 RATE = 16_000
 
-
-def tensor(audio: NDArray[np.float32]) -> "torch.Tensor":
-    """Clips (n, samples) as a batch (n, 1, samples)."""
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(audio, np.float32)[:, None])
+ToTensor = Callable[[NDArray[Any]], "torch.Tensor"]
 
 
 @pytest.mark.parametrize("name", PERTURBATIONS)
@@ -67,7 +63,7 @@ def band_db(audio: "torch.Tensor", low: float, high: float) -> float:
 
 
 @pytest.fixture(scope="module")
-def white() -> "torch.Tensor":
+def white(tensor: ToTensor) -> "torch.Tensor":
     return tensor((0.1 * np.random.default_rng(0).standard_normal((2, RATE))).astype(np.float32))
 
 
@@ -116,9 +112,13 @@ def test_equaliser_moves_each_band_by_at_most_8_db(white: "torch.Tensor") -> Non
 
 def response(name: str, seed: int) -> NDArray[np.float32]:
     """What comes of a single sample of 1 in the middle."""
+    import torch
+
     impulse = np.zeros((1, 6000), np.float32)
     impulse[0, 3000] = 1
-    perturbed: NDArray[np.float32] = PERTURBATIONS[name](tensor(impulse), np.random.default_rng(seed))[0, 0].numpy()
+    perturbed: NDArray[np.float32] = PERTURBATIONS[name](
+        torch.from_numpy(impulse[:, None]), np.random.default_rng(seed)
+    )[0, 0].numpy()
     return perturbed
 
 
@@ -165,7 +165,7 @@ def test_drop_silences_stretches_and_leaves_the_rest(music: "torch.Tensor") -> N
         np.testing.assert_array_equal(dropped[~silent], music[~silent])
 
 
-def test_speed_moves_a_tone_by_at_most_4_percent() -> None:
+def test_speed_moves_a_tone_by_at_most_4_percent(tensor: ToTensor) -> None:
     tone = tensor(np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)[None])
     found = []
     for seed in range(6):
@@ -174,7 +174,7 @@ def test_speed_moves_a_tone_by_at_most_4_percent() -> None:
     assert 959 <= min(found) < 1000 < max(found) <= 1041
 
 
-def test_spectral_mask_drops_what_a_loud_neighbour_hides() -> None:
+def test_spectral_mask_drops_what_a_loud_neighbour_hides(tensor: ToTensor) -> None:
     time = np.arange(RATE) / RATE
     loud, faint = 0.5 * np.sin(2 * np.pi * 1000 * time), 5e-4 * np.sin(2 * np.pi * 1200 * time)
     both = tensor((loud + faint)[None].astype(np.float32))
@@ -201,7 +201,7 @@ def test_quantise_leaves_few_levels(music: "torch.Tensor") -> None:
         assert np.abs(quantised - music.numpy()).max() <= step / 2 + 3e-6
 
 
-def test_codec_is_one_of_the_attacks() -> None:
+def test_codec_is_one_of_the_attacks(tensor: ToTensor) -> None:
     audio = music_like(2, 3200, RATE)
     used = set()
     for seed in range(4):

@@ -1,6 +1,7 @@
 """Where a scheme starts: tuned in, matched, in bands, and the short way to its logits."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,21 +29,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 RATE = 16_000
-TINY_NET = NetShape(n_filters=2, dimension=20, ratios=(8, 5, 4, 2), generator_lstm=0, detector_lstm=1, message_bits=16)
 
-
-def tensor(audio: NDArray[np.float32]) -> "torch.Tensor":
-    """Clips (n, samples) as a batch (n, 1, samples)."""
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(audio, np.float32)[:, None])
-
-
-def same_weights(one: Any, other: Any) -> bool:
-    import torch
-
-    first, second = one.state_dict(), other.state_dict()
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+ToTensor = Callable[[NDArray[Any]], "torch.Tensor"]
+SameWeights = Callable[[Any, Any], bool]
 
 
 def pair_of(recipe: Recipe, *, matched: bool) -> tuple[Any, Any]:
@@ -59,7 +48,7 @@ def pair_of(recipe: Recipe, *, matched: bool) -> tuple[Any, Any]:
 def bits_right(generator: Any, detector: Any, snr_db: float) -> float:
     import torch
 
-    host = tensor(music_like(24, RATE, RATE))
+    host = torch.from_numpy(music_like(24, RATE, RATE)[:, None].copy())
     message = torch.from_numpy(np.random.default_rng(0).integers(0, 2, (24, 16)))
     with torch.no_grad(), uncompiled():
         watermark = generator.get_watermark(host, message=message)
@@ -98,7 +87,7 @@ def watermark_of(generator: Any, host: "torch.Tensor") -> "torch.Tensor":
     return watermark
 
 
-def test_a_generator_that_is_tuned_in_follows_its_host() -> None:
+def test_a_generator_that_is_tuned_in_follows_its_host(tensor: ToTensor) -> None:
     import torch
 
     mini = load_recipe("mini")
@@ -135,8 +124,8 @@ def test_there_are_as_many_bands_as_the_last_layer_tells_apart() -> None:
     assert load_recipe("full").net.n_bands == 2
 
 
-def test_matched_weights_depend_on_torchs_seed_alone() -> None:
-    mini = replace(load_recipe("mini"), net=TINY_NET)
+def test_matched_weights_depend_on_torchs_seed_alone(same_weights: SameWeights, tiny_net: NetShape) -> None:
+    mini = replace(load_recipe("mini"), net=tiny_net)
     for one, other in zip(pair_of(mini, matched=True), pair_of(mini, matched=True), strict=True):
         assert same_weights(one, other)
 
@@ -153,7 +142,7 @@ def frames_and_samples(detector: Any, audio: "torch.Tensor") -> tuple["torch.Ten
 
 
 @pytest.mark.parametrize("samples", [8000, 7900])
-def test_frame_logits_are_the_whole_detector_at_the_start(samples: int) -> None:
+def test_frame_logits_are_the_whole_detector_at_the_start(samples: int, tensor: ToTensor) -> None:
     import torch
 
     _, detector = pair_of(load_recipe("mini"), matched=True)

@@ -29,21 +29,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 RATE = 16_000
-TINY_NET = NetShape(n_filters=2, dimension=20, ratios=(8, 5, 4, 2), generator_lstm=0, detector_lstm=1, message_bits=16)
 
-
-def tensor(audio: NDArray[np.float32]) -> "torch.Tensor":
-    """Clips (n, samples) as a batch (n, 1, samples)."""
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(audio, np.float32)[:, None])
-
-
-def same_weights(one: Any, other: Any) -> bool:
-    import torch
-
-    first, second = one.state_dict(), other.state_dict()
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+ToTensor = Callable[[NDArray[Any]], "torch.Tensor"]
+SameWeights = Callable[[Any, Any], bool]
 
 
 @pytest.fixture
@@ -60,7 +48,7 @@ def without_seconds(rows: list[dict[str, float]]) -> list[dict[str, float]]:
 @pytest.mark.usefixtures("every_step")
 @pytest.mark.parametrize("stop", [3, 8])
 def test_an_interrupted_training_ends_as_an_uninterrupted_one(
-    stop: int, tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path
+    stop: int, tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path, same_weights: SameWeights
 ) -> None:
     import torch
 
@@ -96,7 +84,9 @@ def trained(every_step: None, tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Pa
     return scheme
 
 
-def test_a_finished_training_is_not_trained_on(trained: Trainer, pcm: NDArray[np.int16], tmp_path: Path) -> None:
+def test_a_finished_training_is_not_trained_on(
+    trained: Trainer, pcm: NDArray[np.int16], tmp_path: Path, same_weights: SameWeights
+) -> None:
     again = Trainer(trained.recipe, pcm, tmp_path / "trained")
     assert list(again.run()) == []
     np.testing.assert_equal(again.log, trained.log)
@@ -245,7 +235,7 @@ def frames_and_samples(detector: Any, audio: "torch.Tensor") -> tuple["torch.Ten
     return torch.softmax(logits[:, :2], 1), presence, torch.sigmoid(logits[:, 2:].mean(-1)), bits
 
 
-def test_frame_logits_stay_the_whole_detector_in_training(trained: Trainer) -> None:
+def test_frame_logits_stay_the_whole_detector_in_training(trained: Trainer, tensor: ToTensor) -> None:
     import torch
 
     frames, presence, frame_bits, bits = frames_and_samples(trained.detector, tensor(music_like(2, 3200, RATE)))
@@ -254,14 +244,14 @@ def test_frame_logits_stay_the_whole_detector_in_training(trained: Trainer) -> N
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_that_ships_trains(name: str, pcm: NDArray[np.int16], tmp_path: Path) -> None:
+def test_a_recipe_that_ships_trains(name: str, pcm: NDArray[np.int16], tiny_net: NetShape, tmp_path: Path) -> None:
     """In all but size: its windows must fit the clips that are read."""
     assert pcm.shape[1] == CLIP_S * RATE
     recipe = load_recipe(name)
     recipe = replace(
         recipe,
         start="matched",
-        net=TINY_NET,
+        net=tiny_net,
         batch=4,
         messages=2,
         clean=replace(recipe.clean, per_batch=4),
@@ -273,7 +263,9 @@ def test_a_recipe_that_ships_trains(name: str, pcm: NDArray[np.int16], tmp_path:
     assert math.isfinite(step.values["loss"])
 
 
-def test_a_pair_may_start_where_another_one_ended(tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path) -> None:
+def test_a_pair_may_start_where_another_one_ended(
+    tiny: Recipe, pcm: NDArray[np.int16], tmp_path: Path, same_weights: SameWeights
+) -> None:
     first = Trainer(tiny, pcm, tmp_path / "first")
     list(first.run())
     for net in first.nets():
