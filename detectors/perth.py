@@ -21,6 +21,7 @@ from sealproof.detectors.base import (
     check_messages,
 )
 from sealproof.detectors.checkpoint import load_tensors
+from sealproof.detectors.slopes import Slope
 
 if TYPE_CHECKING:
     import torch
@@ -142,6 +143,35 @@ class PerthDetector:
                 silent = magnitudes.amax(dim=(1, 2)) <= 0
                 scores[start : start + _BLOCK] = torch.where(silent, torch.zeros_like(confidence), confidence).numpy()
         return Detection(score=scores)
+
+    def slope(self, batch: Audio, threshold: float, is_to_flag: bool) -> Slope:
+        """Return the network's output less the threshold, and how it hangs on the audio, whichever way."""
+        del is_to_flag
+        import torch
+        from scipy.signal import firwin
+
+        check_batch(batch, self.name, MIN_SAMPLES)
+        factor = _NET_RATE // SAMPLE_RATE
+        # `resample_poly` is this filter on the samples with zeros between them.
+        half = 10 * factor
+        taps = factor * firwin(2 * half + 1, 1 / factor, window=("kaiser", 5.0))
+        kernel = torch.from_numpy(taps.astype(np.float32))[None, None]
+        scores, gradients = np.empty(len(batch), np.float32), np.empty_like(batch)
+        with torch.enable_grad():
+            for start in range(0, len(batch), _BLOCK):
+                block = slice(start, start + _BLOCK)
+                audio = torch.from_numpy(batch[block].copy()).requires_grad_()
+                apart = torch.nn.functional.pad(audio[:, None, :, None], (0, factor - 1)).flatten(2)
+                upsampled = torch.nn.functional.conv1d(apart, kernel, padding=half)[:, 0]
+                magnitudes, _ = self._net.ap.signal_to_magphase(upsampled)
+                confidence = self._net.decoder(magnitudes)
+                # Digital silence is no frame to look at: no slope.
+                silent = magnitudes.amax(dim=(1, 2)) <= 0
+                confidence = torch.where(silent, torch.zeros_like(confidence), confidence)
+                (gradient,) = torch.autograd.grad(confidence.sum(), audio)
+                scores[block] = confidence.detach().numpy()
+                gradients[block] = torch.where(silent[:, None], torch.zeros_like(gradient), gradient).numpy()
+        return Slope(scores, scores.astype(np.float64) - threshold, gradients)
 
 
 class PerthWatermarker:

@@ -6,6 +6,7 @@ import numpy as np
 
 from sealproof.detectors.audioseal.nets import uncompiled
 from sealproof.detectors.base import Audio, Bits, Detection, check_batch, check_messages
+from sealproof.detectors.slopes import Slope, required_frames
 
 if TYPE_CHECKING:
     import torch
@@ -59,12 +60,44 @@ class AudioSealDetector:
         with torch.inference_mode(), uncompiled():
             for start in range(0, len(batch), _BLOCK):
                 block = slice(start, start + _BLOCK)
-                probabilities, bit_logits = self._net(torch.from_numpy(batch[block, None].copy()))
-                frames[block] = probabilities.numpy()
+                logits, bit_logits = self._net(torch.from_numpy(batch[block, None].copy()))
+                frames[block] = torch.sigmoid(logits).numpy()
                 bits[block] = (bit_logits > 0).numpy()
         return Detection(
             score=(frames > 0.5).mean(axis=1, dtype=np.float64).astype(np.float32), frames=frames, bits=bits
         )
+
+    def slope(self, batch: Audio, threshold: float, is_to_flag: bool) -> Slope:
+        """Return how the samples' logits hang on the audio.
+
+        The score counts samples with a positive logit, so only as many of them need turn as the threshold says: the
+        value is the mean over those that are nearest to it, each logit l as l / (1 + |l|). Logits that are sure one way
+        or the other say little about where to go, and none is saturated.
+
+        Args:
+            batch: (n, samples) float32, at 16 kHz.
+            threshold: Of the score.
+            is_to_flag: Which way the decision shall turn.
+        """
+        import torch
+
+        check_batch(batch, self.name, MIN_SAMPLES)
+        towards = 1.0 if is_to_flag else -1.0
+        needed = required_frames(batch.shape[1], threshold, is_to_flag)
+        scores, values = np.empty(len(batch), np.float32), np.empty(len(batch))
+        gradients = np.empty_like(batch)
+        with torch.enable_grad(), uncompiled():
+            for start in range(0, len(batch), _BLOCK):
+                block = slice(start, start + _BLOCK)
+                audio = torch.from_numpy(batch[block, None].copy()).requires_grad_()
+                logits, _ = self._net(audio)
+                nearest = torch.topk(towards * logits, needed, dim=1, sorted=False).values
+                value = (nearest / (1 + nearest.abs())).mean(dim=1) * towards
+                (gradient,) = torch.autograd.grad(value.sum(), audio)
+                scores[block] = (logits.detach() > 0).numpy().mean(axis=1)
+                values[block] = value.detach().numpy()
+                gradients[block] = gradient[:, 0].numpy()
+        return Slope(scores, values, gradients)
 
 
 class _FoldedDetector:
@@ -95,7 +128,7 @@ class _FoldedDetector:
         self.n_bits = int(net.nbits)
 
     def __call__(self, audio: "torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor"]:
-        """Return P(watermarked) of each sample, (n, samples), and the bits' logits averaged over time, (n, bits)."""
+        """Return logits of each sample, (n, samples), and the bits' logits averaged over time, (n, bits)."""
         import torch
 
         samples = audio.shape[-1]
@@ -106,7 +139,7 @@ class _FoldedDetector:
         sums = hidden[..., :whole].sum(-1) @ self._bit_sums.T
         if rest:
             sums = sums + hidden[..., whole] @ self._bits[:, :rest].sum(1).T
-        return torch.sigmoid(marked), sums / samples + self._bit_bias
+        return marked, sums / samples + self._bit_bias
 
 
 class AudioSealWatermarker:

@@ -11,6 +11,8 @@ import numpy as np
 from sealproof.detectors.base import Audio, Detection, DetectorError, check_batch
 from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.model_file import model_sha256
+from sealproof.detectors.mimics.slopes import slopes
+from sealproof.detectors.slopes import Slope
 
 _BLOCK = 64
 """Clips in one forward pass: bounds memory."""
@@ -58,6 +60,16 @@ class Mimic:
         """
         check_batch(batch, self.name)
         return Detection(self._forward(batch))
+
+    def slope(self, batch: Audio, threshold: float, is_to_flag: bool) -> Slope:
+        """Return how the network's logits hang on the audio, whichever way: see `slopes`."""
+        del threshold, is_to_flag
+        check_batch(batch, self.name)
+        return self._slopes(batch)
+
+    @cached_property
+    def _slopes(self) -> Callable[[Audio], Slope]:
+        return slopes(self._model)
 
     @cached_property
     def _model(self) -> Any:

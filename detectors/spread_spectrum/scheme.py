@@ -18,6 +18,7 @@ from sealproof.detectors.base import (
     check_batch,
     check_messages,
 )
+from sealproof.detectors.slopes import Slope
 from sealproof.detectors.spread_spectrum.mdct import Floats, frame_count, imdct, mdct
 
 SAMPLE_RATE = 16_000
@@ -157,6 +158,21 @@ class SpreadSpectrumDetector:
             scores[start : start + _BLOCK] = _z_scores(coefficients, carrier)
         return Detection(score=scores[:, 0].astype(np.float32), bits=(scores[:, 1:] > 0).astype(np.uint8))
 
+    def slope(self, batch: Audio, threshold: float, is_to_flag: bool) -> Slope:
+        """Return the z-score less the threshold, and how it hangs on the audio, whichever way."""
+        del is_to_flag
+        check_batch(batch, self.name)
+        carrier = _carrier(self._key, frame_count(batch.shape[1], _HOP))
+        scores, gradients = np.empty(len(batch)), np.empty_like(batch)
+        for start in range(0, len(batch), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            coefficients = mdct(batch[block], _HOP)
+            slopes = np.zeros_like(coefficients)
+            scores[block], slopes[:, :, _BAND] = _pilot_slope(coefficients[:, :, _BAND], carrier)
+            # The transform is orthonormal: its inverse takes gradients back.
+            gradients[block] = imdct(slopes, batch.shape[1])
+        return Slope(scores.astype(np.float32), scores - threshold, gradients)
+
 
 class _Carrier(NamedTuple):
     chips: Floats
@@ -236,6 +252,38 @@ def _z_scores(coefficients: Floats, carrier: _Carrier) -> Floats:
         norm = np.sqrt((own**2).sum(axis=1))
         np.divide(own.sum(axis=1), norm, out=scores[:, column], where=norm > 0)
     return scores
+
+
+def _pilot_slope(coefficients: Floats, carrier: _Carrier) -> tuple[Floats, Floats]:
+    """Return the pilot's z-scores (n,) and their gradients by the coefficients, (n, frames, band)."""
+    levels = _levels(coefficients)
+    usable = levels > _SILENCE
+    divisor = np.where(usable, levels, 1.0)
+    ratio = np.where(usable, coefficients / divisor, 0.0)
+    signs = np.where(carrier.owner == -1, carrier.chips, 0.0)
+    own = np.clip(ratio, -1.0, 1.0) * signs
+    total, norm = own.sum(axis=(1, 2)), np.sqrt((own**2).sum(axis=(1, 2)))
+    safe = np.where(norm > 0, norm, 1.0)[:, None, None]
+    scores = np.where(norm > 0, total / safe[:, 0, 0], 0.0)
+    by_own = np.where(norm[:, None, None] > 0, 1 / safe - total[:, None, None] * own / safe**3, 0.0)
+    by_ratio = np.where(usable & (np.abs(ratio) < 1), by_own * signs, 0.0)
+    by_level = -by_ratio * ratio / divisor
+    return scores, by_ratio / divisor + 2 * coefficients * _spread_back(by_level / (30 * divisor))
+
+
+def _spread_back(by_mean: Floats) -> Floats:
+    """Take gradients by the sums over surroundings (see `_levels`) back to those by the energies."""
+    n, frames, width = by_mean.shape
+    padded = np.zeros((n, frames + 2, width + 4))
+    for frame in range(3):
+        for shift in range(5):
+            padded[:, frame : frame + frames, shift : shift + width] += by_mean
+    padded[:, 1] += padded[:, 0]
+    padded[:, -2] += padded[:, -1]
+    inner = padded[:, 1:-1]
+    inner[:, :, 2] += inner[:, :, :2].sum(axis=2)
+    inner[:, :, -3] += inner[:, :, -2:].sum(axis=2)
+    return inner[:, :, 2:-2]
 
 
 def nominal_false_positive_rate(z: float = Z_THRESHOLD) -> float:
