@@ -82,6 +82,41 @@ def audibility(before: Audio, after: Audio, sample_rate: int) -> Audibility:
     return Audibility(np.where(changed, total, np.nan), loudest.mean(axis=1), bands, ear.centres_hz)
 
 
+class Masks:
+    """What clips mask, worked out once: for whoever asks about many changes of the same clips.
+
+    Attributes:
+        n_clips: How many clips.
+    """
+
+    def __init__(self, hosts: Audio, sample_rate: int) -> None:
+        """Work out what hosts (n, samples) mask.
+
+        Raises:
+            ValueError: The clips are shorter than a frame of 40 ms.
+        """
+        if hosts.shape[1] < round(_FRAME_S * sample_rate):
+            raise ValueError(f"The clips must last at least {_FRAME_S:g} s. Got {hosts.shape[1] / sample_rate:g} s.")
+        self.n_clips = len(hosts)
+        self._ear = _Ear(sample_rate)
+        parts = [self._ear.masks(hosts[start : start + _BLOCK]) for start in range(0, len(hosts), _BLOCK)]
+        self._masks = np.concatenate(parts) if parts else np.zeros((0, 0, 0))
+
+    def nmr(self, who: NDArray[np.intp], changes: Floats) -> Floats:
+        """Return noise-to-mask ratios (m,), as power, of changes (m, samples) of the clips `who` (m,).
+
+        It is `10 ** (nmr_db / 10)` of `audibility`, and quadratic in the change: half of it has a quarter.
+        """
+        return np.asarray((self._ear.noise(changes) / self._masks[who]).mean(axis=(1, 2)))
+
+    def cheapest(self, who: NDArray[np.intp], gradients: Floats) -> Floats:
+        """Turn gradients (m, samples) into the changes, up to their size, that gain most for their ratio, or nearly.
+
+        Each bin of each frame is weighed by what the clip masks there.
+        """
+        return self._ear.weighed(gradients, self._masks[who])
+
+
 class _Ear:
     """The filters of the model at one sample rate."""
 
@@ -108,11 +143,30 @@ class _Ear:
 
     def ratios(self, before: Audio, after: Audio) -> Floats:
         """Return noise-to-mask ratios, shape (n, frames, bands)."""
-        host = self._band_powers(before) + self._internal
-        noise = self._band_powers(after.astype(np.float64) - before)
+        return np.asarray(self.noise(after.astype(np.float64) - before) / self.masks(before))
+
+    def noise(self, change: Floats) -> Floats:
+        """Return the powers of changes, shape (n, frames, bands)."""
+        return self._band_powers(change)
+
+    def masks(self, hosts: Audio) -> Floats:
+        """Return the powers that hosts mask, shape (n, frames, bands)."""
+        host = self._band_powers(hosts) + self._internal
         spread = self._spread_raw(host.reshape(-1, host.shape[2])).reshape(host.shape) / self._spread_of_equal
-        mask = np.maximum(self._lasting(spread), spread) / self._offset
-        return np.asarray(noise / mask)
+        return np.asarray(np.maximum(self._lasting(spread), spread) / self._offset)
+
+    def weighed(self, signals: Floats, masks: Floats) -> Floats:
+        """Divide each bin of each frame by what a change of it costs, and put the frames together again."""
+        frames = np.lib.stride_tricks.sliding_window_view(signals, self._frame, axis=1)[:, :: self._hop]
+        spectrum = np.fft.rfft(frames * self._window)
+        cost = (1 / masks) @ self._members.T * self._weight
+        # Bins below the lowest band cost nothing by the model; they are left alone all the same.
+        allowed = np.where(cost > 0, 1 / np.where(cost > 0, cost, 1.0), 0.0)
+        pieces = np.fft.irfft(spectrum * allowed, self._frame) * self._window
+        total = np.zeros_like(signals)
+        for frame in range(pieces.shape[1]):
+            total[:, frame * self._hop : frame * self._hop + self._frame] += pieces[:, frame]
+        return total
 
     def _band_powers(self, audio: NDArray[np.floating[Any]]) -> Floats:
         frames = np.lib.stride_tricks.sliding_window_view(audio, self._frame, axis=1)[:, :: self._hop]

@@ -1,0 +1,1 @@
+"""`sealproof adversary` and `search`: a detector against somebody who tries."""

@@ -1,0 +1,1 @@
+"""Whether what an adversary did counts: checks of the adversary itself."""

@@ -1,0 +1,1 @@
+"""What a study of adversaries writes: tables, pictures, words."""
