@@ -9,7 +9,7 @@ from sealproof.attacks.adversarial.contract.oracle import DIRECTIONS, Floats
 from sealproof.attacks.selection import load_attacks
 from sealproof.harness.datasets.dataset import Pair
 from sealproof.harness.matrix.cell import matrix
-from sealproof.harness.report.worst_case import worst_case
+from sealproof.harness.statistics.estimation.worst_case import worst_case
 from sealproof.harness.studies.adversaries.study import CellResult, Study
 from sealproof.harness.tables.resamples import resamples_of
 
