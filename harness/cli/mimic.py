@@ -2,15 +2,21 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sealproof.harness.cli.options import OK, Commands, add_command, add_run_options, add_seed
+
+if TYPE_CHECKING:
+    from sealproof.harness.training.mimics.trained import TrainedMimic
 
 
 def add(commands: Commands) -> None:
     """Add the commands to `sealproof`."""
     train = add_command(commands, "train", _train, "train a mimic of a dataset's detector")
     train.add_argument("dataset", type=Path, metavar="DIR")
-    train.add_argument("--mimic", metavar="NAME", help="default: the best and the study's: `sealproof list mimics`")
+    train.add_argument(
+        "--mimic", metavar="NAME", help="default: a cheap one, the study's, then the best: `sealproof list mimics`"
+    )
     train.add_argument("--split", default="group", help="`group` (default), or `leaky`: the study's split by file")
     train.add_argument("--epochs", type=int, metavar="N", help="at most N (default: the network's own number)")
     train.add_argument("--force", action="store_true", help="train again even when it is there")
@@ -32,33 +38,47 @@ def add(commands: Commands) -> None:
 def _train(options: argparse.Namespace) -> int:
     from sealproof.detectors.mimics import get_mimic_recipe
     from sealproof.harness.datasets.dataset import Dataset
-    from sealproof.harness.training.mimics.train import BEST_AND_BASELINE, TrainRequest, train_mimic
+    from sealproof.harness.training.mimics.forecast import forecast
+    from sealproof.harness.training.mimics.train import CHEAP_FIRST, TrainRequest, find_trained, train_mimic
 
-    names = [options.mimic] if options.mimic else list(BEST_AND_BASELINE)
+    names = [options.mimic] if options.mimic else list(CHEAP_FIRST)
     requests = [TrainRequest(mimic=n, split=options.split, seed=options.seed, epochs=options.epochs) for n in names]
     for name in names:
         get_mimic_recipe(name)
     dataset = Dataset.open(options.dataset)
     for request in requests:
+        if options.force or find_trained(dataset, request) is None:
+            print(f"{request.name} {forecast(dataset, request).text()}.", flush=True)
         trained, is_new = train_mimic(dataset, request, force=options.force)
-        _describe_mimic(trained.card, trained.name, is_new=is_new)
+        _describe_mimic(trained, is_new=is_new)
         print(f"  {'wrote' if is_new else 'already trained:'} {trained.folder}")
     return OK
 
 
-def _describe_mimic(card: dict[str, object], name: str, *, is_new: bool) -> None:
-    metrics, leak = card["metrics"], card["leak"]
-    assert isinstance(metrics, dict)  # noqa: S101 - as written by the training
-    assert isinstance(leak, dict)  # noqa: S101
-    test = metrics["test"]
+def _describe_mimic(mimic: "TrainedMimic", *, is_new: bool) -> None:
+    card = mimic.card
+    test, leak = card["metrics"]["test"], card["leak"]
     took = f", {card['training_s']} s" if is_new else ""
-    print(f"{name}: test accuracy {test['accuracy']:.4f}, AUC {test['auc']:.4f} ({card['epochs_run']} epochs{took})")
+    print(
+        f"{mimic.name}: test accuracy {test['accuracy']:.4f}, AUC {test['auc']:.4f} ({card['epochs_run']} epochs{took})"
+    )
+    if mimic.is_at_chance:
+        n_pairs = card["files_per_split"]["train"] // 2
+        print(
+            f"  AT CHANCE: from {n_pairs:,} training pairs it learned nothing that shows on new music: accuracy "
+            f"{_interval(test['accuracy_interval'])} and AUC {_interval(test['auc_interval'])} may both be 0.5. "
+            "More recordings may help, or another network."
+        )
     if any(leak.values()):
         print(
             f"  LEAKY: {leak['parted_twins']} clips have their twin in another split and "
             f"{leak['groups_in_two_splits']} groups are in several. These numbers say nothing about new music, "
             "and `sealproof run` leaves this mimic out."
         )
+
+
+def _interval(ends: list[float]) -> str:
+    return f"[{ends[0]:.3f}, {ends[1]:.3f}]"
 
 
 def _extract(options: argparse.Namespace) -> int:

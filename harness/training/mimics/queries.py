@@ -29,7 +29,7 @@ PRESET = "standard"
 _NEEDS_THE_WATERMARKER = ("reembed", "collude")
 """An imitator has marked clips and a detector to ask; it cannot mark clips itself."""
 
-_MIXED_SHARE = 1 / 3
+MIXED_SHARE = 1 / 3
 """Of the altered clips; the others are attacked."""
 
 _SURE_PAIRS = 100
@@ -89,7 +89,7 @@ def gather_answers(
 
 
 def _altered(dataset: Dataset, pairs: Sequence[Pair], n: int, seed: int) -> NDArray[np.float16]:
-    n_mixed = round(n * _MIXED_SHARE)
+    n_mixed = round(n * MIXED_SHARE)
     attacked, _ = attacked_queries(dataset, pairs, n - n_mixed, seed)
     clips = np.concatenate([attacked, mixed_clips(dataset, pairs, n_mixed, seed)])
     return clips[np.random.default_rng(derive_seed(seed, "query order")).permutation(n)]

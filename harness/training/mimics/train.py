@@ -1,5 +1,6 @@
 """Training a mimic on a dataset, calibrating it, and writing down what it is."""
 
+import math
 import os
 import shutil
 import time
@@ -26,10 +27,13 @@ from sealproof.harness.datasets.split import shared_groups, split_by_file
 from sealproof.harness.foundation.code.identity import code_sha256
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_json, write_json, write_text
+from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.foundation.versions import package_versions
-from sealproof.harness.statistics.detection import accuracy
-from sealproof.harness.statistics.roc import auc
+from sealproof.harness.statistics.detection import accuracy, estimate_accuracy
+from sealproof.harness.statistics.estimation.estimate import Estimate
+from sealproof.harness.statistics.estimation.resamples import Resamples
+from sealproof.harness.statistics.roc import auc, estimate_auc
 from sealproof.harness.statistics.thresholds import TARGET_FPR, threshold_at_fpr
 from sealproof.harness.training.mimics.fit_clips import fit_clips
 from sealproof.harness.training.mimics.fit_frames import History, fit_frames
@@ -37,8 +41,10 @@ from sealproof.harness.training.mimics.queries import gather_answers, query_atta
 from sealproof.harness.training.mimics.trained import TrainedMimic, read_card
 
 BEST_AND_BASELINE = ("distilled_cnn", "seed_cnn")
-"""What is trained by default: the mimic that replicates best, and the study's own."""
+"""The mimic that replicates best, and the study's own: those of the demo."""
 
+CHEAP_FIRST = ("spectrogram_cnn", "seed_cnn", "distilled_cnn")
+"""What is trained by default. The first takes seconds and asks nothing: what it learns is there to be learned."""
 
 _READ_BLOCK = 256
 
@@ -90,8 +96,7 @@ def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False)
         HarnessError: The name is unknown or the dataset cannot be read.
     """
     recipe = get_mimic_recipe(request.mimic)
-    folder = dataset.root / "mimics" / request.name
-    key = sha256_json([dataset.sha256, request.__dict__, recipe_key(recipe), _teacher(dataset, recipe)])
+    folder, key = dataset.root / "mimics" / request.name, _key(dataset, request, recipe)
     done = None if force else _finished(folder, key)
     if done is not None:
         return done, False
@@ -99,7 +104,7 @@ def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False)
         raise HarnessError(
             f"--split leaky is for networks that learn clip by clip, as the study's did. {request.mimic} needs twins."
         )
-    files = leaky_files(dataset, request.seed) if request.split == "leaky" else group_files(dataset)
+    files = files_of(dataset, request)
     started = time.monotonic()
     model, history, asked = _fit(dataset, files, recipe, request)
     # Not before: the mimic that was there stays until there is another.
@@ -131,6 +136,20 @@ def train_mimic(dataset: Dataset, request: TrainRequest, *, force: bool = False)
     return TrainedMimic(folder, card), True
 
 
+def find_trained(dataset: Dataset, request: TrainRequest) -> TrainedMimic | None:
+    """Return the mimic that was already trained just so, or None.
+
+    Raises:
+        HarnessError: The name is unknown.
+    """
+    key = _key(dataset, request, get_mimic_recipe(request.mimic))
+    return _finished(dataset.root / "mimics" / request.name, key)
+
+
+def _key(dataset: Dataset, request: TrainRequest, recipe: MimicRecipe) -> str:
+    return sha256_json([dataset.sha256, request.__dict__, recipe_key(recipe), _teacher(dataset, recipe)])
+
+
 def _finished(folder: Path, key: str) -> TrainedMimic | None:
     """Return the mimic in a folder if it was trained just so."""
     try:
@@ -151,6 +170,11 @@ def recipe_key(recipe: MimicRecipe) -> str:
 def _teacher(dataset: Dataset, recipe: MimicRecipe) -> str:
     """Hash the detector that a mimic asks; of one that learns from labels, nothing."""
     return "" if recipe.access == "labels" else scheme_sha256(get_scheme(dataset.scheme))
+
+
+def files_of(dataset: Dataset, request: TrainRequest) -> dict[str, list[Row]]:
+    """Return the files of each split that a mimic is trained and judged on."""
+    return leaky_files(dataset, request.seed) if request.split == "leaky" else group_files(dataset)
 
 
 def group_files(dataset: Dataset) -> dict[str, list[Row]]:
@@ -193,7 +217,7 @@ def _fit(
         return *fit_clips(dataset, files, recipe, epochs=epochs, seed=request.seed), 0
     assert isinstance(recipe, FrameRecipe)  # noqa: S101 - there are two kinds
     pairs = dataset.split("train")
-    steps = recipe.steps if request.epochs is None else -(-request.epochs * len(pairs) // recipe.pairs_per_step)
+    steps = steps_of(recipe, request, len(pairs))
     answers = gather_answers(dataset, pairs, recipe, recipe.access, recipe.queries, request.seed)
     audio = dataset.audio(files["validation"])
     truth = np.array([row.label == WATERMARKED for row in files["validation"]])
@@ -204,6 +228,11 @@ def _fit(
     model, history = fit_frames(recipe, *answers, steps=steps, seed=request.seed, validate=validate)
     asked = 0 if recipe.access == "labels" else sum(len(part.audio) for part in answers)
     return model, history, asked
+
+
+def steps_of(recipe: FrameRecipe, request: TrainRequest, n_pairs: int) -> int:
+    """Return how many steps a training takes: the network's own number, or those of the epochs asked for."""
+    return recipe.steps if request.epochs is None else -(-request.epochs * n_pairs // recipe.pairs_per_step)
 
 
 def _save(model: Any, path: Path) -> None:
@@ -227,10 +256,13 @@ def _evaluate(dataset: Dataset, detector: Detector, files: dict[str, list[Row]])
     for name in ("validation", "test"):
         scores = _scores(dataset, detector, files[name])
         truth = np.array([row.label == WATERMARKED for row in files[name]])
+        clips = Resamples.of([row.group for row in files[name]], derive_seed(dataset.facts["seed"], "bootstrap"))
         metrics[name] = {
             "accuracy": accuracy(scores, truth, detector.threshold),
+            "accuracy_interval": _ends(estimate_accuracy(scores, truth, detector.threshold, clips)),
             "accuracy_at_calibrated_threshold": None if threshold is None else accuracy(scores, truth, threshold),
             "auc": auc(scores, truth),
+            "auc_interval": _ends(estimate_auc(scores, truth, clips)),
         }
     return {
         "threshold": detector.threshold,
@@ -238,6 +270,11 @@ def _evaluate(dataset: Dataset, detector: Detector, files: dict[str, list[Row]])
         "calibration": {"target_fpr": TARGET_FPR, "n_clean_clips": len(clean)},
         "metrics": metrics,
     }
+
+
+def _ends(estimate: Estimate) -> list[float] | None:
+    """Return both ends of an interval; None where there is none, as with a single recording."""
+    return None if math.isnan(estimate.ci_low) else [estimate.ci_low, estimate.ci_high]
 
 
 def _scores(dataset: Dataset, detector: Detector, rows: list[Row]) -> NDArray[np.float32]:

@@ -28,6 +28,13 @@ class TrainedMimic:
         """Say whether it saw twins or recordings of its own test clips."""
         return bool(self.card["split"] != "group")
 
+    @property
+    def is_at_chance(self) -> bool:
+        """Say whether nothing was learned: on the test split neither its accuracy nor its AUC can be told from 0.5."""
+        test = self.card["metrics"]["test"]
+        ends = [test.get(f"{metric}_interval") for metric in ("accuracy", "auc")]
+        return all(each is not None and each[0] <= 0.5 <= each[1] for each in ends)
+
     def detector(self) -> Mimic:
         """Return it as a detector; the model is loaded at the first use."""
         return Mimic(self.folder / "model.keras", name=self.name, sha256=str(self.card["model_sha256"]))

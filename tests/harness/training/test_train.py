@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from sealproof.detectors import Audio, Detector, DetectorError, Scheme, Watermarker, get_scheme
 from sealproof.detectors.base import Bits
+from sealproof.detectors.mimics import get_mimic_recipe
 from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.model_file import model_sha256
 from sealproof.detectors.mimics.spectrogram_cnn import SpectrogramCnn
@@ -31,6 +33,7 @@ from sealproof.harness.statistics.thresholds import threshold_at_fpr
 from sealproof.harness.training.mimics import fit_frames
 from sealproof.harness.training.mimics import train as training
 from sealproof.harness.training.mimics.fit_clips import fit_clips
+from sealproof.harness.training.mimics.forecast import Forecast, forecast
 from sealproof.harness.training.mimics.train import TrainRequest, train_mimic
 from sealproof.harness.training.mimics.trained import TrainedMimic, trained_mimics
 
@@ -296,6 +299,7 @@ def test_spectrogram_cnn_learns_an_easy_watermark(tone_dataset: Dataset) -> None
     mimic, _ = train_mimic(tone_dataset, EIGHT_EPOCHS)
     assert mimic.card["metrics"]["test"]["accuracy"] > 0.9
     assert mimic.card["metrics"]["test"]["auc"] > 0.95
+    assert not mimic.is_at_chance
     found = [scores(mimic, tone_dataset, "test", label).mean() for label in ("clean", "watermarked")]
     assert found[0] < 0.5 < found[1]
 
@@ -324,6 +328,8 @@ def test_where_labels_mean_nothing_nothing_is_learned(
     assert estimate.value == pytest.approx(mimic.card["metrics"]["test"]["accuracy"])
     assert estimate.ci_low <= 0.5 <= estimate.ci_high
     assert 0.35 < estimate.value < 0.65
+    assert mimic.is_at_chance
+    assert mimic.card["metrics"]["test"]["accuracy_interval"][0] <= 0.5
 
 
 def test_training_stops_early_with_the_best_weights(tone_dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,6 +340,37 @@ def test_training_stops_early_with_the_best_weights(tone_dataset: Dataset, monke
     files = {name: rows[:8] for name, rows in training.group_files(tone_dataset).items()}
     _, history = fit_clips(tone_dataset, files, recipe(), epochs=6, seed=0)
     assert len(history["loss"]) < 6
+
+
+def test_train_says_beforehand_what_it_takes_and_afterwards_that_nothing_was_learned(
+    bench_copy: Copy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = bench_copy("told")
+    command = ["train", str(dataset.root), "--mimic", "seed_cnn", "--epochs", "1"]
+    assert cli.main(command) == 0
+    before, after, *rest = capsys.readouterr().out.splitlines()
+    n_pairs = len(dataset.split("train"))
+    assert re.fullmatch(rf"seed_cnn learns from {2 * n_pairs} labels and asks nothing; about \d+ s\.", before)
+    assert after.startswith("seed_cnn: test accuracy 0.5")
+    assert rest[0].startswith(f"  AT CHANCE: from {n_pairs} training pairs it learned nothing that shows on new music")
+    assert cli.main(command) == 0
+    assert "learns from" not in capsys.readouterr().out
+
+
+def test_times_are_said_as_roughly_as_they_are_known() -> None:
+    told = Forecast(0, 30_440, 250.0, 100.0, 190.0, may_stop=False).text()
+    assert told == (
+        "asks the detector about 30,440 clips; about 9 min (altering clips 4 min, asking 2 min, learning 3 min)"
+    )
+    assert Forecast(440, 0, 0.0, 0.0, 14.6, may_stop=True).text() == (
+        "learns from 440 labels and asks nothing; at most about 15 s"
+    )
+
+
+def test_by_default_the_cheap_mimics_come_first() -> None:
+    queries = [getattr(get_mimic_recipe(name), "queries", 0) for name in training.CHEAP_FIRST]
+    assert queries == sorted(queries)
+    assert set(training.BEST_AND_BASELINE) < set(training.CHEAP_FIRST)
 
 
 # --- networks of frames -----------------------------------------------------------------------------------------------
@@ -387,9 +424,13 @@ def test_a_small_one_trained_from_scratch_reaches_its_floor(
     monkeypatch.setattr(DistilledCnn, "queries_per_step", 8)
     n_train = len(marked_music.split("train"))
     assert n_train <= 100
+    told = forecast(marked_music, TrainRequest(mimic="distilled_cnn", epochs=20))
+    assert told.queries == 2 * n_train + 200
+    assert min(told.altering_s, told.asking_s, told.learning_s) > 0
+    assert told.text().startswith(f"asks the detector about {told.queries:,} clips; about ")
     mimic, is_new = train_mimic(marked_music, TrainRequest(mimic="distilled_cnn", epochs=20))
     assert is_new
-    assert mimic.card["queries"] == 2 * n_train + 200
+    assert mimic.card["queries"] == told.queries
     assert mimic.card["leak"] == {"groups_in_two_splits": 0, "parted_twins": 0}
     assert mimic.card["metrics"]["test"]["accuracy"] >= FLOOR
     audio = marked_music.audio([row for pair in marked_music.split("test") for row in (pair.clean, pair.watermarked)])
