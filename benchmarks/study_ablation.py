@@ -1,84 +1,28 @@
-"""Why the study's CNN fails: change one thing at a time, and train each on the same dataset.
+"""Why the study's CNN fails: change one thing at a time, or several, and train each on the same dataset.
 
     python -m benchmarks.study_ablation DATASET --out ablation.csv
+    python -m benchmarks.study_ablation DATASET --out ablation.csv --most 4 --splits group --seeds 0,1,2
 
-Run by hand from the repository's root; rows that the file has already are not computed again. The study's network,
-optimiser, number of epochs and leaky split are the start; every other row changes what its name says. The weights
-of the last epoch are judged on the test split, once.
+Run by hand from the repository's root; trainings that the file has already are not done again. The study's network and
+optimiser are the start; `harness/studies/ablation/variants.py` has the changes. The weights of the last epoch are
+judged on the test split, once: all clips, and those apart whose twin is in training.
 """
 
 import argparse
 import csv
-import time
+import math
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from sealproof.detectors.mimics.base import ClipRecipe, magnitude_spectrogram
-from sealproof.detectors.mimics.keras_runtime import import_keras
-from sealproof.detectors.mimics.seed_cnn import SeedCnn
 from sealproof.harness.datasets.dataset import Dataset
-from sealproof.harness.datasets.manifest import WATERMARKED
-from sealproof.harness.training.mimics import train as train_mimic
-from sealproof.harness.training.mimics.fit_clips import fit_clips
-
-if TYPE_CHECKING:
-    import keras
+from sealproof.harness.studies.ablation.study import Judged, run_variant
+from sealproof.harness.studies.ablation.variants import CHANGES, SPLITS, STUDY, Variant, combined
 
 COLUMNS = (
-    "variant",
-    "split",
-    "epochs",
-    "test_accuracy",
-    "test_auc",
+    "variant", "split", "epochs", "seed", "twin", "n_clips", "accuracy", "ci_low", "ci_high", "auc",
     "best_validation_accuracy",
-    "first_epoch_above_0.6",
-    "train_s",
-)
-
-
-class Variant(SeedCnn):
-    """The study's network with one thing changed."""
-
-    pair_batches = False
-    patience = None
-    adam = False
-    log = False
-    frame, step, fft = 255, 128, 256
-
-    def spectrogram(self, waveform: "keras.KerasTensor") -> "keras.KerasTensor":
-        """Magnitudes as in the study, or their logarithm."""
-        from keras import ops
-
-        magnitudes = magnitude_spectrogram(waveform, frame=self.frame, step=self.step, fft=self.fft)
-        return ops.log(magnitudes + 1e-3) if self.log else magnitudes
-
-    def optimizer(self) -> "keras.optimizers.Optimizer":
-        """Plain SGD as in the study, or Adam."""
-        optimizers = import_keras().optimizers
-        return optimizers.Adam(1e-3) if self.adam else optimizers.SGD(0.01)
-
-
-def _variant(**changes: object) -> ClipRecipe:
-    return type("Changed", (Variant,), changes)()
-
-
-VARIANTS: dict[str, tuple[ClipRecipe, str, int]] = {
-    "the study": (_variant(), "leaky", 10),
-    "no leak": (_variant(), "group", 10),
-    "Adam": (_variant(adam=True), "group", 10),
-    "twins in one batch": (_variant(pair_batches=True), "group", 10),
-    "log magnitudes": (_variant(log=True), "group", 10),
-    "1024-point windows": (_variant(frame=1024, step=128, fft=1024), "group", 10),
-    "Adam, log": (_variant(adam=True, log=True), "group", 10),
-    "Adam, log, twins": (_variant(adam=True, log=True, pair_batches=True), "group", 10),
-    "Adam, log, twins, 1024": (
-        _variant(adam=True, log=True, pair_batches=True, frame=1024, step=128, fft=1024), "group", 10,
-    ),
-    "leaky, 30 epochs": (_variant(), "leaky", 30),
-    "30 epochs": (_variant(), "group", 30),
-}  # fmt: skip
+)  # fmt: skip
 
 
 def main() -> None:
@@ -86,52 +30,47 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--out", type=Path, required=True, metavar="CSV")
-    parser.add_argument("--only", metavar="NAME", help="one variant")
+    parser.add_argument("--changes", default=",".join(CHANGES), metavar="LIST", help="which of them (default all)")
+    parser.add_argument("--most", type=int, default=1, metavar="N", help="changes at once (default 1)")
+    parser.add_argument("--splits", default=",".join(SPLITS), metavar="LIST", help="leaky, with nothing changed; group")
+    parser.add_argument("--epochs", default="10", metavar="LIST", help="default 10; the study alone gets more than 10")
+    parser.add_argument("--seeds", default="0", metavar="LIST")
     options = parser.parse_args()
     dataset = Dataset.open(options.dataset)
     done = set()
     if options.out.is_file():
         with options.out.open(newline="", encoding="utf-8") as file:
-            done = {row["variant"] for row in csv.DictReader(file)}
-    for name, (recipe, split, epochs) in VARIANTS.items():
-        if name not in done and options.only in (None, name):
-            _add(
-                options.out,
-                {"variant": name, "split": split, "epochs": epochs, **_train(dataset, recipe, split, epochs)},
-            )
+            done = {(row["variant"], row["split"], row["epochs"], row["seed"]) for row in csv.DictReader(file)}
+    for variant in _variants(options):
+        if (variant.name, variant.split, str(variant.epochs), str(variant.seed)) not in done:
+            _add(options.out, variant, run_variant(dataset, variant))
 
 
-def _train(dataset: Dataset, recipe: ClipRecipe, split: str, epochs: int) -> dict[str, object]:
-    files = train_mimic.leaky_files(dataset, 0) if split == "leaky" else train_mimic.group_files(dataset)
-    started = time.monotonic()
-    model, history = fit_clips(dataset, files, recipe, epochs=epochs, seed=0)
-    seconds = time.monotonic() - started
-    from sealproof.detectors.mimics.mimic import forward
-    from sealproof.harness.statistics.detection import accuracy
-    from sealproof.harness.statistics.roc import auc
-
-    truth = np.array([row.label == WATERMARKED for row in files["test"]])
-    score = forward(model)
-    blocks = range(0, len(truth), 256)
-    scores = np.concatenate([score(dataset.audio(files["test"][at : at + 256])) for at in blocks])
-    above = [epoch for epoch, share in enumerate(history["val_accuracy"], 1) if share > 0.6]
-    return {
-        "test_accuracy": round(accuracy(scores, truth, 0.5), 4),
-        "test_auc": round(auc(scores, truth), 4),
-        "best_validation_accuracy": round(max(history["val_accuracy"]), 4),
-        "first_epoch_above_0.6": above[0] if above else "",
-        "train_s": round(seconds, 1),
-    }
+def _variants(options: argparse.Namespace) -> Iterator[Variant]:
+    seeds, epochs = (tuple(map(int, getattr(options, name).split(","))) for name in ("seeds", "epochs"))
+    every = list(combined(options.changes.split(","), options.most))
+    for seed, split, passes, changes in product(seeds, options.splits.split(","), epochs, every):
+        variant = Variant(changes=changes, split=split, epochs=passes, seed=seed)
+        # What a leak does, and what more epochs do, is asked of the study's own network.
+        if variant.name == STUDY or (split == "group" and passes == epochs[0]):
+            yield variant
 
 
-def _add(path: Path, row: dict[str, object]) -> None:
-    print(row, flush=True)
+def _add(path: Path, variant: Variant, judged: list[Judged]) -> None:
     is_new = not path.is_file()
     with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.writer(file, lineterminator="\n")
         if is_new:
-            writer.writeheader()
-        writer.writerow(row)
+            writer.writerow(COLUMNS)
+        for each in judged:
+            numbers = (each.accuracy.value, each.accuracy.ci_low, each.accuracy.ci_high, each.auc)
+            row = [
+                variant.name, variant.split, variant.epochs, variant.seed, each.twin, each.accuracy.n_clips,
+                *("" if math.isnan(number) else f"{number:.4f}" for number in numbers),
+                f"{each.best_validation_accuracy:.4f}",
+            ]  # fmt: skip
+            print(*row, flush=True)
+            writer.writerow(row)
 
 
 if __name__ == "__main__":

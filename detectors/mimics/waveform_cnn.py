@@ -1,6 +1,6 @@
 """Mimics that hear the waveform itself: convolutions that step down to frames of 20 ms."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sealproof.detectors.mimics.base import FrameRecipe
 from sealproof.detectors.mimics.keras_runtime import import_keras
@@ -8,7 +8,6 @@ from sealproof.detectors.mimics.keras_runtime import import_keras
 if TYPE_CHECKING:
     import keras
 
-_CHANNELS = (12, 16, 32, 64, 96)
 _STRIDES = (2, 4, 5, 8)
 _DILATIONS = (1, 3, 9)
 """Of the residual convolutions: half a second to each side, as a recurrent detector hears more than a frame, too."""
@@ -27,6 +26,7 @@ class WaveformCnn(FrameRecipe):
     steps = 1500
     peak_rate = 3e-3
     pairs_per_step = 16
+    channels: ClassVar[tuple[int, ...]] = (12, 16, 32, 64, 96)
 
     def frames(self) -> "keras.Model":
         """Make the untrained network up to its logits."""
@@ -34,11 +34,11 @@ class WaveformCnn(FrameRecipe):
         from keras import layers
 
         waveform = keras.Input((None,), name="waveform")
-        x = layers.Conv1D(_CHANNELS[0], 7, padding="same")(waveform[..., None])
-        for channels, stride in zip(_CHANNELS[1:], _STRIDES, strict=True):
+        x = layers.Conv1D(self.channels[0], 7, padding="same")(waveform[..., None])
+        for channels, stride in zip(self.channels[1:], _STRIDES, strict=True):
             x = layers.Conv1D(channels, 2 * stride, strides=stride, padding="same")(layers.Activation("elu")(x))
         for dilation in _DILATIONS:
-            context = layers.Conv1D(_CHANNELS[-1], 5, padding="same", dilation_rate=dilation)
+            context = layers.Conv1D(self.channels[-1], 5, padding="same", dilation_rate=dilation)
             x = x + context(layers.Activation("elu")(x))
         logits = layers.Conv1D(1, 1)(layers.Activation("elu")(x))
         return keras.Model(waveform, logits[..., 0], name=f"{self.name}_frames")

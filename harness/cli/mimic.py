@@ -2,9 +2,9 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sealproof.harness.cli.options import OK, Commands, add_command, add_run_options, add_seed
+from sealproof.harness.cli.options import OK, Commands, add_attacks_and_out, add_command, add_seed
 
 if TYPE_CHECKING:
     from sealproof.harness.training.mimics.trained import TrainedMimic
@@ -24,11 +24,23 @@ def add(commands: Commands) -> None:
 
     study = add_command(commands, "extract", _extract, "how faithful an imitation is, by what it may ask and how often")
     study.add_argument("dataset", type=Path, metavar="DIR")
-    study.add_argument("--access", metavar="LIST", help="some of labels,decisions,scores (default: all)")
-    study.add_argument("--budget", metavar="LIST", help="numbers of clips it may know of (default 100,300,...,10000)")
-    study.add_argument("--clips", type=int, default=100, metavar="N", help="test pairs it is judged on (default 100)")
+    for name, text in (
+        ("imitators", "what is taught: `all`, or some of distilled_cnn (default), wide_cnn, tone, folded, knn, ..."),
+        ("access", "some of labels,decisions,clip_scores,scores (default: all but clip_scores)"),
+        ("augment", "some of plain,altered (default altered); `altered:noise+codec` alters by these families only"),
+        ("select", "how altered clips are chosen: some of random,knockoff,active (default random)"),
+        ("data", "whose clips: some of train (default), unheard, without:SOURCE, or folders of datasets"),
+        ("budget", "numbers of clips it may know of (default 100,300,...,10000)"),
+        ("seeds", "numbers, each another imitation (default 0)"),
+    ):
+        study.add_argument(f"--{name}", metavar="LIST", help=text)
+    study.add_argument("--clips", type=int, default=100, metavar="N", help="pairs they are judged on (default 100)")
     study.add_argument("--steps", type=int, default=1500, metavar="N", help="training steps of each (default 1500)")
-    add_run_options(study)
+    study.add_argument("--judge", type=Path, metavar="DIR", help="judge on another dataset of the scheme")
+    study.add_argument(
+        "--yardsticks", action="store_true", help="also judge oracles, the detector moved by a sample, and the mimics"
+    )
+    add_attacks_and_out(study)
 
     export = add_command(commands, "export", _export, "write a mimic as one ONNX file, from waveform to score")
     export.add_argument("mimic", metavar="MIMIC", help="a mimic's folder, or the name of one that ships")
@@ -83,35 +95,46 @@ def _interval(ends: list[float]) -> str:
 
 def _extract(options: argparse.Namespace) -> int:
     from sealproof.harness.datasets.dataset import Dataset
-    from sealproof.harness.foundation.errors import HarnessError
-    from sealproof.harness.studies.extraction.study import BUDGETS, ExtractRequest, extract
-    from sealproof.harness.studies.extraction.write import write_points
-    from sealproof.harness.training.mimics.queries import ACCESS
+    from sealproof.harness.studies.extraction.request import ExtractRequest
+    from sealproof.harness.studies.extraction.study import extract
+    from sealproof.harness.studies.extraction.summary import summary_lines
+    from sealproof.harness.studies.extraction.write import measured, write_results
 
-    try:
-        budgets = BUDGETS if options.budget is None else tuple(int(each) for each in options.budget.split(","))
-    except ValueError as error:
-        raise HarnessError(f"--budget must be whole numbers joined by commas. Got {options.budget!r}.") from error
-    access = ACCESS if options.access is None else tuple(options.access.split(","))
+    lists: dict[str, Any] = {
+        name: tuple(getattr(options, name).split(","))
+        for name in ("access", "augment", "select", "data")
+        if getattr(options, name) is not None
+    }
+    if options.imitators is not None:
+        from sealproof.harness.studies.extraction.imitators.catalogue import IMITATORS
+
+        lists["imitators"] = tuple(IMITATORS) if options.imitators == "all" else tuple(options.imitators.split(","))
+    for option, name in (("budget", "budgets"), ("seeds", "seeds")):
+        if getattr(options, option) is not None:
+            lists[name] = _numbers(option, getattr(options, option))
     request = ExtractRequest(
-        access=access,
-        budgets=budgets,
+        **lists,
         attacks=options.attacks,
         n_clips=options.clips,
         steps=options.steps,
-        seed=options.seed,
+        judge=options.judge,
+        yardsticks=options.yardsticks,
     )
-    print(f"{'access':10} {'budget':>7} {'accuracy':>9} {'agreement':>10} {'kappa':>6} {'under attack':>13}")
     dataset = Dataset.open(options.dataset)
-    points = extract(dataset, request, options.out)
-    for point in points:
-        print(
-            f"{point.access:10} {point.budget:7} {point.accuracy:9.3f} {point.agreement:10.3f} {point.kappa:6.3f} "
-            f"{point.agreement_attacked:13.3f}"
-        )
-    files = write_points(points, f"Imitating {dataset.scheme}: {dataset.name}", options.out)
+    numbers = measured(extract(dataset, request, options.out))
+    print("\n".join(summary_lines(numbers)))
+    files = write_results(numbers, f"Imitating {dataset.scheme}: {dataset.name}", options.out)
     print("Wrote " + ", ".join(map(str, files)))
     return OK
+
+
+def _numbers(option: str, text: str) -> tuple[int, ...]:
+    from sealproof.harness.foundation.errors import HarnessError
+
+    try:
+        return tuple(int(each) for each in text.split(","))
+    except ValueError as error:
+        raise HarnessError(f"--{option} must be whole numbers joined by commas. Got {text!r}.") from error
 
 
 def _export(options: argparse.Namespace) -> int:

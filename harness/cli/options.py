@@ -42,6 +42,12 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of whatever attacks test clips."""
+    add_attacks_and_out(parser)
+    add_seed(parser)
+
+
+def add_attacks_and_out(parser: argparse.ArgumentParser) -> None:
+    """Add the options `--attacks` and `--out`."""
     parser.add_argument(
         "--attacks",
         default=RunRequest.attacks,
@@ -49,7 +55,6 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help=f"a preset (default `{RunRequest.attacks}`), a file, or an id",
     )
     parser.add_argument("--out", type=Path, default=RunRequest.out, metavar="DIR", help=f"default {RunRequest.out}")
-    add_seed(parser)
 
 
 def add_quality(parser: argparse.ArgumentParser) -> None:

@@ -1,45 +1,81 @@
 """The learning curves of the extraction study as a picture."""
 
 import io
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from sealproof.harness.foundation.files import write_atomically
-from sealproof.harness.studies.extraction.study import Point
+from sealproof.harness.studies.extraction.exam.strata import ATTACKED, HALF, UNATTACKED, Measure
+from sealproof.harness.studies.extraction.request import ALTERED, Case
+from sealproof.harness.studies.extraction.study import Result
 
 _PANELS = (
-    ("accuracy", "task: accuracy, clips not attacked"),
-    ("agreement", "fidelity: agreement, clips not attacked"),
-    ("agreement_attacked", "fidelity: agreement, mean over attacks"),
+    (UNATTACKED, "accuracy", "task: accuracy, not attacked"),
+    (UNATTACKED, "agreement", "fidelity: agreement, not attacked"),
+    (ATTACKED, "agreement", "fidelity: agreement, attacked"),
+    (HALF, "kappa_within", "fidelity where the detector half fails,\nbeyond attack and label: kappa"),
 )
-_COLOURS = {"labels": "#1f3b57", "decisions": "#c8553d", "scores": "#3a7d44"}
+_COLOURS = {"labels": "#1f3b57", "decisions": "#c8553d", "clip_scores": "#b08900", "scores": "#3a7d44"}
+
+_Line = list[tuple[Case, Sequence[Measure]]]
 
 
-def write_curves(points: Sequence[Point], title: str, path: Path) -> None:
-    """Draw each measure against the budget, a line for each access level with its 95 % band, and write a PNG."""
+def write_curves(numbers: Sequence[tuple[Result, Sequence[Measure]]], title: str, path: Path) -> None:
+    """Draw measures against the budget, a line for each combination of the rest, and write a PNG.
+
+    A line is the mean over seeds; its band the 95 % interval by recording of the first of them.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 4), layout="constrained", dpi=110)
+    lines: dict[tuple[str, ...], _Line] = defaultdict(list)
+    for result, measures in numbers:
+        if result.case is not None:
+            case = result.case
+            lines[case.imitator, case.access, case.augment, case.select, case.data].append((case, measures))
+    # What all lines have in common need not be said of each.
+    differing = [place for place in range(5) if len({key[place] for key in lines}) > 1] or [1]
+    figure = Figure(figsize=(15, 4.2), layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(_PANELS), sharey=True)
+    panels = figure.subplots(1, len(_PANELS))
     figure.suptitle(title, fontsize=12)
-    for axes, (measure, label) in zip(panels, _PANELS, strict=True):
-        for access, colour in _COLOURS.items():
-            line = [point for point in points if point.access == access]
-            budgets = [point.budget for point in line]
-            lows = [getattr(point, f"{measure}_low") for point in line]
-            highs = [getattr(point, f"{measure}_high") for point in line]
-            axes.plot(budgets, [getattr(point, measure) for point in line], "o-", color=colour, label=access)
-            axes.fill_between(budgets, lows, highs, color=colour, alpha=0.15, linewidth=0)
+    for axes, (stratum, metric, label) in zip(panels, _PANELS, strict=True):
+        for key, line in lines.items():
+            points = _curve(line, stratum, metric)
+            if not points:
+                continue
+            budgets = sorted(points)
+            name = ", ".join(key[place] for place in differing)
+            style = "o-" if key[2].startswith(ALTERED) else "o--"
+            colour = _COLOURS[key[1]] if len({each[0] for each in lines}) == 1 else None
+            drawn = axes.plot(budgets, [points[each][0] for each in budgets], style, label=name, color=colour)[0]
+            lows, highs = ([points[each][end] for each in budgets] for end in (1, 2))
+            axes.fill_between(budgets, lows, highs, color=drawn.get_color(), alpha=0.1, linewidth=0)
         axes.set_xscale("log")
         axes.set_xlabel("clips whose label or answer is known")
         axes.set_title(label, fontsize=10)
         axes.grid(color="0.9")
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylim(top=1.005)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    handles = max((axes.get_legend_handles_labels() for axes in panels), key=lambda both: len(both[0]))
+    figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     png = io.BytesIO()
     figure.savefig(png, format="png", metadata={"Software": None})
     write_atomically(path, lambda file: file.write(png.getvalue()))
+
+
+def _curve(line: _Line, stratum: str, metric: str) -> dict[int, tuple[float, float, float]]:
+    found: dict[int, list[Measure]] = defaultdict(list)
+    for case, measures in line:
+        for measure in measures:
+            if (measure.stratum, measure.label, measure.metric) == (stratum, "all", metric):
+                found[case.budget].append(measure)
+    return {
+        budget: (
+            sum(each.estimate.value for each in same) / len(same),
+            same[0].estimate.ci_low,
+            same[0].estimate.ci_high,
+        )
+        for budget, same in found.items()
+    }

@@ -135,28 +135,62 @@ _COMPARE = {
     "but the interval holds zero; `improvement`; `changed`; `same`",
 }
 
-_EXTRACT = {
-    "access": "what the imitator is told: `labels` (the truth), `decisions` or `scores` of the detector",
+_CASE = {
+    "imitator": "what is taught: a network, linear algebra; or a yardstick that needs no learning: `oracle_truth`, "
+    "`oracle_attack_and_label` (the detector's most frequent answer to an attack and class, on validation clips), "
+    "`detector_shifted` (the detector itself, hearing each clip one sample late), `mimic_NAME`",
+    "access": "what the imitator is told: `labels` (the truth), or the detector's `decisions`, `clip_scores` or "
+    "`scores` over time; empty for a yardstick, as are the others",
+    "augment": "`plain`: all clips as they are; `altered`: half altered, two of three of these attacked and one mixed "
+    "with other music; `altered:FAMILY+...` with these families of attacks only",
+    "select": "how altered clips are chosen: `random`, `knockoff` (families of attacks by what they taught), `active` "
+    "(those that the imitator is least sure of)",
+    "data": "whose clips: `train`; `unheard` by the detector's training (validation and calibration splits); "
+    "`without:SOURCE`, judged on that source; or another dataset's folder",
     "budget": "clips whose label or answer it gets",
-    "n_pairs": "training pairs among them, of 2 clips each",
-    "n_altered": "altered clips among them: two of three attacked, one mixed with other music",
-    "accuracy": "share of held-out clips, not attacked, that the imitation judges right",
-    "accuracy_low": "lower end of the 95 % interval",
-    "accuracy_high": "upper end",
-    "agreement": "share of the same on which it decides as the detector does",
-    "agreement_low": "lower end of the 95 % interval",
-    "agreement_high": "upper end",
-    "kappa": "Cohen's kappa of the same",
-    "agreement_attacked": "agreement on attacked held-out clips, mean over the attacks",
-    "agreement_attacked_low": "lower end of the 95 % interval",
-    "agreement_attacked_high": "upper end",
-    "train_s": "seconds of training",
+    "steps": "training steps; 0 where it is not trained in steps",
+}
+
+_NUMBER = {
+    "stratum": "`unattacked`; `attacked`: all attacks but `identity`; `half_failing`: attacks that leave the detector "
+    "10 to 90 % of the marks; `detector_wrong`: clips on which it errs, attacked or not; `seen_families` and "
+    "`unseen_families` of attacks, where families were left out",
+    "label": "`all`, `clean` or `marked` clips",
+    "metric": "`agreement` with the detector; `accuracy`; `kappa`: agreement beyond chance within each attack; "
+    "`kappa_within`: within each attack and class, so that who knows attack and class alone has 0",
+}
+
+_EXTRACT = {
+    **_CASE,
+    "seed": "of whatever is drawn",
+    "n_pairs": "training pairs that it learns from, of 2 clips each",
+    "n_altered": "altered clips that it learns from",
+    **_NUMBER,
+    "value": "the estimate",
+    "ci_low": "lower end of its 95 % interval, by recording",
+    "ci_high": "upper end",
+    "n_clips": "clips that it is taken over; each counts once for every attack",
+    "n_groups": "groups (recordings) these are from",
+    "n_cells": "attacks that it is taken over",
+}
+
+_EXTRACT_SEEDS = {
+    **_CASE,
+    **_NUMBER,
+    "metric": f"{_NUMBER['metric']}; `agreement_of_seeds`: with the imitations of other seeds, mean over pairs of them",
+    "mean": "over seeds",
+    "deviation": "standard deviation over seeds; empty for one pair of them",
+    "lowest": "of the seeds",
+    "highest": "of the seeds",
+    "n_seeds": "how many seeds",
 }
 
 OTHER_FILES: Mapping[str, str] = {
     "baseline.csv": "the rates that `pytest -m robustness` holds a run against; it is in version control",
     "compare.csv": "`sealproof compare`: the paired difference of every rate of two runs; also as .md and .html",
-    "extract.csv": "`sealproof extract`: how faithful an imitation is, by what it may know; also as .png",
+    "extract.csv": "`sealproof extract`: how faithful imitations are, by what they may know; also as .png, with "
+    "`threat_model.md`",
+    "extract_seeds.csv": "`sealproof extract` with several seeds: how far they differ",
     "report.html": "`sealproof report`: the run as a page; also .md and .tex, and the figures' numbers in `figures/`",
 }
 """Files that other commands write."""
@@ -169,6 +203,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     "baseline.csv": _BASELINE,
     "compare.csv": _COMPARE,
     "extract.csv": _EXTRACT,
+    "extract_seeds.csv": _EXTRACT_SEEDS,
 }
 """By file, its columns in their order and what they mean."""
 

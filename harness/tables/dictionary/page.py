@@ -33,7 +33,14 @@ _ATTACKS = """Written by `sealproof run` (measured on 32 pairs of a cell, of as 
 `sealproof attacks verify`. A cell whose attack breaks a claim fails and is not scored."""
 
 
+<<<<<<< HEAD
 def dictionary_markdown() -> str:
+=======
+_OTHERS = ("baseline.csv", "compare.csv", "extract.csv", "extract_seeds.csv")
+
+
+def markdown() -> str:
+>>>>>>> 4cf7e81 (The extraction study crosses who learns, what it is told, altered clips, choice of queries, whose clips and seeds; judged in strata beside oracles and ceiling)
     """Return the page."""
     parts = [
         _HEAD,
@@ -61,7 +68,7 @@ def dictionary_markdown() -> str:
         "Other quantities belong to one attack, which says in its documentation what they are.",
         "## clips.csv",
         _columns("clips.csv"),
-        *(part for name in ("baseline.csv", "compare.csv", "extract.csv") for part in (f"## {name}", _columns(name))),
+        *(part for name in _OTHERS for part in (f"## {name}", _columns(name))),
     ]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 

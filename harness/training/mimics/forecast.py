@@ -11,9 +11,10 @@ from sealproof.detectors.mimics import get_mimic_recipe
 from sealproof.detectors.mimics.base import ClipRecipe, FrameRecipe
 from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.harness.datasets.dataset import Dataset, Pair
+from sealproof.harness.training.mimics.altered import MIXED_EVERY, attacked_clips, query_attacks
 from sealproof.harness.training.mimics.fit_frames import fit_frames
 from sealproof.harness.training.mimics.mixtures import mixed_clips
-from sealproof.harness.training.mimics.queries import MIXED_SHARE, Answers, attacked_queries, query_attacks
+from sealproof.harness.training.mimics.queries import Answers
 from sealproof.harness.training.mimics.train import TrainRequest, files_of, steps_of
 
 _ASKED = 32
@@ -90,8 +91,8 @@ def forecast(dataset: Dataset, request: TrainRequest) -> Forecast:
 def _altering_s(dataset: Dataset, pairs: Sequence[Pair], n: int, seed: int) -> float:
     """Seconds for `n` altered clips, from a clip and its twin under every attack and a few mixtures."""
     tried = 2 * len(query_attacks())
-    n_mixed = round(n * MIXED_SHARE)
-    attacking_s = _seconds(lambda: attacked_queries(dataset, pairs, tried, seed)) / tried
+    n_mixed = n // MIXED_EVERY
+    attacking_s = _seconds(lambda: attacked_clips(dataset, pairs, tried, seed)) / tried
     mixing_s = _seconds(lambda: mixed_clips(dataset, pairs, _ASKED, seed)) / _ASKED
     return (n - n_mixed) * attacking_s + n_mixed * mixing_s
 

@@ -35,9 +35,10 @@ from sealproof.harness.statistics.estimation.estimate import Estimate
 from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.roc import auc, estimate_auc
 from sealproof.harness.statistics.thresholds import TARGET_FPR, threshold_at_fpr
+from sealproof.harness.training.mimics.altered import query_attacks
 from sealproof.harness.training.mimics.fit_clips import fit_clips
 from sealproof.harness.training.mimics.fit_frames import History, fit_frames
-from sealproof.harness.training.mimics.queries import gather_answers, query_attacks
+from sealproof.harness.training.mimics.queries import gather_answers
 from sealproof.harness.training.mimics.trained import TrainedMimic, read_card
 
 BEST_AND_BASELINE = ("distilled_cnn", "seed_cnn")

@@ -158,6 +158,7 @@ def test_other_commands_write_the_columns_that_are_told() -> None:
         ("baseline.csv", baseline.COLUMNS),
         ("compare.csv", compare_text.COLUMNS),
         ("extract.csv", extract.COLUMNS),
+        ("extract_seeds.csv", extract.SEED_COLUMNS),
     ):
         assert tuple(COLUMNS[file]) == written
 

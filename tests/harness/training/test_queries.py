@@ -10,8 +10,9 @@ from sealproof.detectors import get_scheme
 from sealproof.detectors.mimics import get_mimic_recipe
 from sealproof.detectors.mimics.base import FrameRecipe
 from sealproof.harness.datasets.dataset import Dataset
+from sealproof.harness.training.mimics.altered import MIXTURE, altered_clips, attacked_clips
 from sealproof.harness.training.mimics.mixtures import mixed_clips
-from sealproof.harness.training.mimics.queries import Answers, ask, attacked_queries, gather_answers, sure_distance
+from sealproof.harness.training.mimics.queries import Answers, ask, gather_answers, sure_distance
 
 FRAME = 320
 
@@ -36,7 +37,7 @@ def test_scores_are_the_detectors_mean_probability_in_each_frame(mini_dataset: D
     audio = mini_dataset.audio([pair.watermarked for pair in mini_dataset.split("train")[:2]])
     frames = detector.detect(audio).frames
     assert frames is not None
-    found = ask(detector, audio, "scores", FRAME, 1.0)
+    found = ask(detector, audio, FRAME, 1.0).targets("scores")
     np.testing.assert_allclose(found, frames.reshape(2, 50, FRAME).mean(axis=2), atol=1e-6)
 
 
@@ -45,7 +46,7 @@ def test_the_last_frame_may_be_shorter(mini_dataset: Dataset) -> None:
     audio = mini_dataset.audio([mini_dataset.split("train")[0].watermarked])[:, :1000]
     frames = detector.detect(audio).frames
     assert frames is not None
-    found = ask(detector, audio, "scores", FRAME, 1.0)
+    found = ask(detector, audio, FRAME, 1.0).targets("scores")
     assert found.shape == (1, 4)
     np.testing.assert_allclose(found[0, -1], frames[0, 960:].mean(), atol=1e-6)
     np.testing.assert_allclose(found[0, 1], frames[0, 320:640].mean(), atol=1e-6)
@@ -56,7 +57,18 @@ def test_decisions_say_yes_or_no_and_nothing_more(mini_dataset: Dataset) -> None
     pairs = mini_dataset.split("train")[:4]
     audio = mini_dataset.audio([row for pair in pairs for row in (pair.clean, pair.watermarked)])
     says = detector.detect(audio).score > detector.threshold
-    np.testing.assert_array_equal(ask(detector, audio, "decisions", FRAME, 1.0), np.repeat(says[:, None], 50, axis=1))
+    found = ask(detector, audio, FRAME, 1.0).targets("decisions")
+    np.testing.assert_array_equal(found, np.repeat(says[:, None], 50, axis=1))
+
+
+def test_a_clip_score_is_one_probability_on_the_detectors_side_of_a_half(mini_dataset: Dataset) -> None:
+    detector = get_scheme("audioseal_mini").detector
+    pairs = mini_dataset.split("train")[:4]
+    audio = mini_dataset.audio([row for pair in pairs for row in (pair.clean, pair.watermarked)])
+    replies = ask(detector, audio, FRAME, sure_distance(detector, audio))
+    targets = replies.targets("clip_scores")
+    assert (targets == targets[:, :1]).all()
+    np.testing.assert_array_equal(targets[:, 0] > 0.5, replies.decisions)
 
 
 def test_a_detector_without_probabilities_is_sure_far_from_its_threshold(bench_dataset: Dataset) -> None:
@@ -64,7 +76,7 @@ def test_a_detector_without_probabilities_is_sure_far_from_its_threshold(bench_d
     pairs = bench_dataset.split("train")
     audio = bench_dataset.audio([row for pair in pairs for row in (pair.clean, pair.watermarked)])
     scores = detector.detect(audio).score
-    targets = ask(detector, audio, "scores", FRAME, sure_distance(detector, audio))
+    targets = ask(detector, audio, FRAME, sure_distance(detector, audio)).targets("scores")
     assert (targets == targets[:, :1]).all()
     np.testing.assert_array_equal(np.argsort(targets[:, 0], kind="stable"), np.argsort(scores, kind="stable"))
     np.testing.assert_array_equal(targets[:, 0] > 0.5, scores > detector.threshold)
@@ -74,33 +86,48 @@ def test_a_detector_without_probabilities_is_sure_far_from_its_threshold(bench_d
 def test_attacked_clips_are_a_fair_sample_of_the_preset(bench_dataset: Dataset) -> None:
     pairs = bench_dataset.split("train")
     n = 400
-    audio, ids = attacked_queries(bench_dataset, pairs, n, 0)
-    assert audio.shape == (n, 16_000)
-    assert np.isfinite(audio).all()
+    found = attacked_clips(bench_dataset, pairs, n, 0)
+    assert found.audio.shape == (n, 16_000)
+    assert np.isfinite(found.audio).all()
     known = {attack.id for attack in load_attacks("standard")}
-    found = Counter(ids)
-    assert set(found) <= known
-    assert len(found) > 0.8 * len(known)
-    assert not any(name.startswith(("reembed", "collude")) for name in found)
-    # A first part of it is fair as well.
-    assert len(set(ids[:100])) > 60
+    counts = Counter(found.attacks)
+    assert set(counts) <= known
+    assert len(counts) > 0.8 * len(known)
+    assert not any(name.startswith(("reembed", "collude")) for name in counts)
+    # A first part of it is fair as well, and half of it watermarked.
+    assert len(set(found.attacks[:100])) > 60
+    assert 30 <= np.count_nonzero(found.is_marked[:100]) <= 70
 
 
-def test_queries_depend_on_the_seed_alone(bench_dataset: Dataset) -> None:
+def test_altered_clips_depend_on_the_seed_and_not_on_how_many_there_are(bench_dataset: Dataset) -> None:
     pairs = bench_dataset.split("train")
-    first, ids = attacked_queries(bench_dataset, pairs, 60, 0)
-    again, ids_again = attacked_queries(bench_dataset, pairs, 60, 0)
-    other, ids_other = attacked_queries(bench_dataset, pairs, 60, 1)
-    np.testing.assert_array_equal(first, again)
-    assert ids == ids_again
-    assert ids != ids_other
-    assert not np.array_equal(first, other)
+    attacks = load_attacks("white_noise.20db,gain.6db,time_stretch.1.1x")[1:]
+    many = altered_clips(bench_dataset, pairs, 40, 0, attacks)
+    few = altered_clips(bench_dataset, pairs, 17, 0, attacks)
+    other = altered_clips(bench_dataset, pairs, 17, 1, attacks)
+    np.testing.assert_array_equal(few.audio, many.audio[:17])
+    np.testing.assert_array_equal(few.is_marked, many.is_marked[:17])
+    assert few.attacks == many.attacks[:17]
+    assert few.attacks != other.attacks
+    assert Counter(many.attacks)[MIXTURE] == 13
+    assert set(many.attacks) == {MIXTURE, *(attack.id for attack in attacks)}
+
+
+def test_an_altered_clip_is_marked_where_the_clip_was(bench_dataset: Dataset) -> None:
+    pairs = bench_dataset.split("train")
+    found = altered_clips(bench_dataset, pairs, 30, 0, load_attacks("gain.6db")[1:])
+    raised = [at for at, name in enumerate(found.attacks) if name == "gain.6db"]
+    marked = bench_dataset.audio([pair.watermarked for pair in pairs]) * 10 ** (6 / 20)
+    for at in raised:
+        nearest = np.abs(marked - found.audio[at].astype(np.float32)).max(axis=1).min()
+        assert (nearest < 1e-3) == found.is_marked[at]
 
 
 def test_mixtures_are_a_training_clip_with_another_on_top(bench_dataset: Dataset) -> None:
     pairs = bench_dataset.split("train")[:1]
     clean, marked = bench_dataset.audio([pairs[0].clean, pairs[0].watermarked]).astype(np.float64)
-    found = mixed_clips(bench_dataset, pairs, 24, 0).astype(np.float64)
+    mixtures, is_marked = mixed_clips(bench_dataset, pairs, 24, 0)
+    found = mixtures.astype(np.float64)
     assert np.abs(found).max() <= 1
     which, levels_db = [], []
     for mixture in found:
@@ -113,22 +140,10 @@ def test_mixtures_are_a_training_clip_with_another_on_top(bench_dataset: Dataset
         gains = fits[which[-1]][0]
         levels_db.append(20 * np.log10(gains[1] / gains[0]))
         assert fits[which[-1]][1][0] < 1e-5 * np.sum(mixture**2)
+    assert which == is_marked.astype(int).tolist()
     assert 4 <= sum(which) <= 20
     assert -15.1 < min(levels_db) < -8
     assert -3 < max(levels_db) < 3.1
-
-
-def test_a_third_of_the_queries_are_mixtures_and_the_order_is_random(
-    bench_dataset: Dataset, recipe: FrameRecipe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pairs = bench_dataset.split("train")
-    monkeypatch.setattr(
-        "sealproof.harness.training.mimics.queries.mixed_clips", lambda _dataset, _pairs, n, _seed: np.ones((n, 16_000))
-    )
-    _, altered = gather_answers(bench_dataset, pairs, recipe, "decisions", 60, 0)
-    is_mixture = (altered.audio == 1).all(axis=1)
-    assert np.count_nonzero(is_mixture) == 20
-    assert 2 <= np.count_nonzero(is_mixture[:30]) <= 18
 
 
 def test_a_first_part_is_a_first_part() -> None:

@@ -4,27 +4,22 @@ They know marked clips and their clean twins of some recordings and are judged o
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.harness.foundation.audio.files import SAMPLE_RATE
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.statistics.estimation.vectors import Floats
 from sealproof.harness.statistics.roc import estimate_auc
 from sealproof.harness.studies.diagnosis import carriers
 from sealproof.harness.studies.diagnosis.finding import Curve, Finding
-from sealproof.harness.studies.diagnosis.logistic import logistic_scores
 from sealproof.harness.studies.diagnosis.material import Material, unit_energy
+from sealproof.harness.studies.linear import views
+from sealproof.harness.studies.linear.logistic import fit_logistic
 
 N_FOLDS = 5
-_N_FINE = 160
-"""Bins that the fine logistic regression looks at: those where marks stand out most from their hosts."""
 _STEP = 320
 """Samples of a step of AudioSeal's networks, which the folded average is also tried with."""
-
-_Complexes = NDArray[np.complexfloating[Any, Any]]
 
 _MEANING = {
     "tone": "one bin against its neighbours",
@@ -32,7 +27,7 @@ _MEANING = {
     "coherence": "coherence with the mean mark",
     "local_coherence": "coherence with a fixed carrier in time and frequency",
     "spectrum_50hz": "logistic regression on the log spectrum, bands of 50 Hz",
-    "spectrum_fine": f"logistic regression on the log spectrum, {_N_FINE} single bins",
+    "spectrum_fine": f"logistic regression on the log spectrum, {views.N_FINE} single bins",
 }
 
 
@@ -66,60 +61,38 @@ class _Features:
     """What the linear detectors see of the clips, computed once."""
 
     def __init__(self, audio: Floats, material: Material) -> None:
-        self._unit = audio / np.maximum(np.linalg.norm(audio, axis=1, keepdims=True), 1e-12)
+        self._unit = views.of_energy_one(audio)
         self._n = len(material.host)
-        spectra = np.fft.rfft(self._unit)
-        self._log_power = np.log(np.abs(spectra) ** 2 + 1e-14)
-        bin_hz = SAMPLE_RATE / audio.shape[1]
-        starts = (np.arange(0, SAMPLE_RATE / 2, 50) / bin_hz).astype(int)
-        self._bands = np.log(np.add.reduceat(np.abs(spectra) ** 2, starts, axis=1) + 1e-12)
-        self._white: _Complexes = spectra / _smooth(np.abs(spectra), 2 * round(25 / bin_hz) + 1)
+        self._log_power = views.log_power(self._unit)
+        self._bands = views.band_levels(self._unit)
+        self._white = views.white_spectrum(self._unit)
         cells = carriers.spectrogram(self._unit)
-        self._cells: _Complexes = cells / carriers.local_level(cells)
+        self._cells = cells / carriers.local_level(cells)
         # A mark relative to its host: what whitened clips would show of it.
-        self._mark = np.zeros_like(self._unit)
+        self._unit_marks = np.zeros_like(self._unit[: self._n])
         kept_unit, kept = unit_energy(material.mark)
-        self._mark[kept] = kept_unit
-        self._mark[self._n :] = 0
-        self._marked_power = np.abs(np.fft.rfft(material.mark)) ** 2
-        self._clean_power = np.abs(np.fft.rfft(material.host)) ** 2
+        self._unit_marks[kept] = kept_unit
+        self._marks, self._hosts = material.mark, material.host
 
     def scores(
         self, train: NDArray[np.bool_], test: NDArray[np.bool_], truth: NDArray[np.bool_]
     ) -> tuple[Mapping[str, Floats], int]:
         """Learn every detector of the training clips; scores of all clips, and the period that was found."""
         twins = np.flatnonzero(train[: self._n])
-        period = carriers.best_period(self._mark[twins[:100]].astype(np.float32))[0]
-        ratio = np.log(self._marked_power[twins] + 1e-12) - np.log(_smooth(self._clean_power[twins], 41) + 1e-9)
-        standing_out = ratio.mean(axis=0)
-        standing_out[0] = min(standing_out[0], standing_out[1:].max())
-        fine = np.argsort(standing_out)[-_N_FINE:]
-        tone = int(fine[-1])
-        near = np.r_[max(tone - 20, 0) : max(tone - 3, 0), tone + 4 : tone + 21]
-        near = near[near < self._log_power.shape[1]]
+        period = carriers.best_period(self._unit_marks[twins[:100]].astype(np.float32))[0]
+        fine = np.argsort(views.standing_out(self._marks[twins], self._hosts[twins]))[-views.N_FINE :]
         white = self._white[twins] - self._white[self._n + twins]
         cells = self._cells[twins] - self._cells[self._n + twins]
 
         def regression(features: Floats) -> Floats:
-            return logistic_scores(features[train], truth[train], features, ridge=10.0)
+            return fit_logistic(features[train], truth[train], ridge=10.0)(features)
 
-        folded = np.concatenate([_folded(self._unit, period), _folded(self._unit, _STEP)], axis=1)
+        folded = np.concatenate([views.folded(self._unit, period), views.folded(self._unit, _STEP)], axis=1)
         return {
-            "tone": self._log_power[:, tone] - self._log_power[:, near].mean(axis=1),
+            "tone": views.tone_level(self._log_power, int(fine[-1])),
             "folded": regression(folded),
-            "coherence": np.real(self._white @ np.conj(white.mean(axis=0))),
+            "coherence": views.coherence(self._white, white.mean(axis=0)),
             "local_coherence": np.real(np.tensordot(self._cells, np.conj(cells.mean(axis=0)), axes=2)),
             "spectrum_50hz": regression(self._bands),
             "spectrum_fine": regression(self._log_power[:, fine]),
         }, period
-
-
-def _folded(unit: Floats, period: int) -> Floats:
-    turns = unit.shape[1] // period
-    return np.asarray(unit[:, : turns * period].reshape(len(unit), turns, period).mean(axis=1))
-
-
-def _smooth(power: Floats, width: int) -> Floats:
-    from scipy.ndimage import uniform_filter1d
-
-    return np.asarray(uniform_filter1d(power, width, axis=1, mode="nearest")) + 1e-12

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sealproof.harness.studies.diagnosis import carriers
-from sealproof.harness.studies.diagnosis.logistic import logistic_scores
+from sealproof.harness.studies.linear.logistic import fit_logistic
 
 
 def unit(marks: np.ndarray) -> np.ndarray:
@@ -19,7 +19,7 @@ def test_logistic_regression_agrees_with_scikit_learn() -> None:
     for n_features in (5, 200):
         features = rng.standard_normal((120, n_features)) * rng.uniform(0.1, 10, n_features)
         labels = features[:, 0] / features[:, 0].std() + rng.standard_normal(120) > 0
-        ours = logistic_scores(features[:80], labels[:80], features[80:], ridge=2.0)
+        ours = fit_logistic(features[:80], labels[:80], ridge=2.0)(features[80:])
         scaler = StandardScaler().fit(features[:80])
         model = LogisticRegression(C=0.5, tol=1e-10, max_iter=5000).fit(scaler.transform(features[:80]), labels[:80])
         theirs = model.decision_function(scaler.transform(features[80:]))

@@ -1,0 +1,1 @@
+"""What imitators are judged on: held-out clips under attack, in strata, beside what needs no learning."""

@@ -1,0 +1,1 @@
+"""What an imitator is taught: whose clips, altered or not, chosen how, with which answers."""

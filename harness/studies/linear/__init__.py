@@ -1,0 +1,1 @@
+"""Linear detectors: what a few lines of algebra see of a clip, for diagnoses and as imitators."""
