@@ -44,7 +44,7 @@ def load_attacks(spec: str) -> list[Attack]:
         attacks = [
             attack for name in list_attacks() if _reason(name) is None for attack in attack_class(name).standard()
         ]
-    elif re.split("[.,+]", spec)[0] in list_attacks() and not Path(spec).is_file():
+    elif re.split("[.,+]", spec)[0] in list_attacks() and not _is_file(spec):
         attacks = [get_attack(each) for each in spec.split(",")]
     else:
         attacks = _from_toml(_read(spec), spec)
@@ -72,6 +72,13 @@ def _reason(name: str) -> str | None:
         return attack_class(name).unavailable()
     except AttackError as error:
         return str(error)
+
+
+def _is_file(spec: str) -> bool:
+    try:
+        return Path(spec).is_file()
+    except OSError:  # a list of ids may be longer than any file's name
+        return False
 
 
 def _read(spec: str) -> dict[str, Any]:

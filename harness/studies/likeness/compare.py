@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from sealproof.harness.statistics.rank_agreement import spearman
 from sealproof.harness.studies.likeness.recorded import METRICS, SOURCES, Recorded, recorded
-from sealproof.harness.tables.reading.clips import read_scores
 from sealproof.harness.tables.reading.run_folder import RunFolder
 
 ALIKE = 0.1
@@ -98,7 +97,7 @@ def summarise(likeness: Sequence[Likeness]) -> Iterator[Summary]:
 
 def _marked_scores(folder: RunFolder) -> dict[str, NDArray[np.float32]]:
     """Return the reference's scores of marked clips, by attack; failed cells are not there."""
-    scores = read_scores(folder).scores[:, 0, 1]
+    scores = folder.scores.scores[:, 0, 1]
     return {
         cell.attack_id: values[~np.isnan(values)]
         for cell, values in zip(folder.cells, scores, strict=True)

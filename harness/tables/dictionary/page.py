@@ -33,14 +33,10 @@ _ATTACKS = """Written by `sealproof run` (measured on 32 pairs of a cell, of as 
 `sealproof attacks verify`. A cell whose attack breaks a claim fails and is not scored."""
 
 
-<<<<<<< HEAD
-def dictionary_markdown() -> str:
-=======
 _OTHERS = ("baseline.csv", "compare.csv", "extract.csv", "extract_seeds.csv")
 
 
-def markdown() -> str:
->>>>>>> 4cf7e81 (The extraction study crosses who learns, what it is told, altered clips, choice of queries, whose clips and seeds; judged in strata beside oracles and ceiling)
+def dictionary_markdown() -> str:
     """Return the page."""
     parts = [
         _HEAD,

@@ -27,14 +27,14 @@ def test_every_recorded_number_is_of_an_attack_that_is_there() -> None:
     assert [attack.id for attack in load_attacks(",".join(recorded_attacks()))][1:] == recorded_attacks()
 
 
-def test_a_run_is_compared_where_it_has_the_attack(mini_dataset: Dataset, tmp_path: Path) -> None:
+def test_a_run_is_compared_where_it_has_the_attack(bench_dataset: Dataset, tmp_path: Path) -> None:
     out = tmp_path / "run"
     attacks = "white_noise.20db,mp3.64kbps,gain.6db"
-    assert main(["run", str(mini_dataset.root), "--attacks", attacks, "--clips", "3", "--out", str(out)]) == 0
+    assert main(["run", str(bench_dataset.root), "--attacks", attacks, "--clips", "3", "--out", str(out)]) == 0
     found = compare_run(RunFolder.open(out))
     assert {each.recorded.attack for each in found} == {"identity", "white_noise.20db", "mp3.64kbps"}
     table = pd.read_csv(out / "clips.csv")
-    rows = table[(table["detector"] == "audioseal_mini") & (table["label"] == "watermarked")]
+    rows = table[(table["detector"] == "spread_spectrum") & (table["label"] == "watermarked")]
     noisy = rows[(rows["attack"] == "white_noise") & (rows["params"] == "snr_db=20")]["score"]
     (low,) = [
         each

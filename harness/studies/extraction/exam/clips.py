@@ -13,11 +13,11 @@ from sealproof.attacks.contract.base import Attack, AttackError
 from sealproof.detectors import get_scheme
 from sealproof.detectors.base import Audio, Detector
 from sealproof.harness.datasets.content_keys import attacks_sha256, scheme_sha256
-from sealproof.harness.datasets.dataset import Dataset, Pair
+from sealproof.harness.datasets.dataset import Dataset, Pair, clips_sha256
 from sealproof.harness.foundation.files import read_json, sha256_json, write_atomically, write_json
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.matrix.bench import Bench
-from sealproof.harness.matrix.cell import clips_sha256, matrix
+from sealproof.harness.matrix.cell import matrix
 from sealproof.harness.matrix.store import CellStore
 from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.studies.extraction.imitators.base import CUT, Judgement
