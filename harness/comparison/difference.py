@@ -27,6 +27,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from sealproof.harness.comparison.allowance import allowance
+from sealproof.harness.comparison.losses import parts
 from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.statistics.estimation.bootstrap import group_weights
 from sealproof.harness.statistics.estimation.intervals import percentile_interval
@@ -62,7 +64,7 @@ class Difference:
         value: After minus before, in [-1, 1].
         ci_low: Lower end of its 95 % interval; NaN where all clips are of one group.
         ci_high: Upper end.
-        n_clips: Clips that were judged twice.
+        n_clips: Clips that were judged twice; for AUC and bits, the rate's trials.
         n_groups: Groups they are from.
     """
 
@@ -84,9 +86,14 @@ class Difference:
         return self.value if metric in LOWER_IS_BETTER else 0.0 - self.value
 
     def verdict(self, metric: str, allowed_drop: float) -> str:
-        """Return what the difference comes to: one of this module's five words."""
+        """Return what the difference comes to: one of this module's five words.
+
+        Args:
+            metric: Name of the rate.
+            allowed_drop: By how much a rate may fall; `allowance` says what that means for this one.
+        """
         drop = self.drop(metric)
-        if drop > allowed_drop:
+        if drop > allowance(metric, self.before, allowed_drop):
             return REGRESSION if self.excludes_zero else UNPROVEN
         if drop < 0 and self.excludes_zero:
             return IMPROVEMENT
@@ -120,7 +127,8 @@ def paired_differences(
     change = new - old
     if changes is None:
         changes = np.stack([-change.clip(max=0).sum(axis=1), change.clip(min=0).sum(axis=1)], axis=1)
-    low, high = _intervals(change.astype(np.float64), trials.astype(np.float64), changes.astype(np.float64))
+    own = np.stack([parts(tally.metric, row, of) for tally, row, of in zip(after, change, trials, strict=True)])
+    low, high = _intervals(own, trials.astype(np.float64), changes.astype(np.float64))
     n_clips, n_groups = trials.sum(axis=1), np.count_nonzero(trials, axis=1)
     columns = (
         old.sum(axis=1) / n_clips,

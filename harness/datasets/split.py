@@ -11,6 +11,14 @@ SPLIT_FRACTIONS: Mapping[str, float] = {"train": 0.55, "validation": 0.10, "cali
 """Share of the clips that each split aims at; whole groups are dealt out, so the shares are approximate."""
 
 
+_TEST_GROUPS = 10
+"""Recordings that test should have: so many must get worse before the gate takes that for proven in one of 28 cells."""
+
+_FEW_GROUPS = 16
+"""Recordings below which the shares stay: a mimic would have next to none to learn from."""
+
+_LARGEST_TEST_SHARE = 0.4
+
 HELD_OUT_SPLITS = ("calibration", "test")
 """Splits that no mimic learns from: where a corpus has a split of its own, these share its evaluation half."""
 
@@ -18,8 +26,9 @@ HELD_OUT_SPLITS = ("calibration", "test")
 def split_by_group(groups: Sequence[str], seed: int, splits: Sequence[str] = tuple(SPLIT_FRACTIONS)) -> dict[str, str]:
     """Deal the groups out to train, validation, calibration and test.
 
-    Groups are dealt in shuffled order, each to the split that is furthest below its share of clips; the first of them
-    go one to each split, so that none is empty.
+    Of 16 to 49 groups test gets more than its share, at the cost of train: ten where there are 25 and more, else four
+    of ten. Groups are dealt in shuffled order, each to the split that is furthest below its share of clips; the first
+    of them go one to each split, so that none is empty.
 
     Args:
         groups: Each clip's group.
@@ -39,7 +48,8 @@ def split_by_group(groups: Sequence[str], seed: int, splits: Sequence[str] = tup
             f"({', '.join(splits)}). Got {len(sizes)}: put recordings into folders of their own, "
             "or use --group-by file, or --groups FILE.csv."
         )
-    whole = sum(SPLIT_FRACTIONS[name] for name in splits)
+    fractions = _fractions(len(sizes), splits)
+    whole = sum(fractions.values())
     order = [sorted(sizes)[index] for index in np.random.default_rng(seed).permutation(len(sizes))]
     filled = dict.fromkeys(splits, 0)
     split_of: dict[str, str] = {}
@@ -47,10 +57,21 @@ def split_by_group(groups: Sequence[str], seed: int, splits: Sequence[str] = tup
         if position < len(splits):
             split = splits[position]
         else:
-            split = max(splits, key=lambda name: SPLIT_FRACTIONS[name] / whole * len(groups) - filled[name])
+            split = max(splits, key=lambda name: fractions[name] / whole * len(groups) - filled[name])
         split_of[group] = split
         filled[split] += sizes[group]
     return split_of
+
+
+def _fractions(n_groups: int, splits: Sequence[str]) -> dict[str, float]:
+    """Return the share of each split."""
+    fractions = {name: SPLIT_FRACTIONS[name] for name in splits}
+    if n_groups >= _FEW_GROUPS and fractions.keys() >= {"train", "test"}:
+        wanted = min(_TEST_GROUPS / n_groups, _LARGEST_TEST_SHARE)
+        more = max(0.0, wanted - fractions["test"])
+        fractions["test"] += more
+        fractions["train"] -= more
+    return fractions
 
 
 def split_by_corpus(groups: Sequence[str], held_out: Collection[str], seed: int) -> dict[str, str]:

@@ -35,7 +35,7 @@ _OPTIONS = {
     "seed": (str(RunRequest.seed), "decides what random attacks draw"),
     "out": (str(RunRequest.out), "folder of the tables"),
     "baseline": (GateRequest.baseline.as_posix(), "file of the rates that cells are held against"),
-    "allowed-drop": (str(GateRequest.allowed_drop), "by how much a rate may fall, when the fall is significant"),
+    "allowed-drop": (str(GateRequest.allowed_drop), "by how much a rate of one cell may fall, when the fall is proven"),
 }
 """Name -> default and help of each option; the first six are the same things that `sealproof run` takes."""
 
@@ -66,7 +66,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="CELL",
-        help="with the update: a cell that got worse may become the baseline; `*` stands for any letters; repeatable",
+        help="with the update: a cell that got worse, or the mean (`overall`), may become the baseline; `*` stands for "
+        "any letters; repeatable",
     )
     text = "cells that the baseline lacks, and those that only the baseline has, are failures"
     mimics = "hold mimics against the baseline, too; by default the reference alone is"
@@ -100,6 +101,7 @@ class _Robustness:
         self._sources: list[str] = []
         self._notes: list[str] = []
         self._finished: Finished | None = None
+        self._has_said_power = False
 
     @property
     def session(self) -> "RobustnessSession":
@@ -195,6 +197,32 @@ class _Robustness:
                 # Of the ini file: suites without cells need not care, so it is an error of this module only.
                 raise pytest.Collector.CollectError(str(error)) from error
             metafunc.parametrize("robustness_cell", ids, ids=map(self.session.cell_id, ids), indirect=True)
+
+    def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
+        """Say what the gate can find before it looks."""
+        if not any("robustness_cell" in getattr(item, "fixturenames", ()) for item in items):
+            return []
+        return self._power_lines()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Say it under xdist, too: workers collect, and the controller has the terminal."""
+        terminal = self._config.pluginmanager.getplugin("terminalreporter")
+        if self._has_said_power or terminal is None or self._config.get_verbosity() < 0:
+            return
+        self._has_said_power = True
+        try:
+            names = [f"[{self.session.cell_id(attack_id)}]" for attack_id in self.session.attack_ids()]
+        except pytest.UsageError:
+            # The workers have it, too, and say so.
+            return
+        if any(test.endswith(name) for test in ids for name in names):
+            for line in self._power_lines():
+                terminal.write_line(line)
+
+    def _power_lines(self) -> list[str]:
+        power = self.session.power()
+        return [f"robustness: {power}"] if power else []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note which cells ran: with xdist, the controller sees the reports of all workers."""

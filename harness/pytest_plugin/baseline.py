@@ -13,24 +13,27 @@ from sealproof.harness.datasets.dataset import clean_sha256
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_json, write_text
 from sealproof.harness.foundation.text import csv_text, filled, unfilled
-from sealproof.harness.tables.rates import RateKey, Tally
+from sealproof.harness.tables.rates import UNITS, RateKey, Tally
 
 if TYPE_CHECKING:
     from sealproof.harness.datasets.dataset import Dataset, Pair
 
 COLUMNS = (
     "dataset", "clips", "scheme", "attack", "params", "detector", "threshold_rule", "metric", "role", "value",
-    "n_clips", "n_groups", "successes", "trials",
+    "n_trials", "unit", "n_groups", "successes", "trials",
 )  # fmt: skip
 """The first eight name a rate; the file is sorted by them."""
+
+_EARLIER_COLUMNS = (*COLUMNS[:10], "n_clips", *COLUMNS[12:])
+"""Those of a file from before AUC and bits were gated; all its trials are clips."""
 
 _N_KEY = 8
 
 MAX_GROUPS = 100_000
 """Groups that a line may count, at most: a few letters of a damaged line must not take the machine's memory."""
 
-MAX_COUNT = 10**9
-"""Clips of one group, at most: the sum over all groups is still a number of 64 bits."""
+MAX_COUNT = 10**12
+"""Trials of one group, at most: the sum over all groups is still a number of 64 bits."""
 
 
 class Sample(NamedTuple):
@@ -112,14 +115,14 @@ def read_baseline(path: Path) -> Baseline:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
             header = tuple(next(reader, ()))
-            if header != COLUMNS:
+            if header not in (COLUMNS, _EARLIER_COLUMNS):
                 raise HarnessError(
                     f"The baseline {path} must have the columns {', '.join(COLUMNS)}. Got {', '.join(header)}. {_HINT}"
                 )
             found: Baseline = {}
             for record in reader:
                 where = f"The baseline {path}, line {reader.line_num},"
-                row = _row(record, where)
+                row = _row(record, header, where)
                 if row.key in found:
                     raise HarnessError(
                         f"{where} must be of another rate than the lines above it. Got {_name(row)} again. {_HINT}"
@@ -159,32 +162,34 @@ def baseline_csv(rows: Iterable[BaselineRow]) -> str:
 
 
 def _fields(row: BaselineRow) -> list[object]:
-    key, n_clips = row.key, sum(row.trials)
-    numbers = (f"{sum(row.successes) / n_clips:.6f}", n_clips, len(row.trials))
-    rate = key.rate._replace(params=filled(key.rate.params))
+    key, n_trials = row.key, sum(row.trials)
+    unit = UNITS.get(key.rate.metric, "clips")
+    numbers = (f"{sum(row.successes) / n_trials:.6f}", n_trials, unit, len(row.trials))
+    rate = key.rate._replace(params=filled(key.rate.params), threshold_rule=filled(key.rate.threshold_rule))
     return [key.dataset, key.clips, *rate, row.role, *numbers, _runs(row.successes), _runs(row.trials)]
 
 
-def _row(record: list[str], where: str) -> BaselineRow:
-    if len(record) != len(COLUMNS):
-        raise HarnessError(f"{where} must have {len(COLUMNS)} fields. Got {len(record)}. {_HINT}")
+def _row(record: list[str], header: Sequence[str], where: str) -> BaselineRow:
+    if len(record) != len(header):
+        raise HarnessError(f"{where} must have {len(header)} fields. Got {len(record)}. {_HINT}")
     dataset, clips, *fields = record[:_N_KEY]
     rate = RateKey(*fields)
     # A file of before has nothing where one of now has a dash.
-    rate = rate._replace(params=unfilled(rate.params))
-    role, value, n_clips, n_groups, successes, trials = record[_N_KEY:]
+    rate = rate._replace(params=unfilled(rate.params), threshold_rule=unfilled(rate.threshold_rule))
+    role, value, n_trials, *unit, n_groups, successes, trials = record[_N_KEY:]
     for column, text in (("successes", successes), ("trials", trials)):
         _refuse_excess(column, text, where)
     try:
         row = BaselineRow(BaselineKey(dataset, clips, rate), role, _counts(successes), _counts(trials))
-        fits = len(row.successes) == len(row.trials) == int(n_groups) and sum(row.trials) == int(n_clips) > 0
+        fits = len(row.successes) == len(row.trials) == int(n_groups) and sum(row.trials) == int(n_trials) > 0
+        fits = fits and unit in ([], [UNITS.get(rate.metric, "clips")])
         fits = fits and all(0 <= count <= of for count, of in zip(row.successes, row.trials, strict=True))
         fits = fits and f"{sum(row.successes) / sum(row.trials):.6f}" == value
     except ValueError:
         fits = False
     if not fits:
         raise HarnessError(
-            f"{where} must have counts by group that fit its value, n_clips and n_groups. Got {record}. {_HINT}"
+            f"{where} must have counts by group that fit its value, n_trials, unit and n_groups. Got {record}. {_HINT}"
         )
     return row
 
@@ -197,7 +202,7 @@ def _refuse_excess(column: str, text: str, where: str) -> None:
         n_groups += int(length) if times and length.isdecimal() else 1
         if count.isdecimal() and int(count) > MAX_COUNT:
             raise HarnessError(
-                f"{where} must count at most {MAX_COUNT:,} clips a group in {column}. Got {run}. {_HINT}"
+                f"{where} must count at most {MAX_COUNT:,} trials a group in {column}. Got {run}. {_HINT}"
             )
         if n_groups > MAX_GROUPS:
             raise HarnessError(f"{where} must have at most {MAX_GROUPS:,} groups in {column}. Got {run}. {_HINT}")
@@ -205,7 +210,7 @@ def _refuse_excess(column: str, text: str, where: str) -> None:
 
 def _name(row: BaselineRow) -> str:
     rate = row.key.rate
-    return f"{rate.detector} {rate.metric} ({rate.threshold_rule}) under {rate.attack} {rate.params}".rstrip()
+    return f"{rate.detector} {rate.metric} ({filled(rate.threshold_rule)}) under {rate.attack} {rate.params}".rstrip()
 
 
 def _runs(counts: Sequence[int]) -> str:

@@ -34,7 +34,8 @@ class RobustnessCell:
         """Run the cell, unless it is finished, and fail the test when the cell failed or is worse than the baseline.
 
         A cell fails when its attack or a detector refuses its work, or when the attack breaks what it claims. It is
-        worse when one of its gated rates fell by more than is allowed and the interval of the difference excludes zero.
+        worse when one of its gated rates fell by more than is allowed, and by more than chance does among as many
+        cells as the matrix has; or when recordings collapsed. What only all cells together prove fails the session.
         The numbers go to the test's `user_properties`, and so to JUnit files.
         """
         import pytest
@@ -66,6 +67,7 @@ class RobustnessCell:
             name = _property(one.tally.detector, one.tally.metric, one.tally.threshold_rule)
             found = one.difference
             self.properties.extend([(f"{name}.baseline", found.before), (f"{name}.difference", found.value)])
+            self.properties.extend([(f"{name}.allowed_drop", one.allowed), (f"{name}.p", one.p)])
             if not math.isnan(found.ci_low):
                 ends = (("difference_low", found.ci_low), ("difference_high", found.ci_high))
                 self.properties.extend((f"{name}.{end}", value) for end, value in ends)
@@ -73,14 +75,13 @@ class RobustnessCell:
     def _refuse_worse(self, judged: "list[Judged]") -> None:
         import pytest
 
-        from sealproof.harness.comparison.difference import REGRESSION
         from sealproof.harness.pytest_plugin.gate import NEW, complaint
 
         cell_id = self.session.cell_id(self.attack_id)
         asked = self.session.asked
-        worse = [one for one in judged if one.verdict == REGRESSION]
+        worse = [one for one in judged if one.is_red]
         if worse and not (asked.is_update and asked.accepts(cell_id)):
-            pytest.fail(complaint(cell_id, worse, asked.allowed_drop, self.command()), pytrace=False)
+            pytest.fail(complaint(cell_id, worse, self.command()), pytrace=False)
         new = [one for one in judged if one.verdict == NEW]
         if new and asked.is_strict and not asked.is_update:
             names = ", ".join(dict.fromkeys(one.tally.detector for one in new))

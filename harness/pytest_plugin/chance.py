@@ -15,7 +15,7 @@ from sealproof.harness.pytest_plugin.baseline import BaselineKey, BaselineRow, S
 from sealproof.harness.statistics.agreement import estimate_kappa
 from sealproof.harness.statistics.estimation.estimate import Estimate
 from sealproof.harness.statistics.estimation.resamples import Resamples
-from sealproof.harness.tables.rates import RateKey, Tally
+from sealproof.harness.tables.rates import RULES, RateKey, Tally
 
 _UNATTACKED = ("identity", "")
 
@@ -57,7 +57,7 @@ class Chance:
         return ""
 
     def _kappa(self, tally: Tally, attack: str, params: str) -> Estimate | None:
-        key = (tally.detector, tally.threshold_rule, attack, params)
+        key = (tally.detector, _rule(tally), attack, params)
         if key not in self._known:
             self._known[key] = self._estimate(tally, attack, params)
         return self._known[key]
@@ -99,8 +99,13 @@ class Chance:
         return next(found, "")
 
     def _row(self, tally: Tally, attack: str, params: str, detector: str, metric: str) -> BaselineRow | None:
-        rate = RateKey(tally.scheme, attack, params, detector, tally.threshold_rule, metric)
+        rate = RateKey(tally.scheme, attack, params, detector, _rule(tally), metric)
         return self.baseline.get(BaselineKey(*self.sample[:2], rate))
+
+
+def _rule(tally: Tally) -> str:
+    """Return the rule whose decisions tell; of a rate without a rule, as AUC, the detector's own threshold."""
+    return tally.threshold_rule or RULES[0]
 
 
 def _cell(key: BaselineKey) -> tuple[str, ...]:

@@ -8,14 +8,18 @@ from pathlib import Path
 from sealproof.harness.comparison.difference import CHANGED, IMPROVEMENT, REGRESSION, SAME, UNPROVEN
 from sealproof.harness.foundation.text import aligned
 from sealproof.harness.pytest_plugin.baseline import BaselineRow
-from sealproof.harness.pytest_plugin.gate import AT_CHANCE, NEW, Judged
+from sealproof.harness.pytest_plugin.gate import AT_CHANCE, COLLAPSE, EARLIER, NEW, Judged
+from sealproof.harness.pytest_plugin.means import Mean
 from sealproof.harness.tables.summary import SummaryRow
 
 _SCREEN = 36
 """Lines that the gate and the table take together, at most."""
 
-_LISTED = {"failed": 6, REGRESSION: 10, UNPROVEN: 4, AT_CHANCE: 4, IMPROVEMENT: 4}
+_LISTED = {"failed": 6, "overall": 3, REGRESSION: 10, COLLAPSE: 4, UNPROVEN: 4, AT_CHANCE: 4, IMPROVEMENT: 4}
 """Lines of each kind, at most; how many there are is always said."""
+
+_COUNTED = (REGRESSION, COLLAPSE, IMPROVEMENT, UNPROVEN)
+"""Verdicts whose word has a plural."""
 
 _NAMES = 6
 """Names of new or stale cells in a line, at most."""
@@ -27,7 +31,9 @@ class GateReport:
 
     Attributes:
         path: The baseline, as messages call it.
-        judged: The rates of the cells that ran and did not fail, by attack id.
+        judged: The rates of the cells that ran and did not fail, by attack id, judged beside each other.
+        means: The rates' means over these cells.
+        power: What the gate could find; empty where it has nothing to compare with.
         failed: Why cells failed, by attack id; those that ran.
         stale: Rates that the baseline has and the matrix has not.
         cells: `attack params` of every cell of the matrix.
@@ -40,6 +46,8 @@ class GateReport:
 
     path: str
     judged: Mapping[str, Sequence[Judged]]
+    means: Sequence[Mean]
+    power: str
     failed: Mapping[str, str]
     stale: Sequence[BaselineRow]
     cells: frozenset[str]
@@ -48,6 +56,16 @@ class GateReport:
     kept: Sequence[str]
     is_strict: bool
     n_updated: int | None
+
+    @property
+    def is_red(self) -> bool:
+        """Whether a cell, or a mean over the cells, got worse."""
+        return any(one.is_red for rates in self.judged.values() for one in rates) or bool(self.red_means)
+
+    @property
+    def red_means(self) -> list[Mean]:
+        """The means that fell too far."""
+        return [one for one in self.means if one.is_red]
 
     def of(self, verdict: str) -> list[tuple[str, Judged]]:
         """Return the rates of one verdict with their cells' attack ids, the largest change first."""
@@ -62,15 +80,21 @@ def gate_lines(report: GateReport, *, only_changes: bool) -> list[str]:
         report: What the session came to.
         only_changes: Leave out the line that counts, and hints.
     """
-    lines = [] if only_changes or report.missing else [_counts(report)]
+    lines = [] if only_changes or report.missing else [_counts(report), *filter(None, [report.power])]
     lines += _listed("failed", [f"{name}: {_short(error)}" for name, error in report.failed.items()])
-    for verdict in (REGRESSION, UNPROVEN, AT_CHANCE, IMPROVEMENT):
+    lines += _listed("overall", [one.sentence() for one in report.red_means])
+    for verdict in (REGRESSION, COLLAPSE, UNPROVEN, AT_CHANCE, IMPROVEMENT):
         lines += _listed(verdict, _by_cell(report.of(verdict)))
     mark = " (a failure under --robustness-strict)" if report.is_strict and report.n_updated is None else ""
     if report.missing:
         lines.append(f"{report.missing}{mark}" if report.n_updated is None else f"{report.missing} It is made now.")
     elif new := _new_names(report):
         lines.append(f"new: in the matrix, not in the baseline{mark}: {_names(new)}")
+    if report.of(EARLIER):
+        kinds = ", ".join(dict.fromkeys(one.tally.metric for _, one in report.of(EARLIER)))
+        lines.append(
+            f"not gated yet: {kinds}, as {report.path} is from before they were. --robustness-update-baseline adds them"
+        )
     if report.stale:
         lines.append(
             f"stale: in the baseline, not in the matrix{' (a failure under --robustness-strict)' * report.is_strict}: "
@@ -83,18 +107,19 @@ def gate_lines(report: GateReport, *, only_changes: bool) -> list[str]:
                 f"Not put there, as rates fell and nobody accepted it by name: {_names(report.kept)}. "
                 f"To accept: {report.command}"
             )
-    elif not only_changes and (report.missing or report.of(REGRESSION) or report.of(NEW)):
+    elif not only_changes and (report.missing or report.is_red or report.of(NEW)):
         lines.append(f"To make these numbers the baseline: {report.command}")
     return lines
 
 
 def _counts(report: GateReport) -> str:
     found = Counter(one.verdict for rates in report.judged.values() for one in rates)
-    n_rates = sum(found.values()) - found[NEW]
+    n_rates = sum(found.values()) - found[NEW] - found[EARLIER]
     words = [
-        f"{found[verdict]} {text}{'s' * (found[verdict] != 1 and verdict in (REGRESSION, IMPROVEMENT, UNPROVEN))}"
+        f"{found[verdict]} {text}{'s' * (found[verdict] != 1 and verdict in _COUNTED)}"
         for verdict, text in (
             (REGRESSION, "regression"),
+            (COLLAPSE, "collapse"),
             (UNPROVEN, "unproven drop"),
             (AT_CHANCE, "of mimics at chance"),
             (IMPROVEMENT, "improvement"),
@@ -103,7 +128,18 @@ def _counts(report: GateReport) -> str:
         )
         if found[verdict] or verdict == REGRESSION
     ]
-    return f"{n_rates} rates of {len(report.judged)} cells against {report.path}: {', '.join(words)}"
+    what = f"{n_rates} rates of {len(report.judged)} cells against {report.path}"
+    return f"{what}: {', '.join(words)}{_mean_text(report.means)}"
+
+
+def _mean_text(means: Sequence[Mean]) -> str:
+    """Say what the mean of the rate that fell most came to, and whether any is red."""
+    if not means:
+        return ""
+    worst = means[0]
+    word = "worse" if worst.is_red else "no worse"
+    change = f"{worst.detector} {worst.metric} {worst.after - worst.before:+.3f}"
+    return f"; all cells together {word} (the mean that fell most: {change})"
 
 
 def _by_cell(found: Sequence[tuple[str, Judged]]) -> list[str]:
@@ -193,11 +229,11 @@ def table_lines(rows: Iterable[SummaryRow], report: GateReport, n_above: int) ->
 def _change(judged: Sequence[Judged]) -> tuple[float, str]:
     """Return what a cell is sorted by, and its largest change for the worse as text."""
     worst = judged[0]
-    if all(one.verdict == NEW for one in judged):
+    if all(one.difference is None for one in judged):
         return 0.0, "new"
-    if worst.verdict == REGRESSION:
+    if worst.is_red:
         return -worst.drop, f"-{worst.drop:.3f} !"
-    known = [one.drop for one in judged if one.verdict != NEW]
+    known = [one.drop for one in judged if one.difference is not None]
     largest = max(known, key=abs)
     return 0.0, f"{0.0 - largest:+.3f}" if largest else "0"
 
@@ -220,10 +256,14 @@ class Finished:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the session fails whatever its tests say: for what was not accepted, or (strict) stale or missing."""
+        """Whether the session fails whatever its tests say.
+
+        For what all cells together prove, what was not accepted, or (strict) what is stale or missing.
+        """
         report = self.report
         has_no_baseline = bool(report.missing) and report.n_updated is None
-        return bool(report.kept) or (report.is_strict and (bool(report.stale) or has_no_baseline))
+        is_worse = report.is_red and report.n_updated is None
+        return is_worse or bool(report.kept) or (report.is_strict and (bool(report.stale) or has_no_baseline))
 
     def lines(self, *, only_changes: bool) -> list[str]:
         """Return what is shown at the end of the session; nothing where only changes are and there are none."""

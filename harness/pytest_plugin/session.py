@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sealproof.harness.matrix.bench import Bench
     from sealproof.harness.matrix.cell import Cell
     from sealproof.harness.matrix.outcome import Outcome
-    from sealproof.harness.pytest_plugin.baseline import Baseline
+    from sealproof.harness.pytest_plugin.baseline import Baseline, Sample
     from sealproof.harness.pytest_plugin.gate import Gate
     from sealproof.harness.pytest_plugin.gate_text import Finished
     from sealproof.harness.pytest_plugin.project import Project
@@ -153,9 +153,13 @@ class RobustnessSession:
         option = "--robustness-accept-regressions"
         if self.asked.accepted and not self.asked.is_update:
             raise pytest.UsageError(f"{option} takes effect with --robustness-update-baseline only. Give both.")
+        from sealproof.harness.pytest_plugin.means import OVERALL_NAME
+
         for pattern in self.asked.accepted:
-            if not any(fnmatchcase(cell, pattern) for cell in cells):
-                raise pytest.UsageError(f"{option} must be the name of a cell, as {cells[0]} or *. Got {pattern}.")
+            if not any(fnmatchcase(cell, pattern) for cell in (*cells, OVERALL_NAME)):
+                raise pytest.UsageError(
+                    f"{option} must be the name of a cell, as {cells[0]}, or {OVERALL_NAME} or *. Got {pattern}."
+                )
         self.accepted  # noqa: B018 - reading it is the check
 
     @cached_property
@@ -216,7 +220,33 @@ class RobustnessSession:
 
         sample = sample_of(self.bench.dataset, self.bench.pairs, self.seed)
         gated = {key: row for key, row in self.accepted.items() if self.asked.gates(row.role)}
-        return Gate(gated, self.baseline_name, sample, self.asked.allowed_drop)
+        return Gate(gated, self.baseline_name, sample, self.asked.allowed_drop, len(self._known_cells(sample)))
+
+    def _known_cells(self, sample: "Sample | None") -> "dict[tuple[str, str], tuple[int, ...]]":
+        """Return the cells of the matrix that the baseline knows, with the marked clips of their recordings.
+
+        Args:
+            sample: Of which clips; None, before these are known, for any of the dataset.
+        """
+        matrix = {(attack.name, attack.params_text) for attack in self._attacks}
+        dataset, clips = sample[:2] if sample is not None else (self.dataset_root.name, None)
+        return {
+            (key.rate.attack, key.rate.params): row.trials
+            for key, row in self.accepted.items()
+            if row.role == "reference"
+            and (key.dataset, key.rate.scheme, key.rate.metric) == (dataset, self.scheme, "tpr")
+            and clips in (None, key.clips)
+            and (key.rate.attack, key.rate.params) in matrix
+        }
+
+    def power(self) -> str:
+        """Say what the gate can find, from the baseline alone; empty where that knows nothing of these clips."""
+        from sealproof.harness.pytest_plugin.power import power_text
+
+        cells = self._known_cells(None)
+        if not cells:
+            return ""
+        return power_text(next(iter(cells.values())), len(cells), self.asked.allowed_drop)
 
     def tallies(self, outcome: "Outcome") -> "Iterable[Tally]":
         """Return the gated rates of a cell that did not fail."""
@@ -240,6 +270,8 @@ class RobustnessSession:
         Cells that were not selected this time but are finished are in the tables too: their numbers hold, as a cell's
         key covers everything that can change them. The gate and the baseline know only those that ran.
 
+        A cell by itself was judged by its test; here all that ran are judged beside each other, and by their means.
+
         Args:
             ran: Ids of the cells that ran this time.
             command: Returns the command that makes the session's numbers the baseline, given the cells that got worse.
@@ -249,9 +281,11 @@ class RobustnessSession:
             DetectorError: A detector could not be loaded.
             OSError: A file cannot be written.
         """
-        from sealproof.harness.comparison.difference import REGRESSION
         from sealproof.harness.pytest_plugin.baseline import merge_baseline, row_of
+        from sealproof.harness.pytest_plugin.gate_table import write_gate
         from sealproof.harness.pytest_plugin.gate_text import Finished, GateReport
+        from sealproof.harness.pytest_plugin.means import OVERALL_NAME, means
+        from sealproof.harness.tables.dictionary.columns import GATE
         from sealproof.harness.tables.text import thin_calibration_note
         from sealproof.harness.tables.write import write_tables
 
@@ -260,10 +294,15 @@ class RobustnessSession:
         names = set(ran)
         ran_now = {name: outcome for name, outcome in known.items() if self.cell_id(name) in names}
         rates = {name: list(self.tallies(outcome)) for name, outcome in ran_now.items() if outcome.error is None}
-        judged = {name: self.gate.judge(found) for name, found in rates.items()}
+        judged = self.gate.together({name: self.gate.judge(found) for name, found in rates.items()})
+        overall = means(judged.values(), self.asked.allowed_drop)
         stale, missing = self.gate.stale(self._matrix_keys(), self.scheme), self.gate.missing(self.scheme)
-        worse = [name for name, ones in judged.items() if any(one.verdict == REGRESSION for one in ones)]
-        kept = [name for name in worse if self.asked.is_update and not self.asked.accepts(self.cell_id(name))]
+        worse = [name for name, ones in judged.items() if any(one.is_red for one in ones)]
+        # Where the mean over all cells fell, it is in all of them.
+        is_worse = any(one.is_red for one in overall)
+        is_refused = is_worse and not self.asked.accepts(OVERALL_NAME)
+        at_stake = list(judged) if is_refused else worse
+        kept = [name for name in at_stake if self.asked.is_update and not self.asked.accepts(self.cell_id(name))]
         n_updated = None
         if self.asked.is_update:
             new = [tally for name, found in rates.items() if name not in kept for tally in found]
@@ -273,11 +312,13 @@ class RobustnessSession:
         report = GateReport(
             path=self.baseline_name,
             judged=judged,
+            means=overall,
+            power=self.power(),
             failed={name: outcome.error for name, outcome in ran_now.items() if outcome.error is not None},
             stale=stale,
             cells=frozenset(f"{attack.name} {attack.params_text}".strip() for attack in self._attacks),
             missing=missing,
-            command=command([self.cell_id(name) for name in worse]),
+            command=command([*map(self.cell_id, worse), *[OVERALL_NAME] * is_worse]),
             kept=kept,
             is_strict=self.asked.is_strict,
             n_updated=n_updated,
@@ -286,19 +327,20 @@ class RobustnessSession:
         never = f"{n_missing} of {len(self.cells)} cells were never run and are in no table." if n_missing else ""
         # What is not gated for want of a threshold is said, too.
         lacking = "\n".join(filter(None, [never, thin_calibration_note(self._thresholds).strip()]))
-        return Finished(report, tables.rows, tables.files, lacking)
+        files = tables.files
+        if not missing:
+            files = [*files, write_gate(self.out / GATE, judged, overall, self.gate.level)]
+        return Finished(report, tables.rows, files, lacking)
 
     def _matrix_keys(self) -> "Iterable[RateKey]":
-        from sealproof.harness.tables.rates import RULES, RateKey, gated_metrics
+        from sealproof.harness.tables.rates import RateKey, gated_rates
 
         for attack in self._attacks:
             for subject in self.bench.subjects:
                 if not self.asked.gates(subject.role):
                     continue
-                for rule in RULES:
-                    for metric in gated_metrics(subject.role):
-                        params = attack.params_text
-                        yield RateKey(self.scheme, attack.name, params, subject.name, rule, metric)
+                for rule, metric in gated_rates(subject.role):
+                    yield RateKey(self.scheme, attack.name, attack.params_text, subject.name, rule, metric)
 
 
 def _numbers(options: Mapping[str, str]) -> tuple[int | None, int, float]:

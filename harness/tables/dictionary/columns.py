@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 CLIPS, SUMMARY, MARKDOWN, PICTURE, RUN = "clips.csv", "summary.csv", "summary.md", "summary.png", "run.json"
 ATTACKS, BREAK_POINTS = "attacks.csv", "break_points.csv"
+GATE = "gate.csv"
 
 FILES: Mapping[str, str] = {
     "summary.csv": "one number a row: dataset, scheme, attack, detector, threshold rule, metric, value, 95 % interval",
@@ -105,16 +106,50 @@ _RATE = {
     "metric": "`accuracy`, `tpr` or `fpr`; of a mimic also `agreement`",
 }
 
+_GATED = {
+    "threshold_rule": "`fixed` or `fpr_1pct`; `-` for `auc` and `bit_accuracy`, which have none",
+    "metric": "`accuracy`, `tpr`, `fpr`, `auc`; `bit_accuracy` where there is a message; of a mimic also `agreement`",
+    "role": "`reference` or `mimic`",
+}
+
 _BASELINE = {
     "dataset": _CELL["dataset"],
     "clips": "hash of which clips these are (ids, groups, length) and of the seeds",
-    **{name: text for name, text in _RATE.items() if name != "dataset"},
-    "role": "`reference` or `mimic`",
+    **{name: _GATED.get(name, text) for name, text in _RATE.items() if name != "dataset"},
+    "role": _GATED["role"],
     "value": "the rate",
-    "n_clips": "clips it is taken over",
+    "n_trials": "what it is taken over: clips, or what `unit` says",
+    "unit": "`clips`; `bits` of marked clips; `pairs` of a marked and a clean clip, each counted for both recordings, "
+    "a win 2 and a tie 1, so 4 times as many as there are",
     "n_groups": "groups (recordings) these are from",
-    "successes": "clips that count, group by group in the order of their names; `8x12` is twelve groups of 8",
-    "trials": "clips, group by group",
+    "successes": "clips (bits, pairs won) that count, group by group in the order of their names; `8x12` is twelve "
+    "groups of 8",
+    "trials": "clips (bits, pairs), group by group",
+}
+
+_GATE = {
+    "scope": "`cell`, or `overall`: the mean over all cells of the session",
+    "attack": "name of the attack; `-` where it is the mean",
+    "params": "its parameters; `-` where it has none",
+    "detector": "whose rate it is",
+    "role": _GATED["role"],
+    "threshold_rule": _GATED["threshold_rule"],
+    "metric": _GATED["metric"],
+    "before": "the rate in the baseline; empty where that lacks it",
+    "after": "the rate now",
+    "difference": "after minus before, on the same clips",
+    "ci_low": "lower end of its 95 % interval, for this rate alone",
+    "ci_high": "upper end",
+    "allowed": "by how much it may get worse: see docs/gate.md",
+    "p": "how often chance does as much (signs of the recordings flipped), adjusted for the rates of the cell, or for "
+    "the means; a cell by itself is judged at 0.03 / cells, the means at 0.01",
+    "p_together": "the same, adjusted for all cells of the session, too; judged at 0.03",
+    "detectable": "smallest loss, of clips all over, that the cell by itself (the mean) finds in 80 % of cases where "
+    "nothing else changes; empty where no loss is found so often, and for AUC and bits",
+    "verdict": "`regression`, `collapse`, `unproven`, `at chance`, `improvement`, `changed`, `same`, `new`, or `not "
+    "gated yet`: the baseline is from before such rates were",
+    "collapsed": "recordings found before (3 of 4 clips and more) and not now (1 of 4 and fewer), where they fail the "
+    "cell: names, with blanks between them",
 }
 
 _COMPARE = {
@@ -187,6 +222,7 @@ _EXTRACT_SEEDS = {
 
 OTHER_FILES: Mapping[str, str] = {
     "baseline.csv": "the rates that `pytest -m robustness` holds a run against; it is in version control",
+    "gate.csv": "`pytest -m robustness`: every rate against the baseline, and the means over all cells",
     "compare.csv": "`sealproof compare`: the paired difference of every rate of two runs; also as .md and .html",
     "extract.csv": "`sealproof extract`: how faithful imitations are, by what they may know; also as .png, with "
     "`threat_model.md`",
@@ -201,6 +237,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     "attacks.csv": _ATTACKS,
     "clips.csv": _CLIPS,
     "baseline.csv": _BASELINE,
+    GATE: _GATE,
     "compare.csv": _COMPARE,
     "extract.csv": _EXTRACT,
     "extract_seeds.csv": _EXTRACT_SEEDS,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from sealproof.harness.foundation.text import markdown_table
-from sealproof.harness.tables.dictionary.columns import COLUMNS, FILES, OTHER_FILES, QUANTITIES
+from sealproof.harness.tables.dictionary.columns import COLUMNS, FILES, GATE, OTHER_FILES, QUANTITIES
 from sealproof.harness.tables.dictionary.metrics import METRICS, THRESHOLD_RULES, Metric, ThresholdRule
 
 _HEAD = """# Results: what the files say
@@ -33,7 +33,7 @@ _ATTACKS = """Written by `sealproof run` (measured on 32 pairs of a cell, of as 
 `sealproof attacks verify`. A cell whose attack breaks a claim fails and is not scored."""
 
 
-_OTHERS = ("baseline.csv", "compare.csv", "extract.csv", "extract_seeds.csv")
+_OTHERS = ("baseline.csv", GATE, "compare.csv", "extract.csv", "extract_seeds.csv")
 
 
 def dictionary_markdown() -> str:

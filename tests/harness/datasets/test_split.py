@@ -39,12 +39,22 @@ def test_the_order_of_the_clips_does_not_matter(groups: list[str], seed: int, ra
     assert split_by_group(shuffled, seed) == split_by_group(groups, seed)
 
 
-@given(st.integers(20, 200), st.integers(1, 5), seeds)
+@given(st.integers(50, 200), st.integers(1, 5), seeds)
 def test_many_equal_groups_come_within_a_group_of_the_shares(n_groups: int, size: int, seed: int) -> None:
     groups = [f"g{n}" for n in range(n_groups)] * size
     found = Counter(split_by_group(groups, seed).values())
     for split, share in SPLIT_FRACTIONS.items():
         assert abs(found[split] - share * n_groups) <= 1.5
+
+
+@pytest.mark.parametrize(("n_groups", "n_test"), [(12, 2), (16, 6), (20, 8), (25, 10), (40, 10), (49, 10), (60, 12)])
+def test_of_few_recordings_test_has_enough_for_the_gate_where_it_can(n_groups: int, n_test: int) -> None:
+    groups = [f"g{n}" for n in range(n_groups)] * 3
+    for seed in range(5):
+        found = Counter(split_by_group(groups, seed).values())
+        assert abs(found["test"] - n_test) <= 1
+        assert found["train"] >= 0.3 * n_groups
+        assert found["calibration"] >= 0.15 * n_groups - 1.5
 
 
 def test_a_group_larger_than_its_split_does_not_pull_others_in() -> None:

@@ -23,7 +23,7 @@ from sealproof.harness.pytest_plugin.baseline import (
     row_of,
     sample_of,
 )
-from sealproof.harness.pytest_plugin.gate import NEW, Gate
+from sealproof.harness.pytest_plugin.gate import EARLIER, NEW, Gate
 from sealproof.harness.tables.rates import RateKey, Tally
 
 SAMPLE = Sample("set", "0123456789ab", ("a", "b", "c"))
@@ -43,7 +43,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_baseline(path) == {one.key: one for one in rows}
     text = path.read_text(encoding="utf-8")
     assert text.splitlines()[0] == ",".join(COLUMNS)
-    assert "set,0123456789ab,perth,gain,-,perth,fixed,tpr,reference,0.916667,12,3,4x2 3,4x3" in text
+    assert "set,0123456789ab,perth,gain,-,perth,fixed,tpr,reference,0.916667,12,clips,3,4x2 3,4x3" in text
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 5)), min_size=1, max_size=30))
@@ -61,7 +61,7 @@ def test_counts_survive_a_round_trip(tmp_path_factory: pytest.TempPathFactory, p
     [
         ("8x3000000000", "must have at most 100,000 groups in trials. Got 8x3000000000."),
         (" ".join(["4x99999"] * 2), "must have at most 100,000 groups in trials. Got 4x99999."),
-        ("3000000000 4x2", "must count at most 1,000,000,000 clips a group in trials. Got 3000000000."),
+        ("3000000000000 4x2", "must count at most 1,000,000,000,000 trials a group in trials. Got 3000000000000."),
     ],
 )
 def test_counts_beyond_the_limits_are_refused_with_file_line_and_value(tmp_path: Path, counts: str, told: str) -> None:
@@ -141,11 +141,12 @@ GOOD = baseline_csv([row("gain"), row("mp3")])
         ("", "must have the columns"),
         ("a,b\n1,2\n", "Got a, b"),
         (GOOD.replace(",n_groups", ""), "must have the columns"),
+        (GOOD.replace(",clips,3,", ",bits,3,", 1), "line 2, must have counts"),
         ("<<<<<<< HEAD\n" + GOOD, "Got <<<<<<< HEAD"),
-        (GOOD + "<<<<<<< HEAD\n", "line 4, must have 14 fields. Got 1."),
-        (GOOD[:-5], "line 3, must have 14 fields. Got 13."),
+        (GOOD + "<<<<<<< HEAD\n", "line 4, must have 15 fields. Got 1."),
+        (GOOD[:-5], "line 3, must have 15 fields. Got 14."),
         (GOOD.replace("0.916667", "0.916668", 1), "line 2, must have counts"),
-        (GOOD.replace(",12,3,", ",13,3,", 1), "line 2, must have counts"),
+        (GOOD.replace(",12,clips,", ",13,clips,", 1), "line 2, must have counts"),
         (GOOD.replace("4x2 3", "4x2 5", 1), "line 2, must have counts"),
         (GOOD.replace("4x2 3", "4x2 three", 1), "line 2, must have counts"),
         (
@@ -170,6 +171,23 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(HarnessError, match="cannot be read"):
         read_baseline(tmp_path / "b.csv")
+
+
+def test_a_file_from_before_auc_and_bits_were_gated_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.csv"
+    earlier = GOOD.replace("n_trials,unit", "n_clips").replace(",12,clips,", ",12,")
+    path.write_text(earlier, encoding="utf-8")
+    assert list(read_baseline(path).values()) == [row("gain"), row("mp3")]
+    merge_baseline(path, [])
+    assert path.read_text(encoding="utf-8") == GOOD
+
+
+def test_what_an_earlier_baseline_could_not_hold_is_not_new() -> None:
+    auc = replace(tally([40, 40, 40], metric="auc"), threshold_rule="")
+    earlier = gate(row_of(tally([4, 4, 4]), SAMPLE))
+    assert [one.verdict for one in earlier.judge([tally([4, 4, 4]), auc])] == ["same", EARLIER]
+    later = gate(row_of(tally([4, 4, 4]), SAMPLE), row_of(replace(auc, attack="gain"), SAMPLE))
+    assert NEW in [one.verdict for one in later.judge([auc])]
 
 
 def test_line_ends_of_other_systems_are_read(tmp_path: Path) -> None:
@@ -246,4 +264,5 @@ def test_the_worst_stands_first(same: bool) -> None:
     after = [tally([4, 4, 3], "a"), tally([0, 0, 0], "b"), tally([4, 2, 4], "c")]
     judged = gate(*before).judge(after if same else after[::-1])
     assert [one.tally.attack for one in judged] == ["b", "c", "a"]
-    assert [one.verdict for one in judged] == ["regression", "unproven", "unproven"]
+    # Three recordings that all got worse are a chance of 1 in 8: that none is found any more is another matter.
+    assert [one.verdict for one in judged] == ["collapse", "unproven", "unproven"]

@@ -1,0 +1,1 @@
+"""What changed between two runs on the same recordings: can it be luck, over many cells at once?"""
