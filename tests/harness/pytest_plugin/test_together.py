@@ -99,7 +99,7 @@ def test_false_alarms_that_were_rare_may_double_but_no_more() -> None:
 def test_what_can_be_found_is_said_beforehand() -> None:
     assert power_text([7] * 20, 28, 0.05) == (
         "with 140 marked clips of 20 recordings, 80 % of sessions find, of the TPR, a loss of 12.0 points in one of 28 "
-        "cells (a loss of 7.5 points where no other cell changes; a loss of 14.5 points where whole recordings are "
+        "cells (a loss of 7.5 points where no other cell changes; a loss of 20.5 points where whole recordings are "
         "lost), and a loss of 8.0 points in all cells"
     )
     few = power_text([20] * 4, 28, 0.05)
