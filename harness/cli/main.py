@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from sealproof.harness.cli import attacks, dataset, machine, mimic, result, run, scheme
-from sealproof.harness.cli.adversaries import adversary
+from sealproof.harness.cli.adversaries import adversary, search
 from sealproof.harness.cli.options import BAD_INPUT, FAILED, INTERRUPTED, fail
 
 
@@ -23,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("sealproof", description="Proof-test audio watermark detectors.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     # In the order in which --help shows them: that of the work.
-    for kind in (dataset, mimic, run, adversary, result, scheme, attacks, machine):
+    for kind in (dataset, mimic, run, adversary, search, result, scheme, attacks, machine):
         kind.add(commands)
     return parser
 
