@@ -6,7 +6,13 @@ A project that wants the matrix in its own suite writes one test:
     def test_robustness(robustness_cell):
         robustness_cell.check()
 
-and runs `pytest -m robustness`. Everything heavy is imported when a cell runs, not when tests are collected.
+and runs `pytest -m robustness`. Adversaries are one test, marked `adversary`:
+
+    @pytest.mark.adversary
+    def test_adversaries(adversary_gate):
+        adversary_gate.check()
+
+Everything heavy is imported when a cell runs, not when tests are collected.
 """
 
 import os
@@ -22,6 +28,7 @@ from sealproof.harness.pytest_plugin.request import GateRequest
 from sealproof.harness.training.demo_request import DemoRequest
 
 if TYPE_CHECKING:
+    from sealproof.harness.pytest_plugin.adversaries import AdversaryGate
     from sealproof.harness.pytest_plugin.cell import RobustnessCell
     from sealproof.harness.pytest_plugin.gate_text import Finished
     from sealproof.harness.pytest_plugin.project import Project
@@ -39,6 +46,7 @@ _OPTIONS = {
 }
 """Name -> default and help of each option; the first six are the same things that `sealproof run` takes."""
 
+_FLOORS, _UPDATE_FLOORS = "--adversary-floors", "--adversary-update-floors"
 _UPDATE = "--robustness-update-baseline"
 _ACCEPT = "--robustness-accept-regressions"
 _MIMICS = "--robustness-gate-mimics"
@@ -75,11 +83,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("robustness_gate_mimics", mimics, type="bool", default=False)
     group.addoption(_STRICT, action="store_true", help=f"{text} (ini: robustness_strict)")
     parser.addini("robustness_strict", text, type="bool", default=False)
+    accepted = "file of what adversaries were accepted to reach"
+    group.addoption(_FLOORS, metavar="FILE", help=f"{accepted} (ini: adversary_floors)")
+    parser.addini("adversary_floors", accepted, default="results/adversary_floors.csv")
+    group.addoption(_UPDATE_FLOORS, action="store_true", help="accept what adversaries reach now")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker, and listen for cells."""
     config.addinivalue_line("markers", "robustness: a cell of sealproof's perturbation matrix (slow)")
+    config.addinivalue_line("markers", "adversary: sealproof's adversaries against the detector (slow)")
     config.pluginmanager.register(_Robustness(config), "sealproof-session")
 
 
@@ -88,6 +101,20 @@ def robustness_cell(request: pytest.FixtureRequest) -> "RobustnessCell":
     """One cell of the matrix: `check()` runs it, and fails the test when the cell failed or got worse."""
     plugin: _Robustness = request.config.pluginmanager.getplugin("sealproof-session")
     return plugin.cell(request.param, request.node)
+
+
+@pytest.fixture
+def adversary_gate(request: pytest.FixtureRequest) -> "AdversaryGate":
+    """The adversaries: `check()` runs them, and fails the test when they got further than was accepted."""
+    from sealproof.harness.pytest_plugin.adversaries import AdversaryGate
+
+    config = request.config
+    plugin: _Robustness = config.pluginmanager.getplugin("sealproof-session")
+    file = str(config.getoption("adversary_floors") or config.getini("adversary_floors"))
+    floors = plugin.session.floors(file)
+    return AdversaryGate(
+        plugin.session, floors, bool(config.getoption("adversary_update_floors")), request.node.user_properties
+    )
 
 
 class _Robustness:

@@ -13,6 +13,7 @@ from sealproof.attacks.contract.base import AttackError
 from sealproof.detectors.base import DetectorError
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.pytest_plugin.request import SUITE_CLIPS, GateRequest
+from sealproof.harness.studies.counterexamples.request import FILE
 
 if TYPE_CHECKING:
     from sealproof.attacks.contract.base import Attack
@@ -42,6 +43,8 @@ class RobustnessSession:
         seed: Decides what random attacks draw.
         out: Folder of the tables.
         asked: What the rates are held against, and how.
+        counterexamples: File of chains that once broke a detector.
+        root: The project's root folder.
         notes: What else is to be told at the end.
     """
 
@@ -53,6 +56,8 @@ class RobustnessSession:
     seed: int
     out: Path
     asked: GateRequest
+    counterexamples: Path = FILE
+    root: Path = Path()
     notes: list[str] = field(default_factory=list)
 
     @classmethod
@@ -84,6 +89,7 @@ class RobustnessSession:
         )
         root = project.root
         out = root / options["out"]
+        kept = project.baseline(FILE.as_posix())
         if not options["dataset"]:
             from sealproof.detectors import get_scheme
             from sealproof.harness.training.demo_dataset import PREFIX
@@ -94,23 +100,32 @@ class RobustnessSession:
             except DetectorError as error:
                 raise pytest.UsageError(str(error)) from error
             folder = root / "data" / f"{PREFIX}{scheme}-{n_clips or SUITE_CLIPS}"
-            return cls(folder, True, scheme, options["attacks"], n_clips, seed, out, gate)
+            return cls(folder, True, scheme, options["attacks"], n_clips, seed, out, gate, kept, root)
         from sealproof.harness.datasets.dataset import Dataset
 
         try:
             scheme = Dataset.open(root / options["dataset"]).scheme
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from error
-        return cls(root / options["dataset"], False, scheme, options["attacks"], n_clips, seed, out, gate)
+        return cls(root / options["dataset"], False, scheme, options["attacks"], n_clips, seed, out, gate, kept, root)
+
+    def floors(self, path: str) -> Path:
+        """Return where the accepted successes of adversaries are; paths start from the project's root folder."""
+        return self.root / path
 
     @cached_property
     def _attacks(self) -> "list[Attack]":
         import pytest
 
+        from sealproof.attacks import get_attack
         from sealproof.attacks.selection import load_attacks
+        from sealproof.harness.studies.counterexamples.kept import chains_of
 
         try:
-            return load_attacks(self.attacks)
+            attacks = load_attacks(self.attacks)
+            # What once broke this scheme's detector is tried again, whatever the preset.
+            broke = [get_attack(chain) for chain in chains_of(self.counterexamples, self.scheme)]
+            return list({attack.id: attack for attack in [*attacks, *broke]}.values())
         except (HarnessError, AttackError) as error:
             raise pytest.UsageError(str(error)) from error
 

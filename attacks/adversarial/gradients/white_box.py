@@ -13,6 +13,9 @@ from sealproof.attacks.contract.parameters import parameter
 
 _SHRINK_ROUNDS = 6
 
+_LEAST = 0.01
+"""The first radius where the gradient promises that nothing is needed."""
+
 _LARGEST = 32.0
 """No change is tried beyond so many times the budget: it would be another clip."""
 
@@ -79,7 +82,8 @@ class WhiteBox(AdaptiveAttack):
         far = np.maximum(-search.sign * value, 0) / np.maximum(promise, 1e-12)
         expected = size + np.minimum(far, np.maximum(2 * size, 0.05))
         never = ~search.has_turned
-        grown = np.where(never, np.maximum(expected, 1.15 * size), radius * (1 + rate))
+        # The value may be past its zero and the decision not: where nothing is promised it grows all the same.
+        grown = np.where(never, np.maximum(expected, np.maximum(1.15 * size, _LEAST)), radius * (1 + rate))
         return np.where(turned, search.least_size * (1 - rate), grown)
 
 

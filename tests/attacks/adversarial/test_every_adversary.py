@@ -13,7 +13,7 @@ from sealproof.attacks.adversarial.contract.budget import STEP, PeakBudget, SnrB
 from sealproof.attacks.adversarial.contract.knowledge import AdversaryKnowledge
 from sealproof.attacks.adversarial.contract.oracle import DIRECTIONS, Direction, OutOfQueriesError
 from sealproof.attacks.adversarial.contract.search import WITHIN, Search
-from sealproof.attacks.adversarial.testing import LinearOracle, check_adversary, toy_task
+from sealproof.attacks.adversarial.testing import N_FRAMES, FramedOracle, LinearOracle, check_adversary, toy_task
 from sealproof.attacks.contract.errors import AttackError
 
 
@@ -37,6 +37,20 @@ def test_the_white_box_finds_the_boundary_of_a_linear_detector_within_a_tenth_of
     direction: Direction,
 ) -> None:
     assert -0.02 <= excess_db("white_box", direction, 100) < 0.1
+
+
+def test_the_white_box_sets_out_where_its_value_is_past_zero_and_the_decision_is_not() -> None:
+    """Four of ten parts are flagged, and strongly: their mean is positive, and six must be flagged."""
+    task = toy_task("forgery", framed=True)
+    assert isinstance(task.oracle, FramedOracle)
+    blocks = task.oracle.weights.reshape(N_FRAMES, -1)
+    clips = task.clips.astype(np.float64).reshape(len(task.clips), N_FRAMES, -1).copy()
+    clips[:, :4] += 20 * 0.12 * blocks[:4]
+    half_way = replace(task, clips=written(clips.reshape(task.clips.shape)))
+    slope = task.oracle.gradient(half_way.clips, np.arange(len(clips)), "forgery")
+    assert (slope.value > 0).all()
+    assert not slope.flagged.any()
+    assert np.isfinite(get_adversary("white_box").perform(half_way).least_size).all()
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)

@@ -244,3 +244,21 @@ def test_a_damaged_dataset_fails_its_cells_without_an_internal_error(suite: pyte
     assert "`sealproof check` on the dataset" in text
     assert "INTERNALERROR" not in text
     assert "Traceback" not in text
+
+
+def test_a_chain_that_once_broke_the_detector_is_a_cell_whatever_the_preset(suite: pytest.Pytester) -> None:
+    (suite.path / "results").mkdir()
+    (suite.path / "results/counterexamples.toml").write_text(
+        '[[counterexample]]\nscheme = "audioseal_mini"\nof = "detection"\nchain = "gain.6db+lowpass.4khz"\n'
+        '[[counterexample]]\nscheme = "perth"\nof = "detection"\nchain = "gain.6db+lowpass.2khz"\n'
+    )
+    result = suite.runpytest("--collect-only", "-q", "-m", "robustness")
+    assert "test_robust.py::test_cell[audioseal_mini-gain.6db+lowpass.4khz]" in result.outlines
+    assert not any("lowpass.2khz" in line for line in result.outlines)
+
+
+def test_a_damaged_file_of_counterexamples_is_an_error_of_the_cells(suite: pytest.Pytester) -> None:
+    (suite.path / "results").mkdir()
+    (suite.path / "results/counterexamples.toml").write_text("counterexample = 3")
+    result = suite.runpytest("--collect-only", "-q", "-m", "robustness")
+    result.stdout.fnmatch_lines(["*counterexamples.toml is damaged*"])

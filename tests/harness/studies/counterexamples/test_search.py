@@ -10,7 +10,8 @@ from sealproof.harness.cli.main import main
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.statistics.estimation.estimate import Estimate
-from sealproof.harness.studies.counterexamples.keep import chains_of, keep, read
+from sealproof.harness.studies.counterexamples.keep import keep
+from sealproof.harness.studies.counterexamples.kept import chains_of, read
 from sealproof.harness.studies.counterexamples.request import SearchRequest
 from sealproof.harness.studies.counterexamples.search import Counterexample, Found, search
 
