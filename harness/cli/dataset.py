@@ -113,8 +113,11 @@ def describe(facts: dict[str, object]) -> None:
 
 def _oddities(facts: dict[str, Any]) -> Iterator[str]:
     """Yield what should be known of a dataset; one of an earlier version does not say all of it."""
+    from sealproof.harness.datasets.near_copies import from_records, near_copies_text
     from sealproof.harness.datasets.same_audio import joined_text
 
+    if facts.get("near_copies"):
+        yield near_copies_text(from_records(facts["near_copies"]))
     if facts.get("joined_groups"):
         yield joined_text(facts["joined_groups"])
     for label in ("clean", "watermarked"):
@@ -137,6 +140,8 @@ def _gate_text(least: Mapping[str, float | None]) -> str:
 
 def _check(options: argparse.Namespace) -> int:
     from sealproof.harness.datasets.check import check_dataset
+    from sealproof.harness.datasets.dataset import Dataset
+    from sealproof.harness.datasets.near_copies import near_copies, near_copies_text
     from sealproof.harness.matrix.store import check_cells
 
     problems = [*check_dataset(options.dataset), *check_cells(options.dataset / "cells")]
@@ -145,4 +150,9 @@ def _check(options: argparse.Namespace) -> int:
     if problems:
         return fail(f"{options.dataset} has {len(problems)} problem{'s' * (len(problems) != 1)}.", FAILED)
     print(f"{options.dataset} is as its manifest says.")
+    # Worth a look, and no fault of the files: two pieces may share what they were made of.
+    dataset = Dataset.open(options.dataset)
+    copies = near_copies(dataset.root, dataset.rows, dataset.n_samples)
+    if copies:
+        print(f"Mind: {near_copies_text(copies)}")
     return OK

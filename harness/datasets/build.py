@@ -20,6 +20,7 @@ from sealproof.harness.datasets.content_keys import marking_version
 from sealproof.harness.datasets.dataset import FACTS, MANIFEST, REQUEST, Dataset
 from sealproof.harness.datasets.links import refuse_links
 from sealproof.harness.datasets.manifest import CLEAN, WATERMARKED, Row, manifest_csv
+from sealproof.harness.datasets.near_copies import near_copies
 from sealproof.harness.datasets.same_audio import joined_groups, joined_sets, joined_text
 from sealproof.harness.datasets.sources import Sources, from_json, read_sources, refuse_changed, sources_sha256, to_json
 from sealproof.harness.datasets.split import split_by_corpus, split_by_group
@@ -113,6 +114,7 @@ def build_dataset(corpus: Corpus, request: BuildRequest, root: Path) -> tuple[Da
     made = {
         "sources_sha256": sources_sha256(sources),
         "joined_groups": joined,
+        "near_copies": [one.record() for one in near_copies(root, rows, clip_samples(request.clip_s))],
         "clipped_watermarked": sum(share > 0 for share in clipped),
         "manifest_sha256": sha256_file(root / MANIFEST),
     }
