@@ -272,6 +272,20 @@ def broken_text(who: str, error: Exception) -> str:
     return f"{who} is broken on this machine ({type(first).__name__}: {first}). Run: sealproof doctor"
 
 
+def listen(detector: Detector, batch: Audio) -> Detection:
+    """Let a detector hear audio that others will hear, too: a copy of its own, which it cannot write into.
+
+    One that wrote into its batch changed what the next detector heard, or what a mimic was taught.
+
+    Args:
+        detector: Somebody's.
+        batch: (n, samples) float32.
+    """
+    own = batch.copy()
+    own.flags.writeable = False
+    return detector.detect(own)
+
+
 def check_batch(batch: Audio, who: str, min_samples: int = 1) -> None:
     """Refuse a batch that is not a non-empty, finite, 2-D float32 array.
 

@@ -137,15 +137,25 @@ def clip_samples(clip_s: float) -> int:
 def usable_pcm(audio: Audio, report: CorpusReport) -> Pcm | None:
     """Round a clip to 16-bit PCM, or count it as near-silent and return None."""
     pcm = to_pcm(audio)
+    return pcm if is_usable(pcm, clipped_share(audio), report) else None
+
+
+def is_usable(pcm: Pcm, cut_off: float, report: CorpusReport) -> bool:
+    """Count a clip as taken or as near-silent; say whether it was taken.
+
+    Args:
+        pcm: Its samples.
+        cut_off: Which share of them 16 bits cut off.
+        report: Counts it.
+    """
     rms = float(np.sqrt(np.mean(np.square(pcm / 32768.0))))
     if rms < 10 ** (SILENCE_DBFS / 20):
         report.near_silent += 1
-        return None
+        return False
     report.taken += 1
-    share = clipped_share(audio)
-    report.clipped += share > 0
-    report.badly_clipped += share > BADLY_CLIPPED
-    return pcm
+    report.clipped += cut_off > 0
+    report.badly_clipped += cut_off > BADLY_CLIPPED
+    return True
 
 
 def interleave_groups(group_of: list[str], seed: int) -> list[int]:

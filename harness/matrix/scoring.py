@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import UNMARKED_FROM, UNMARKED_TO, Attack, Attacked
-from sealproof.detectors.base import Audio, Detection, Detector, DetectorError, frames_are_probabilities
+from sealproof.detectors.base import Audio, Detection, Detector, DetectorError, frames_are_probabilities, listen
 from sealproof.harness.statistics.localisation import frame_iou
 
 Floats = NDArray[np.float64]
@@ -86,11 +86,8 @@ def score(
 def _detected(name: str, load: Callable[[], Detector], audio: Audio) -> tuple[Detector, Detection, float]:
     try:
         detector = load()
-        # A copy of its own, which it must leave alone: one that wrote into it changed what the next detector heard.
-        batch = audio.copy()
-        batch.flags.writeable = False
         started = time.perf_counter()
-        detection = detector.detect(batch)
+        detection = listen(detector, audio)
         seconds = time.perf_counter() - started
         if len(detection.score) != len(audio):
             raise DetectorError(f"{name} must give one score a clip. Got {len(detection.score)} for {len(audio)}.")

@@ -7,9 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
-from sealproof.harness.corpora.base import Clip, CorpusReport, clip_samples, usable_pcm
+from sealproof.harness.corpora.base import Clip, CorpusReport, clip_samples, is_usable
 from sealproof.harness.corpora.musiccaps.table import SEGMENT_S, Song, Table
-from sealproof.harness.foundation.audio.files import Pcm, from_pcm
+from sealproof.harness.foundation.audio.files import Pcm, full_scale_share
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.seeds import derive_seed
 
@@ -147,7 +147,7 @@ class MusicCapsCorpus:
         for song, pcm in self.source.clips(songs, n_samples, report):
             if report.taken == n_clips:
                 return
-            if usable_pcm(from_pcm(pcm), report) is not None:
+            if is_usable(pcm, full_scale_share(pcm), report):
                 yield self._clip(song, pcm)
 
     def _clip(self, song: Song, pcm: Pcm) -> Clip:

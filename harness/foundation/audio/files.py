@@ -163,6 +163,14 @@ def clipped_share(audio: Audio) -> float:
     return float(np.mean(np.abs(audio) > 1))
 
 
+def full_scale_share(pcm: Pcm) -> float:
+    """Return which share of samples stands at either end of 16 bits: those that were cut off there, and hardly others.
+
+    For audio that was decoded and resampled before it came to be 16 bits, where its floats are no longer at hand.
+    """
+    return float(np.mean((pcm == FULL_SCALE - 1) | (pcm == -FULL_SCALE)))
+
+
 def from_pcm(pcm: Pcm) -> Audio:
     """Turn 16-bit PCM into float32 in [-1, 1)."""
     return pcm.astype(np.float32) / np.float32(FULL_SCALE)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.attacks.verification.measure import snr_db
-from sealproof.detectors.base import Audio, Bits, Detection, Detector, Scheme, frames_are_probabilities
+from sealproof.detectors.base import Audio, Bits, Detection, Detector, Scheme, frames_are_probabilities, listen
 from sealproof.harness.corpora.base import interleave_groups
 from sealproof.harness.foundation.audio.files import from_pcm, to_pcm
 from sealproof.harness.foundation.errors import HarnessError
@@ -46,7 +46,7 @@ class Ear:
     def detect(self, audio: Audio) -> Detection:
         """Score clips of shape (n, samples)."""
         starts = range(0, len(audio), BLOCK)
-        return Detection.concatenate([self._detector.detect(audio[start : start + BLOCK]) for start in starts])
+        return Detection.concatenate([listen(self._detector, audio[start : start + BLOCK]) for start in starts])
 
     def flags(self, audio: Audio) -> Flags:
         """Say which clips the detector flags at its own threshold."""
@@ -67,7 +67,7 @@ class Ear:
         flagged, evidence = np.empty(n, np.bool_), np.empty(n)
         for start in progress(range(0, n, BLOCK), what):
             part = np.arange(start, min(start + BLOCK, n))
-            heard = self._detector.detect(make(part))
+            heard = listen(self._detector, make(part))
             flagged[part] = heard.score > self.threshold
             evidence[part] = heard.frames.mean(axis=1) if self.has_frames and heard.frames is not None else heard.score
         return flagged, evidence

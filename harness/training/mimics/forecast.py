@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sealproof.detectors import get_scheme
+from sealproof.detectors.base import listen
 from sealproof.detectors.mimics import get_mimic_recipe
 from sealproof.detectors.mimics.base import ClipRecipe, FrameRecipe
 from sealproof.detectors.mimics.keras_runtime import import_keras
@@ -101,8 +102,8 @@ def _asking_s(dataset: Dataset, pairs: Sequence[Pair]) -> float:
     """Seconds that the detector takes for a clip, once it is loaded."""
     detector = get_scheme(dataset.scheme).detector
     audio = dataset.audio([row for pair in pairs[: _ASKED // 2] for row in (pair.clean, pair.watermarked)])
-    detector.detect(audio)
-    return _seconds(lambda: detector.detect(audio)) / len(audio)
+    listen(detector, audio)
+    return _seconds(lambda: listen(detector, audio)) / len(audio)
 
 
 def _clip_step_s(dataset: Dataset, recipe: ClipRecipe) -> float:

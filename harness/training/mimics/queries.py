@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.detectors import get_scheme
-from sealproof.detectors.base import Audio, Detector, frames_are_probabilities
+from sealproof.detectors.base import Audio, Detector, frames_are_probabilities, listen
 from sealproof.detectors.mimics.base import FrameRecipe
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.foundation.errors import HarnessError
@@ -123,7 +123,7 @@ def ask(detector: Detector, audio: NDArray[np.floating], frame: int, scale: floa
     score, frames = np.empty(len(audio), np.float32), np.empty((len(audio), n_frames), np.float32)
     for at in progress(range(0, len(audio), _BLOCK), "asking the detector"):
         part = slice(at, at + _BLOCK)
-        detection = detector.detect(audio[part].astype(np.float32))
+        detection = listen(detector, audio[part].astype(np.float32))
         score[part] = detection.score
         if has_frames and detection.frames is not None:
             frames[part] = _mean_over(detection.frames, audio.shape[1] / frame)
@@ -134,7 +134,7 @@ def ask(detector: Detector, audio: NDArray[np.floating], frame: int, scale: floa
 
 def sure_distance(detector: Detector, audio: Audio) -> float:
     """Return the median distance of the detector's scores from its threshold, on clips that nobody attacked."""
-    scores = np.concatenate([detector.detect(audio[at : at + _BLOCK]).score for at in range(0, len(audio), _BLOCK)])
+    scores = np.concatenate([listen(detector, audio[at : at + _BLOCK]).score for at in range(0, len(audio), _BLOCK)])
     distance = float(np.median(np.abs(scores - detector.threshold)))
     if distance <= 0:
         raise HarnessError(f"The scores of {detector.name} must differ from its threshold on most clips. They do not.")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sealproof.attacks import get_attack
 from sealproof.attacks.verification.measure import snr_db
-from sealproof.detectors.base import Detection, Detector, Watermarker
+from sealproof.detectors.base import Detection, Detector, Watermarker, listen
 from sealproof.harness.foundation.audio.files import SAMPLE_RATE, from_pcm, to_pcm
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.foundation.seeds import derive_seed
@@ -156,6 +156,6 @@ def _scores(detector: Detector, batch: NDArray[np.float32]) -> NDArray[np.float3
 
 
 def _detect(detector: Detector, batch: NDArray[np.float32]) -> Detection:
-    parts = [detector.detect(batch[start : start + _BLOCK]) for start in range(0, len(batch), _BLOCK)]
+    parts = [listen(detector, batch[start : start + _BLOCK]) for start in range(0, len(batch), _BLOCK)]
     bits = [part.bits for part in parts if part.bits is not None]
     return Detection(np.concatenate([part.score for part in parts]), None, np.concatenate(bits) if bits else None)

@@ -7,6 +7,7 @@ import pytest
 
 from sealproof.attacks.selection import load_attacks
 from sealproof.detectors import get_scheme
+from sealproof.detectors.base import Audio, Detection
 from sealproof.detectors.mimics import get_mimic_recipe
 from sealproof.detectors.mimics.base import FrameRecipe
 from sealproof.harness.datasets.dataset import Dataset
@@ -22,6 +23,25 @@ def recipe() -> FrameRecipe:
     found = get_mimic_recipe("distilled_cnn")
     assert isinstance(found, FrameRecipe)
     return found
+
+
+class InPlace:
+    """A detector that works in place."""
+
+    name, sample_rate, threshold = "in_place", 16_000, 0.0
+
+    def detect(self, batch: Audio) -> Detection:
+        batch *= 0
+        return Detection(np.zeros(len(batch), np.float32))
+
+
+def test_a_detector_cannot_change_what_a_mimic_learns_from(bench_dataset: Dataset) -> None:
+    audio = bench_dataset.audio([pair.watermarked for pair in bench_dataset.split("train")[:2]])
+    before = audio.copy()
+    for question in (lambda: sure_distance(InPlace(), audio), lambda: ask(InPlace(), audio, FRAME, 1.0)):
+        with pytest.raises(ValueError, match="read-only"):
+            question()
+    np.testing.assert_array_equal(audio, before)
 
 
 def test_labels_are_the_truth_twin_beside_twin(mini_dataset: Dataset, recipe: FrameRecipe) -> None:

@@ -206,3 +206,19 @@ def test_a_dataset_is_the_same_however_many_threads_read_ahead(
     assert again.sha256 == dataset.sha256
     two_threads, _ = build_dataset(corpus, request, tmp_path / "data")
     assert two_threads.sha256 == dataset.sha256
+
+
+def test_clips_that_sixteen_bits_cut_off_are_counted_and_too_many_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "loud"
+    folder.mkdir()
+    songs = tuple(song(f"loud{n:07d}") for n in range(8))
+    for n, one in enumerate(songs):
+        # Floats in units of 16-bit samples, as some tools write them.
+        scale = 32_768 if n < 4 else 1
+        soundfile.write(folder / f"{one.ytid}.wav", scale * sound(16_000, 2.0, n), 16_000, subtype="FLOAT")
+    corpus = MusicCapsCorpus(table=Table(songs, "0" * 64), source=AudioDir(folder=folder))
+    taken = CorpusReport()
+    assert len(list(corpus.clips(ALL_CLIPS, clip_s=1.0, seed=0, report=taken))) == 8
+    assert (taken.clipped, taken.badly_clipped) == (4, 4)
+    with pytest.raises(HarnessError, match=r"The corpus' clips must lie in \[-1, 1\]\. In 4 of 8"):
+        build_dataset(corpus, BuildRequest(scheme="spread_spectrum", n_clips=ALL_CLIPS), tmp_path / "set")
