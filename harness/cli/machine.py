@@ -7,8 +7,8 @@ from sealproof.harness.cli.options import FAILED, OK, Commands, add_command
 
 def add(commands: Commands) -> None:
     """Add the commands to `sealproof`."""
-    listing = add_command(commands, "list", _list, "name the schemes or mimics")
-    listing.add_argument("what", choices=["schemes", "mimics"])
+    listing = add_command(commands, "list", _list, "name the schemes, mimics or adversaries")
+    listing.add_argument("what", choices=["schemes", "mimics", "adversaries"])
     doctor = add_command(commands, "doctor", _doctor, "try all there is and say what works here, what does not and why")
     doctor.add_argument("--verbose", action="store_true", help="a line for each thing that was tried")
 
@@ -19,6 +19,11 @@ def _list(options: argparse.Namespace) -> int:
 
         for name in list_schemes():
             print(f"{name:18} {_summary(name)}")
+    elif options.what == "adversaries":
+        from sealproof.attacks.adversarial import adversary_class, list_adversaries
+
+        for name in list_adversaries():
+            print(f"{name:18} {adversary_class(name).summary}")
     else:
         from sealproof.detectors.mimics import get_mimic_recipe, list_mimics
 

@@ -9,6 +9,7 @@ from sealproof.harness.foundation.text import filled
 from sealproof.harness.report.contents import Contents
 from sealproof.harness.report.disagreements import N_BINS
 from sealproof.harness.report.terms import AUDIO, METRICS
+from sealproof.harness.report.worst_case import worst_case_table
 from sealproof.harness.tables.reading.clips import LABELS
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def figure_tables(contents: Contents) -> Mapping[str, str]:
         "break_points": contents.folder.break_points,
         "score_histograms": _histograms(contents),
         "quality": _quality(contents, numbers),
+        "worst_case": worst_case_table(contents),
         "examples": pd.DataFrame(example_rows(contents)),
     }
     return {

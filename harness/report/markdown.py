@@ -9,6 +9,7 @@ import numpy as np
 from sealproof.harness.report.contents import Contents
 from sealproof.harness.report.page.small_print import failures
 from sealproof.harness.report.verdict import cell_text
+from sealproof.harness.report.worst_case import adversary_rows
 from sealproof.harness.tables.reading.series import Series
 
 _N_WORST, _N_FAILED = 10, 10
@@ -28,7 +29,10 @@ def markdown_report(contents: Contents) -> str:
     title = f"{escape_markdown(str(folder.facts['dataset']))}: {escape_markdown(folder.scheme)}"
     lines = [f"### {title}", "", f"**{_prose(verdict.headline)}**", ""]
     lines += [f"- **{_prose(heading)}.** {_prose(text)}" for heading, text in verdict.points]
-    return "\n".join([*lines, *_worst(contents), *_failed(contents)]) + "\n"
+    return (
+        "\n".join([*lines, *_worst(contents), *_worst_case(contents), *_adversaries(contents), *_failed(contents)])
+        + "\n"
+    )
 
 
 def _prose(text: str) -> str:
@@ -57,6 +61,30 @@ def _worst(contents: Contents) -> list[str]:
     return lines + [
         _line([cell_text(folder.cells[index]), *(_estimate(each, index) for each in (own, *alike))]) for index in worst
     ]
+
+
+def _worst_case(contents: Contents) -> list[str]:
+    """Say in one line what is left in the worst case; the page has the table."""
+    told = [
+        f"{case.estimates[case.budgets_db.index(budget)].value:.2f} of {case.label} clips at {budget:g} dB"
+        for budget in (40.0, 30.0, 20.0)
+        for case in contents.folder.worst_cases
+    ]
+    if not told:
+        return []
+    return ["", f"Right under every attack of the run that keeps an SNR, clip by clip: {', '.join(told)}."]
+
+
+def _adversaries(contents: Contents) -> list[str]:
+    header, rows = adversary_rows(contents)
+    if not rows:
+        return []
+    told = "Share of clips that adversaries turned within a budget; in brackets the best control of the same SNR:"
+    return ["", told, "", *_table(header, rows)]
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [_line(header), "|" + "|".join(["---"] * len(header)) + "|", *map(_line, rows)]
 
 
 def _failed(contents: Contents) -> list[str]:

@@ -19,8 +19,7 @@ _MOMENTUM = 0.9
 class Transfer(AdaptiveAttack):
     """Projected gradient ascent on a surrogate, with momentum, on clips that it hears in several variants.
 
-    It ends for a clip as soon as the surrogate takes it for one of the other kind as surely as it takes real ones: an
-    inverted mark is a mark again, so more is not more.
+    It never adds more than a mark is beside its clip: an inverted mark is a mark again, so more is not more.
     Source: Dong et al., "Boosting adversarial attacks with momentum" (CVPR 2018); Xie et al., "Improving
     transferability of adversarial examples with input diversity" (CVPR 2019).
     """
@@ -39,20 +38,34 @@ class Transfer(AdaptiveAttack):
         search.guess(search.everybody, climb(search, search.task.knowledge.surrogate, self.steps, self.copies))
 
 
-def climb(search: Search, surrogate: Surrogate, steps: int, copies: int) -> Floats:
-    """Return for each clip a change (n, samples) within the budget that the surrogate falls for, or nearly."""
+def climb(search: Search, surrogate: Surrogate, steps: int, copies: int, share: float = 1.0) -> Floats:
+    """Return for each clip a change (n, samples) that raises the surrogate's value most.
+
+    Args:
+        search: The attack under way.
+        surrogate: Whose gradients are followed.
+        steps: How many.
+        copies: Variants of a clip that it hears in each step.
+        share: Of what may be changed at most: the budget, or the size of a mark where that is less.
+    """
     diversity = Diversity()
     change, velocity = np.zeros_like(search.clips), np.zeros_like(search.clips)
-    goal = search.sign * surrogate.goal(search.task.direction)
     who = search.everybody
+    # A little less than all: what is written is rounded, and must still be within.
+    most = 0.998 * share * min(1.0, mark_size(search))
     for step in range(steps):
-        value, gradient = diversity.slope(surrogate, search, who, change[who], copies)
-        open_ones = value < goal
-        who, gradient = who[open_ones], gradient[open_ones]
-        if not len(who):
-            break
-        velocity[who] = _MOMENTUM * velocity[who] + unit(gradient)
-        pace = cosine(0.3, 0.05, step / steps)
-        moved = change[who] + pace * search.ball.steepest(who, velocity[who])
-        change[who] = search.ball.project(who, moved)
+        _, gradient = diversity.slope(surrogate, search, who, change, copies)
+        velocity = _MOMENTUM * velocity + unit(gradient)
+        moved = change + cosine(0.3, 0.05, step / steps) * most * search.ball.steepest(who, velocity)
+        change = most * search.ball.project(who, moved / most)
     return change
+
+
+def mark_size(search: Search) -> float:
+    """Return how large marks are in the budget's norm: the median of those that are known; infinite where none is."""
+    known = search.task.knowledge
+    if not len(known.marked):
+        return float("inf")
+    ball = search.task.budget.ball(known.clean, search.task.sample_rate)
+    sizes = ball.size(np.arange(len(known.clean)), known.marked.astype(np.float64) - known.clean)
+    return float(np.median(sizes)) if sizes.any() else float("inf")

@@ -13,8 +13,11 @@ from sealproof.attacks.contract.parameters import parameter
 
 N_QUESTIONS = 10
 
-_LADDER_DB = (0.0, -5.0, -10.0, -15.0, 5.0)
-"""Sizes that are tried first, against what the surrogate asks for, least first: an inverted mark is a mark again."""
+_SHARE = 0.25
+"""The direction is found at so small a share of a mark's size: it turns on the way."""
+
+_LADDER_DB = (-10.0, -4.0, 0.0, 6.0, 12.0)
+"""Sizes that are tried first, against that share, least first: an inverted mark is a mark again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,7 @@ class TransferRay(AdaptiveAttack):
     def search(self, search: Search) -> None:
         """Climb on the surrogate, then ask."""
         assert search.task.knowledge.surrogate is not None  # noqa: S101 - see `lacks`
-        change = climb(search, search.task.knowledge.surrogate, self.steps, self.copies)
+        change = climb(search, search.task.knowledge.surrogate, self.steps, self.copies, _SHARE)
         search.guess(search.everybody, change)
         moved = np.flatnonzero(change.any(axis=1))
         if len(moved):

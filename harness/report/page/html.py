@@ -12,6 +12,7 @@ from sealproof.harness.report.contents import Contents
 from sealproof.harness.report.page.data import page_data
 from sealproof.harness.report.page.small_print import attack_notes, failures, run_facts
 from sealproof.harness.report.verdict import cell_text
+from sealproof.harness.report.worst_case import adversary_rows, worst_case_rows
 from sealproof.harness.tables.reading.clips import LABELS
 
 _SCRIPTS = (
@@ -59,6 +60,8 @@ def html_page(contents: Contents, note: str) -> str:
         verdict=contents.verdict,
         examples=[_example(contents, index) for index in range(len(contents.examples))],
         note=note,
+        worst_case=worst_case_rows(contents),
+        adversaries=adversary_rows(contents),
         changed=_changed(contents),
         failures=failures(contents.folder),
         attack_notes=attack_notes(contents.folder),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 CLIPS, SUMMARY, MARKDOWN, PICTURE, RUN = "clips.csv", "summary.csv", "summary.md", "summary.png", "run.json"
 ATTACKS, BREAK_POINTS = "attacks.csv", "break_points.csv"
 GATE = "gate.csv"
+ADVERSARY = "adversary.csv"
 
 FILES: Mapping[str, str] = {
     "summary.csv": "one number a row: dataset, scheme, attack, detector, threshold rule, metric, value, 95 % interval",

@@ -61,6 +61,23 @@ class ClipScores:
     scores: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class ClipDamage:
+    """What one detector decided, and what was done to the clips.
+
+    Attributes:
+        cells: (cells,) attack and params of each that did not fail.
+        groups: (clips,) the recording of each.
+        flagged: (cells, labels, clips) int8: 1, 0, or `ABSENT`.
+        snr_db: (cells, labels, clips) of what the attack did; NaN where it has none, infinite where it did nothing.
+    """
+
+    cells: tuple[tuple[str, str], ...]
+    groups: tuple[str, ...]
+    flagged: NDArray[np.int8]
+    snr_db: NDArray[np.float64]
+
+
 def read_decisions(path: Path) -> RunDecisions:
     """Read the decisions of a run from its clips.csv.
 
@@ -105,6 +122,31 @@ def read_scores(path: Path, cells: Iterable[tuple[str, str]], detectors: Iterabl
     for (cell, detector, label, clip), (values,) in parts:
         scores[cell_places[cell], detector_places[detector], label, rank[clip]] = values
     return ClipScores(tuple(clip_ids), scores)
+
+
+def read_damage(path: Path, detector: str, threshold_rule: str) -> ClipDamage:
+    """Read what a detector decided of every clip under every attack, and what each attack did to the clip.
+
+    Raises:
+        HarnessError: clips.csv is damaged.
+    """
+    names = _Names()
+    parts = _read(path, [f"decision_{threshold_rule}", "snr_db"], str, names)
+    if names.detectors and detector not in names.detectors:
+        raise _damaged(path, KeyError(detector))
+    # In a run in which every cell failed nobody decided anything.
+    wanted = names.detectors.get(detector, -1)
+    n_cells, _, n_labels, n_clips = names.shape
+    flagged = np.full((n_cells, n_labels, n_clips), ABSENT, dtype=np.int8)
+    snr_db = np.full(flagged.shape, np.nan)
+    for (cell, whose, label, clip), (decisions, snr) in parts:
+        own = whose == wanted
+        at = (cell[own], label[own], clip[own])
+        flagged[at] = np.select([decisions[own] == "1", decisions[own] == "0"], [1, 0], ABSENT)
+        # An empty field: the attack moved the audio in time, and has no SNR.
+        snr_db[at] = [float(text) if text else np.nan for text in snr[own]]
+    groups = [names.group_of[clip] for clip in names.clips]
+    return ClipDamage(tuple(names.cells), tuple(groups), flagged, snr_db)
 
 
 _Part = tuple[NDArray[np.int32], NDArray[Any]]

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import read_json, sha256_file
 from sealproof.harness.foundation.text import unfilled
-from sealproof.harness.tables.dictionary.columns import ATTACKS, BREAK_POINTS, CLIPS, RUN, SUMMARY
+from sealproof.harness.statistics.estimation.worst_case import WorstCase
+from sealproof.harness.tables.dictionary.columns import ADVERSARY, ATTACKS, BREAK_POINTS, CLIPS, RUN, SUMMARY
 from sealproof.harness.tables.reading.clips import ClipScores, RunDecisions, read_decisions, read_scores
 from sealproof.harness.tables.reading.diagnosis import shipped_verdict
 from sealproof.harness.tables.reading.series import Key, Series, series_of
 from sealproof.harness.tables.reading.sweeps import sweeps_of
+from sealproof.harness.tables.reading.worst_case import worst_cases
 from sealproof.harness.tables.sweeps import Sweep, read_params
 
 if TYPE_CHECKING:
@@ -158,6 +160,43 @@ class RunFolder:
     def break_points(self) -> "pd.DataFrame | None":
         """break_points.csv; None where the run has no sweep, and so no such file."""
         return self._read(BREAK_POINTS) if (self.root / BREAK_POINTS).is_file() else None
+
+    @cached_property
+    def worst_cases(self) -> list[WorstCase]:
+        """Robust accuracy of the reference by budget, over all attacks of the run; see `worst_case`.
+
+        Raises:
+            HarnessError: clips.csv is damaged.
+        """
+        seed = self.facts.get("dataset_seed")
+        return [] if seed is None else worst_cases(self.root, self.detectors[0].name, int(seed))
+
+    @cached_property
+    def adversaries(self) -> "pd.DataFrame | None":
+        """adversary.csv, where `sealproof adversary` wrote into this folder; None where it did not.
+
+        Raises:
+            HarnessError: It is of another scheme or dataset, or damaged.
+        """
+        path = self.root / ADVERSARY
+        if not path.is_file():
+            return None
+        import pandas as pd
+
+        try:
+            table = pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}, dtype={"value": float})
+            own = set(zip(table["scheme"], table["dataset"], strict=True))
+            missing = {"adversary", "surrogate", "access", "direction", "budget", "rule", "metric", "status"} - set(
+                table
+            )
+        except (KeyError, ValueError, pd.errors.ParserError) as error:
+            raise HarnessError(f"{path} is damaged ({error}): write it again with `sealproof adversary`.") from error
+        if missing or own - {(self.scheme, str(self.facts["dataset"]))}:
+            raise HarnessError(
+                f"{path} must be of {self.scheme} and {self.facts['dataset']}, as the run is. Got {sorted(own)}: "
+                "write it again with `sealproof adversary --out`, or remove it."
+            )
+        return table
 
     @cached_property
     def cells(self) -> tuple[ReportedCell, ...]:

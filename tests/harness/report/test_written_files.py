@@ -52,6 +52,7 @@ def test_all_files_are_there(report: Path) -> None:
         "figures/heat_map.csv",
         "figures/quality.csv",
         "figures/score_histograms.csv",
+        "figures/worst_case.csv",
         "report.html",
         "report.md",
         "report.tex",
@@ -318,3 +319,44 @@ def test_a_run_in_which_every_cell_failed_has_a_report(finished_run: Any, tmp_pa
     assert written.headline == "No cell of this run was scored by `spread_spectrum`."
     assert "18 of 18 cells failed" in (tmp_path / "out" / "report.html").read_text()
     assert (tmp_path / "out" / "report.tex").read_text().count("{failed}") == 18
+
+
+def test_the_worst_case_is_that_of_the_clips_and_never_better_under_a_larger_budget(
+    finished_run: Any, report: Path, page: str
+) -> None:
+    clips = pd.read_csv(finished_run.folder / "clips.csv", keep_default_na=False)
+    clips["snr"] = pd.to_numeric(clips["snr_db"], errors="coerce")
+    own = clips[clips["detector"] == "spread_spectrum"]
+    found = pd.read_csv(report / "figures/worst_case.csv")
+    for label, is_marked in (("clean", 0), ("watermarked", 1)):
+        part = own[own["label"] == label]
+        wrong = part[part["decision_fixed"].astype(int) != is_marked]
+        plainly = set(wrong.loc[wrong["attack"] == "identity", "clip_id"])
+        mine = found[found["label"] == label]
+        assert mine["robust_accuracy"].is_monotonic_decreasing
+        for row in mine.to_dict("records"):
+            fallen = plainly | set(wrong.loc[wrong["snr"] >= row["snr_db"], "clip_id"])
+            assert row["robust_accuracy"] == pytest.approx(1 - len(fallen) / row["n_clips"], abs=1e-6)
+    assert "The worst case" in page
+    assert "Right under every attack of the run that keeps an SNR" in (report / "report.md").read_text("utf-8")
+
+
+def test_what_adversaries_reached_is_shown_where_they_wrote_into_the_runs_folder(
+    finished_run: Any, report: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(finished_run.folder, tmp_path / "run")
+    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    head = "dataset,scheme,adversary,access,surrogate,direction,budget,rule,metric,value,status"
+    start = f"{facts['dataset']},{facts['scheme']},hsja.low,none,,removal"
+    lines = [
+        f"{start},snr30,fixed,success,0.75,ok", f"{start},snr30,fixed,control_white_noise,0.125,ok",
+        f"{start},,fixed,least_distortion_db,,never fell",
+    ]  # fmt: skip
+    (run / "adversary.csv").write_text("\n".join([head, *lines]), encoding="utf-8")
+    write_report(run, None, None, 0)
+    assert "| hsja.low | none | removal | fixed | 0.75 (0.12) | never fell |" in (run / "report.md").read_text("utf-8")
+    assert "<td>0.75 (0.12)</td><td>never fell</td>" in (run / "report.html").read_text("utf-8")
+    assert 'id="adversaries"' not in (report / "report.html").read_text("utf-8")
+    (run / "adversary.csv").write_text("\n".join([head, *lines]).replace(facts["scheme"], "perth"), encoding="utf-8")
+    with pytest.raises(HarnessError, match=r"adversary\.csv must be of"):
+        write_report(run, None, None, 0)

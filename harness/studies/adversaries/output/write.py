@@ -11,8 +11,9 @@ from sealproof.harness.studies.adversaries.output.picture import write_picture
 from sealproof.harness.studies.adversaries.output.rows import COLUMNS, UNRELIABLE, AdversaryRow, adversary_rows
 from sealproof.harness.studies.adversaries.output.worst import ROBUST_COLUMNS, RobustRow, robust_rows
 from sealproof.harness.studies.adversaries.study import Study
+from sealproof.harness.tables.dictionary.columns import ADVERSARY
 
-ADVERSARY, CHECKS, ROBUST = "adversary.csv", "adversary_checks.csv", "robust_accuracy.csv"
+CHECKS, ROBUST = "adversary_checks.csv", "robust_accuracy.csv"
 MARKDOWN, PICTURE = "adversary.md", "adversary.png"
 
 

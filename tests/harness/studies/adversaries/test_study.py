@@ -29,7 +29,8 @@ from sealproof.harness.studies.adversaries.judging.checks import (
     unreliable_cells,
     worst_slope,
 )
-from sealproof.harness.studies.adversaries.output.write import ADVERSARY, CHECKS, ROBUST, write_study
+from sealproof.harness.studies.adversaries.output.page import filled_page
+from sealproof.harness.studies.adversaries.output.write import CHECKS, ROBUST, write_study
 from sealproof.harness.studies.adversaries.plan import plan
 from sealproof.harness.studies.adversaries.request import AdversaryRequest, preset
 from sealproof.harness.studies.adversaries.study import Study, fight_all
@@ -37,6 +38,7 @@ from sealproof.harness.studies.adversaries.target.controls import control_change
 from sealproof.harness.studies.adversaries.target.mask import MaskBudget, parse_budget
 from sealproof.harness.studies.adversaries.target.oracle import DetectorOracle
 from sealproof.harness.studies.adversaries.target.surrogates import SurrogateSource
+from sealproof.harness.tables.dictionary.columns import ADVERSARY
 
 SMALL = AdversaryRequest(
     adversaries=("white_box.15steps", "hsja.low", "mean_mark", "universal.4steps"),
@@ -321,3 +323,13 @@ def test_the_reference_is_asked_as_it_would_be_in_a_file() -> None:
     oracle = DetectorOracle(detector, 4.0, 2, 5)
     as_file = (np.rint(clips * 32768) / 32768).astype(np.float32)
     assert np.array_equal(oracle.score(clips, np.arange(2)), detector.detect(as_file).score.astype(np.float64))
+
+
+def test_the_page_on_adversaries_lists_those_that_there_are() -> None:
+
+    path = Path(__file__).parents[4] / "docs/adversaries.md"
+    text = path.read_text(encoding="utf-8")
+    assert filled_page(text) == text, (
+        'run: python -c "from pathlib import Path; from sealproof.harness.studies.adversaries.output.page import '
+        "filled_page; p = Path('docs/adversaries.md'); p.write_text(filled_page(p.read_text()))\""
+    )
