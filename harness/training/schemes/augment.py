@@ -196,6 +196,13 @@ def _drop_band(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor
     return _filtered(batch, lambda hz: ((hz < low) | (hz > high)).float())
 
 
+def without_band(batch: "torch.Tensor", centre_hz: float, rng: np.random.Generator) -> "torch.Tensor":
+    """Remove 30 to 250 Hz around a frequency, it may lie anywhere within; shape (n, 1, samples)."""
+    width = _log_uniform(rng, 30, 250)
+    low = centre_hz - rng.uniform(0.1, 0.9) * width
+    return _filtered(batch, lambda hz: ((hz < low) | (hz > low + width)).float())
+
+
 def _speed(batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
     """Plays up to 4 % faster or slower, by linear interpolation; a missing end repeats the last sample but one."""
     import torch

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sealproof.harness.training.schemes.augment import PERTURBATIONS, at_speed, draw
+from sealproof.harness.training.schemes.augment import PERTURBATIONS, at_speed, draw, without_band
 from sealproof.harness.training.schemes.clips import draw_without_music
-from sealproof.harness.training.schemes.negatives import mean_marks, moved_in_frequency, peaks_of, with_sounds
+from sealproof.harness.training.schemes.negatives import (
+    HardSounds,
+    mean_marks,
+    moved_in_frequency,
+    peaks_of,
+    with_sounds,
+)
 from sealproof.harness.training.schemes.recipe import Recipe, grown
 
 if TYPE_CHECKING:
@@ -43,12 +49,16 @@ class Heard:
         where: 1 where a clip carries the mark, for the marked clips only.
         message_weight: How much each marked clip's message counts.
         kinds: Of each clean clip, its place in `KINDS`.
+        sounds: What was added to those of the kind `sounds`, shape (k, samples).
+        places: Of each of these among the remembered sounds; -1 for a new one.
     """
 
     audio: "torch.Tensor"
     where: "torch.Tensor"
     message_weight: "torch.Tensor"
     kinds: NDArray[np.int64]
+    sounds: NDArray[np.float32]
+    places: NDArray[np.int64]
 
 
 def hear(
@@ -57,6 +67,7 @@ def hear(
     host: "torch.Tensor",
     watermark: "torch.Tensor",
     samples: int,
+    hard: HardSounds,
     rng: np.random.Generator,
 ) -> Heard:
     """Mark the clips, one in four of them only outside a gap, cut and perturb them beside clean ones.
@@ -67,6 +78,7 @@ def hear(
         host: Shape (n, 1, samples + `MAX_SHIFT`).
         watermark: Same shape.
         samples: What is left after cutting.
+        hard: Sounds that fooled the detector before.
         rng: Draws everything.
     """
     import torch
@@ -76,7 +88,8 @@ def hear(
         start = int(rng.integers(samples // 2))
         marked_where[clip, :, start : start + int(rng.integers(samples // 4, samples // 2))] = 0
     marked = host + watermark * marked_where
-    clean, kinds = _clean(recipe, step, host, watermark, rng)
+    peaks = peaks_of(watermark)
+    clean, kinds, sounds, places = _clean(recipe, step, host, watermark, peaks, hard, rng)
     n_parts = recipe.batch // _SUB_BATCH
     n_clean = recipe.n_clean(listening=step > recipe.steps) // n_parts
     shift_share = recipe.shift.share * grown(recipe.shift, step)
@@ -92,6 +105,8 @@ def hear(
         scaled = rng.random() < scale_share
         if scaled:
             both = at_speed(both, 1 + float(rng.uniform(-1, 1)) * recipe.time_scale.largest)
+        if recipe.aimed_notches and rng.random() < recipe.aimed_notches:
+            both = without_band(both, float(rng.choice(peaks)), rng)
         heard = PERTURBATIONS[name](both, rng)
         audio[0].append(heard[:_SUB_BATCH])
         audio[1].append(heard[_SUB_BATCH:])
@@ -99,17 +114,23 @@ def hear(
         asked = 0.0 if name in _SILENT_LABELS else recipe.shift.message_weight if late else 1.0
         message_weight += [asked * (recipe.time_scale.message_weight if scaled else 1.0)] * _SUB_BATCH
     heard_clean = torch.cat(audio[1])
-    if rng.random() < _WITHOUT_MUSIC:
+    if rng.random() < _WITHOUT_MUSIC and (plain := np.flatnonzero(kinds == KINDS.index("plain"))).size:
         heard_clean = heard_clean.clone()
-        heard_clean[int(rng.integers(len(heard_clean)))] = torch.from_numpy(draw_without_music(samples, rng))
+        heard_clean[int(rng.choice(plain))] = torch.from_numpy(draw_without_music(samples, rng))
     weights = torch.tensor(message_weight, dtype=torch.float32)
-    return Heard(torch.cat([*audio[0], heard_clean]), torch.cat(where), weights, kinds)
+    return Heard(torch.cat([*audio[0], heard_clean]), torch.cat(where), weights, kinds, sounds, places)
 
 
 def _clean(
-    recipe: Recipe, step: int, host: "torch.Tensor", watermark: "torch.Tensor", rng: np.random.Generator
-) -> tuple["torch.Tensor", NDArray[np.int64]]:
-    """Return clean clips, some of them with what only resembles a mark, and what kind each is."""
+    recipe: Recipe,
+    step: int,
+    host: "torch.Tensor",
+    watermark: "torch.Tensor",
+    peaks: NDArray[np.floating[Any]],
+    hard: HardSounds,
+    rng: np.random.Generator,
+) -> tuple["torch.Tensor", NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
+    """Return clean clips, some of them with what only resembles a mark; what kind each is; sounds added, and whence."""
     import torch
 
     asked = recipe.clean
@@ -119,8 +140,10 @@ def _clean(
     order = rng.permutation(len(host))[: recipe.n_clean(listening=step > recipe.steps)]
     kinds = rng.choice(len(KINDS), size=len(order), p=shares)
     clean = host[torch.from_numpy(order)].clone()
+    added, places = np.zeros((0, host.shape[-1]), np.float32), np.zeros(0, np.int64)
     if (sounds := np.flatnonzero(kinds == KINDS.index("sounds"))).size:
-        clean[sounds] = with_sounds(clean[sounds], peaks_of(watermark), rng)
+        added, places = hard.draw(len(sounds), host.shape[-1], peaks, rng)
+        clean[sounds] = with_sounds(clean[sounds], added)
     strength = watermark.detach().square().mean(-1, keepdim=True).sqrt()[torch.from_numpy(order)]
     louder_db = rng.uniform(-_LOUDER_DB, _LOUDER_DB, (len(order), 1, 1))
     loudness = torch.from_numpy(10 ** (louder_db / 20)).float() * strength
@@ -129,7 +152,15 @@ def _clean(
     if (moved := np.flatnonzero(kinds == KINDS.index("moved"))).size:
         others = torch.from_numpy((order[moved] + 1 + rng.integers(len(host) - 1, size=len(moved))) % len(host))
         clean[moved] = clean[moved] + moved_in_frequency(_levelled(watermark[others]), rng) * loudness[moved]
-    return clean, kinds
+    return clean, kinds, added, places
+
+
+def learn_sounds(hard: HardSounds, heard: Heard, logits: "torch.Tensor") -> None:
+    """Tell the memory of hard sounds how sure the detector was of each that it just heard."""
+    chosen = np.flatnonzero(heard.kinds == KINDS.index("sounds"))
+    clean = logits.detach()[len(heard.where) :]
+    sure = (clean[:, 1] - clean[:, 0]).sigmoid().mean(1).numpy().astype(np.float64)
+    hard.learn(heard.sounds, heard.places, sure[chosen])
 
 
 def _levelled(watermark: "torch.Tensor") -> "torch.Tensor":

@@ -25,6 +25,15 @@ _NETWORK_HZ = 50.0
 _OFTEN_BELOW_HZ = 4000.0
 """Where marks are, so that each multiple of that rate is heard often enough."""
 
+_REMEMBERED = 0.5
+"""Share of the sounds that are heard again, once enough are remembered."""
+
+_EVEN_SHARE = 0.3
+"""Of remembered sounds that is drawn whatever their hardness, so that what was hard once is tried again."""
+
+_NEWEST = 0.4
+"""Weight of the newest answer: hosts and perturbations differ from one hearing to the next."""
+
 Floats = NDArray[np.floating[Any]]
 
 Drawn = Callable[[int, Floats, np.random.Generator], Floats]
@@ -73,8 +82,11 @@ def _hum(n: int, _: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _chirp(n: int, peaks: Floats, rng: np.random.Generator) -> Floats:
+    """One glide, or one after another at a rate of which the networks' is a multiple: its lines lie where marks are."""
     first, last = _frequency(peaks, rng), _frequency(peaks, rng)
-    return np.sin(2 * math.pi * np.cumsum(np.linspace(first, last, n)) / SAMPLE_RATE)
+    per_second = SAMPLE_RATE / n if rng.random() < 0.4 else _NETWORK_HZ / float(rng.integers(1, 11))
+    place = (np.arange(n) * per_second / SAMPLE_RATE) % 1
+    return np.sin(2 * math.pi * np.cumsum(first + (last - first) * place) / SAMPLE_RATE)
 
 
 def _noise(n: int, peaks: Floats, rng: np.random.Generator) -> Floats:
@@ -115,6 +127,58 @@ def draw_sound(n: int, peaks: Floats, rng: np.random.Generator) -> NDArray[np.fl
     return (sound / max(float(np.sqrt(np.mean(sound**2))), 1e-6)).astype(np.float32)
 
 
+class HardSounds:
+    """Remembers the sounds that fooled the detector most, so that the worst of thousands is heard again until it does not.
+
+    Sounds drawn anew are forgotten at once when they fool nobody; a plain draw meets the few that do too seldom.
+
+    Args:
+        capacity: How many are remembered; 0: none.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.sounds: NDArray[np.float32] = np.zeros((0, 0), np.float32)
+        self.hardness: NDArray[np.float64] = np.zeros(0)
+
+    def draw(
+        self, n: int, samples: int, peaks: Floats, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Draw sounds, half of them remembered ones, the more often the harder.
+
+        Returns:
+            The sounds at their levels against a host of RMS 1, shape (n, samples); the place of each among the
+            remembered, -1 for new ones.
+        """
+        level = 10 ** (rng.uniform(QUIETEST_DB, LOUDEST_DB, n) / 20)
+        drawn = np.stack([draw_sound(samples, peaks, rng) * np.float32(loudness) for loudness in level])
+        places = np.full(n, -1, np.int64)
+        if 0 < self.capacity == len(self.sounds):
+            again = np.flatnonzero(rng.random(n) < _REMEMBERED)
+            shares = self.hardness + _EVEN_SHARE * self.hardness.mean() + 1e-9
+            places[again] = rng.choice(len(shares), size=len(again), p=shares / shares.sum(), replace=False)
+            drawn[again] = self.sounds[places[again]]
+        return drawn, places
+
+    def learn(self, sounds: NDArray[np.float32], places: NDArray[np.int64], hardness: NDArray[np.float64]) -> None:
+        """Keep what fooled the detector more than what is remembered; believe of remembered sounds the newest answers.
+
+        Args:
+            sounds: Shape (n, samples), as drawn.
+            places: As drawn.
+            hardness: How sure the detector was of each, from 0 to 1, shape (n,).
+        """
+        for sound, place, value in zip(sounds, places, hardness, strict=True):
+            if place >= 0:
+                self.hardness[place] += _NEWEST * (value - self.hardness[place])
+            elif len(self.sounds) < self.capacity:
+                self.sounds = np.concatenate([self.sounds.reshape(-1, len(sound)), sound[None]])
+                self.hardness = np.append(self.hardness, value)
+            elif self.capacity and value > self.hardness.min():
+                easiest = int(self.hardness.argmin())
+                self.sounds[easiest], self.hardness[easiest] = sound, value
+
+
 def peaks_of(watermark: "torch.Tensor") -> Floats:
     """Return the strongest frequencies of each mark and of their mean spectrum, in Hz."""
     import torch
@@ -127,14 +191,12 @@ def peaks_of(watermark: "torch.Tensor") -> Floats:
     return hz
 
 
-def with_sounds(host: "torch.Tensor", peaks: Floats, rng: np.random.Generator) -> "torch.Tensor":
-    """Add a sound of its own to each clip, shape (n, 1, samples)."""
+def with_sounds(host: "torch.Tensor", sounds: NDArray[np.float32]) -> "torch.Tensor":
+    """Add a sound of its own to each clip, shape (n, 1, samples), as loud as it is against a host of RMS 1."""
     import torch
 
-    sounds = np.stack([draw_sound(host.shape[-1], peaks, rng) for _ in range(len(host))])
-    level = 10 ** (rng.uniform(QUIETEST_DB, LOUDEST_DB, len(host)) / 20)
     rms = host.square().mean(-1, keepdim=True).sqrt()
-    return host + rms * torch.from_numpy((sounds * level[:, None]).astype(np.float32))[:, None]
+    return host + rms * torch.from_numpy(sounds)[:, None]
 
 
 def mean_marks(watermark: "torch.Tensor", n: int, rng: np.random.Generator) -> "torch.Tensor":

@@ -165,6 +165,8 @@ class Clean:
         sounds: Share that carries a simple sound at about the mark's level (`negatives.with_sounds`).
         means: Share that carries the mean of other clips' marks (`negatives.mean_marks`).
         moved: Share that carries another clip's mark, moved in frequency (`negatives.moved_in_frequency`).
+        remembered: How many of the sounds that fooled the detector most are kept and heard again
+            (`negatives.HardSounds`).
     """
 
     per_batch: int = 0
@@ -173,6 +175,7 @@ class Clean:
     sounds: float = 0.0
     means: float = 0.0
     moved: float = 0.0
+    remembered: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +239,7 @@ class Recipe:
         clean: What is heard as clean.
         listening: What comes last.
         perturb_from: First step in which clips are perturbed.
+        aimed_notches: Share of the sub-batches that lose a band in which the mark is strong, before any perturbation.
         perturbations: Weight of each perturbation, by its name in `augment.PERTURBATIONS`.
     """
 
@@ -259,6 +263,7 @@ class Recipe:
     clean: Clean = Clean()
     listening: Listening
     perturb_from: int
+    aimed_notches: float = 0.0
     perturbations: Mapping[str, float] = field(hash=False)
 
     def __post_init__(self) -> None:
@@ -278,6 +283,8 @@ class Recipe:
                 "clean.per_batch must be a multiple of a quarter of the batch, at most the batch",
                 clean.per_batch,
             ),
+            (0 <= clean.remembered <= 10_000, "clean.remembered must be from 0 to 10000", clean.remembered),
+            (0 <= self.aimed_notches <= 1, "aimed_notches must be from 0 to 1", self.aimed_notches),
             (clean.full_at > clean.start, "clean.full_at must be above start", clean.full_at),
             (
                 min(clean.sounds, clean.means, clean.moved) >= 0 and clean.sounds + clean.means + clean.moved <= 1,

@@ -20,9 +20,10 @@ from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_json, write_atomically, write_text
 from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.training.schemes.clips import draw_batch, draw_varied
-from sealproof.harness.training.schemes.hearing import MAX_SHIFT, decode_losses, frame_logits, hear
+from sealproof.harness.training.schemes.hearing import MAX_SHIFT, decode_losses, frame_logits, hear, learn_sounds
 from sealproof.harness.training.schemes.losses.masking import masking_losses
 from sealproof.harness.training.schemes.losses.spread import spread_losses
+from sealproof.harness.training.schemes.negatives import HardSounds
 from sealproof.harness.training.schemes.recipe import LINES, MATCHED, Recipe, grown
 from sealproof.harness.training.schemes.starts.lines import edges_hz, initialise_lines
 from sealproof.harness.training.schemes.starts.matched import initialise_matched, tune_in
@@ -95,6 +96,7 @@ class Trainer:
         else:
             initialise_matched(self.generator, self.detector)
         self._parameters = [*self.generator.parameters(), *self.detector.parameters()]
+        self._hard = HardSounds(recipe.clean.remembered)
         self._optimizer = torch.optim.Adam(self._parameters, lr=recipe.learning_rate, betas=(0.9, 0.99))
         self._average = (copy.deepcopy(self.generator), copy.deepcopy(self.detector))
         if (folder / _CHECKPOINT).is_file():
@@ -169,8 +171,9 @@ class Trainer:
         level = (2 * functional.relu(-too_quiet) + functional.relu(too_quiet - _QUIET_DB * math.log(10) / 20)).mean()
         shape, visible = masking_losses(host, watermark, target_db, strength.unseen_db)
         spread = spread_losses(watermark, recipe.spread.clip_bins, recipe.spread.batch_bins)
-        heard = hear(recipe, self.step, host, watermark, samples, self._rng)
+        heard = hear(recipe, self.step, host, watermark, samples, self._hard, self._rng)
         logits = frame_logits(self.detector, heard.audio)
+        learn_sounds(self._hard, heard, logits)
         detection, message_loss, observed = decode_losses(logits, heard, message)
         weights = recipe.weights_at(self.step)
         loss = (
@@ -220,8 +223,10 @@ class Trainer:
         message = self._messages()
         with torch.no_grad():
             watermark = self._average[0].get_watermark(host, message=message)
-            heard = hear(recipe, self.step, host, watermark, self._window, self._rng)
-        detection, message_loss, observed = decode_losses(frame_logits(self.detector, heard.audio), heard, message)
+            heard = hear(recipe, self.step, host, watermark, self._window, self._hard, self._rng)
+        logits = frame_logits(self.detector, heard.audio)
+        learn_sounds(self._hard, heard, logits)
+        detection, message_loss, observed = decode_losses(logits, heard, message)
         loss = recipe.weights.detection * detection + recipe.weights.message * message_loss
         self._optimizer.zero_grad()
         loss.backward()
@@ -283,6 +288,8 @@ class Trainer:
             "numpy_rng": json.dumps(self._rng.bit_generator.state),
             "torch_rng": torch.get_rng_state(),
             "log": json.dumps(self._log),
+            "hard_sounds": torch.from_numpy(self._hard.sounds),
+            "hardness": torch.from_numpy(self._hard.hardness),
         }
         write_text(self._folder / _LOG, _log_csv(self._log))
         write_atomically(self._folder / _CHECKPOINT, lambda file: torch.save(state, file))
@@ -304,6 +311,7 @@ class Trainer:
             self._optimizer.load_state_dict(state["optimizer"])
             self._rng.bit_generator.state = json.loads(state["numpy_rng"])
             torch.set_rng_state(state["torch_rng"])
+            self._hard.sounds, self._hard.hardness = state["hard_sounds"].numpy(), state["hardness"].numpy()
             self._tuned_in = True  # a checkpoint is written only after that
             self.step, self.seconds, self._log = state["step"], state["seconds"], json.loads(state["log"])
         except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, TypeError, ValueError) as error:

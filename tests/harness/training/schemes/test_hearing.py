@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sealproof.harness.training.schemes import hearing
-from sealproof.harness.training.schemes.hearing import KINDS, Heard, hear
+from sealproof.harness.training.schemes.hearing import KINDS, Heard, hear, learn_sounds
+from sealproof.harness.training.schemes.negatives import HardSounds
 from sealproof.harness.training.schemes.recipe import Clean, Recipe
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def recipe(tiny: Recipe, monkeypatch: pytest.MonkeyPatch) -> Recipe:
         tiny,
         batch=8,
         clean=PLAIN,
+        aimed_notches=0.0,
         perturbations={"none": 1.0},
         shift=replace(tiny.shift, share=0.0),
         time_scale=replace(tiny.time_scale, share=0.0),
@@ -33,7 +35,7 @@ def recipe(tiny: Recipe, monkeypatch: pytest.MonkeyPatch) -> Recipe:
 
 
 def heard(recipe: Recipe, host: "torch.Tensor", watermark: "torch.Tensor") -> Heard:
-    return hear(recipe, 10, host, watermark, 1600, np.random.default_rng(0))
+    return hear(recipe, 10, host, watermark, 1600, HardSounds(0), np.random.default_rng(0))
 
 
 def test_marked_clips_keep_their_places_and_each_host_is_heard_clean_too(recipe: Recipe) -> None:
@@ -110,3 +112,33 @@ def test_a_kind_of_clean_clip_adds_something_at_about_the_level_it_says(kind: st
     low, high = {"plain": (-181, -179), "sounds": (-44, -9), "means": (-31, -21), "moved": (-33, -21)}[kind]
     assert ((added_db > low) & (added_db < high)).all(), added_db
     torch.testing.assert_close(seen.audio[:8], plain.audio[:8])
+
+
+def test_an_aimed_notch_takes_the_band_where_marks_are_strong_out_of_marked_and_clean_clips(recipe: Recipe):
+    import torch
+
+    time = torch.arange(1920) / 16_000
+    # Tones far apart: only one of them is the marks'.
+    host = torch.sin(2 * torch.pi * 5000 * time).expand(8, 1, 1920)
+    mark = torch.sin(2 * torch.pi * 2000 * time).expand(8, 1, 1920)
+    seen = hear(
+        replace(recipe, aimed_notches=1.0), 10, host, mark, 1600, HardSounds(0), np.random.default_rng(0)
+    ).audio[:8, 0]
+    # The middle, for the notch rings at the ends; a whole number of periods of both.
+    power = torch.fft.rfft(seen[1:4, 400:1200]).abs().square()
+    assert (power[:, 100] < 0.3 * power[:, 250]).all()
+    assert (power[:, 250] > 0.9 * 400**2).all()
+
+
+def test_what_fooled_the_detector_is_remembered(recipe: Recipe):
+    import torch
+
+    recipe = replace(recipe, clean=replace(PLAIN, sounds=1.0))
+    hard = HardSounds(8)
+    host = torch.randn(8, 1, 1920, generator=torch.Generator().manual_seed(0))
+    seen = hear(recipe, 10, host, torch.randn_like(host), 1600, hard, np.random.default_rng(0))
+    logits = torch.zeros(16, 3, 5)
+    logits[8:, 1] = torch.linspace(-4, 4, 8)[:, None]
+    learn_sounds(hard, seen, logits)
+    np.testing.assert_allclose(hard.hardness, 1 / (1 + np.exp(-np.linspace(-4, 4, 8))), rtol=1e-5)
+    np.testing.assert_array_equal(hard.sounds, seen.sounds)
