@@ -40,12 +40,14 @@ Drawn = Callable[[int, Floats, np.random.Generator], Floats]
 
 
 def _frequency(peaks: Floats, rng: np.random.Generator, highest: float = _HIGHEST_HZ) -> float:
-    """A frequency at which marks are strong now, a multiple of the networks' rate, or any other."""
+    """A frequency at which marks are strong now, a multiple of the networks' rate or of its half, or any other."""
     kind = rng.random()
     if kind < 0.3 and (usable := peaks[(peaks > 0) & (peaks <= highest)]).size:
         return float(rng.choice(usable) + rng.uniform(-1, 1))
     if kind < 0.8:
-        return float(_NETWORK_HZ * rng.integers(1, int(min(highest, _OFTEN_BELOW_HZ) / _NETWORK_HZ) + 1))
+        # Between two lines, both hear a tone.
+        step = _NETWORK_HZ / (2 if rng.random() < 0.3 else 1)
+        return float(step * rng.integers(1, int(min(highest, _OFTEN_BELOW_HZ) / step) + 1))
     return float(np.exp(rng.uniform(math.log(20), math.log(highest))))
 
 
@@ -128,7 +130,7 @@ def draw_sound(n: int, peaks: Floats, rng: np.random.Generator) -> NDArray[np.fl
 
 
 class HardSounds:
-    """Remembers the sounds that fooled the detector most, so that the worst of thousands is heard again until it does not.
+    """Remembers the sounds that fooled the detector most: the worst of thousands is heard again until it fools no more.
 
     Sounds drawn anew are forgotten at once when they fool nobody; a plain draw meets the few that do too seldom.
 
