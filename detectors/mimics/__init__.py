@@ -10,7 +10,8 @@ from sealproof.detectors.base import DetectorError
 from sealproof.detectors.mimics.base import MimicRecipe
 
 _RECIPES = {
-    "distilled_cnn": "sealproof.detectors.mimics.waveform_cnn:DistilledCnn",
+    "distilled_cnn": "sealproof.detectors.mimics.fine_spectrogram_cnn:DistilledCnn",
+    "fine_spectrogram_cnn": "sealproof.detectors.mimics.fine_spectrogram_cnn:FineSpectrogramCnn",
     "seed_cnn": "sealproof.detectors.mimics.seed_cnn:SeedCnn",
     "spectrogram_cnn": "sealproof.detectors.mimics.spectrogram_cnn:SpectrogramCnn",
     "waveform_cnn": "sealproof.detectors.mimics.waveform_cnn:WaveformCnn",

@@ -42,21 +42,3 @@ class WaveformCnn(FrameRecipe):
             x = x + context(layers.Activation("elu")(x))
         logits = layers.Conv1D(1, 1)(layers.Activation("elu")(x))
         return keras.Model(waveform, logits[..., 0], name=f"{self.name}_frames")
-
-
-class DistilledCnn(WaveformCnn):
-    """The same network, taught by the detector: its probabilities over time, on training clips as they are and altered.
-
-    Labels tell what the truth is; a detector's answers on attacked audio tell what the detector does, also where it
-    fails, and those on mixtures of recordings what it does with hosts that are in no recording. Source of the idea:
-    Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network" (2015); Jagielski et al., "High Accuracy
-    and High Fidelity Extraction of Neural Networks" (USENIX Security 2020).
-    """
-
-    name = "distilled_cnn"
-    summary = "the network of waveform_cnn, taught by the detector's own answers on clips, attacked clips and mixtures"
-    access = "scores"
-    steps = 3000
-    pairs_per_step = 10
-    queries = 30_000
-    queries_per_step = 32

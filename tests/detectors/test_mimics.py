@@ -257,18 +257,28 @@ def test_every_mimic_says_what_it_is(name: str) -> None:
     assert recipe.summary
 
 
-@pytest.mark.parametrize("name", ["waveform_cnn", "distilled_cnn"])
-def test_networks_of_frames_take_any_length(name: str, clips: NDArray[np.float32]) -> None:
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("waveform_cnn", 262_577), ("fine_spectrogram_cnn", 192_897), ("distilled_cnn", 192_897)]
+)
+def test_networks_of_frames_take_any_length(name: str, parameters: int, clips: NDArray[np.float32]) -> None:
     import_keras().utils.set_random_seed(0)
     recipe = get_mimic_recipe(name)
     assert isinstance(recipe, FrameRecipe)
     frames = recipe.frames()
-    assert frames.count_params() == 262_577
+    assert frames.count_params() == parameters
     for samples, expected in ((320, 1), (321, 2), (8000, 25), (16_000, 50)):
         assert frames(clips[:, :samples]).shape == (3, expected)
     whole = recipe.whole(frames)
     logits = frames(clips).numpy()
     np.testing.assert_allclose(whole(clips).numpy()[:, 0], (1 / (1 + np.exp(-logits))).mean(axis=1), atol=1e-6)
+
+
+def test_a_fine_spectrogram_hears_neither_level_nor_polarity(clips: NDArray[np.float32]) -> None:
+    import_keras().utils.set_random_seed(0)
+    frames = get_mimic_recipe("fine_spectrogram_cnn").build(16_000)
+    loud = 0.5 * clips / np.abs(clips).max()
+    np.testing.assert_allclose(forward(frames)(loud), forward(frames)(-loud), atol=1e-6)
+    np.testing.assert_allclose(forward(frames)(loud), forward(frames)(loud / 2), atol=0.02)
 
 
 def test_forward_pads_and_cuts_for_a_network_of_one_length_only(clips: NDArray[np.float32]) -> None:

@@ -246,7 +246,7 @@ def test_a_scheme_of_sealproof_rests_on_its_own_modules_alone(checkout: Checkout
 @pytest.mark.parametrize(
     ("module", "mimics"),
     [
-        ("sealproof.harness.training.mimics.mixtures", {"distilled_cnn", "waveform_cnn"}),
+        ("sealproof.harness.training.mimics.mixtures", {"distilled_cnn", "fine_spectrogram_cnn", "waveform_cnn"}),
         ("sealproof.harness.training.mimics.fit_clips", {"seed_cnn", "spectrogram_cnn"}),
         ("sealproof.harness.statistics.break_point", set()),
         (module_of("white_noise"), {"distilled_cnn"}),
@@ -256,7 +256,7 @@ def test_a_mimic_is_trained_again_for_changed_code_of_its_training_or_of_its_que
     checkout: Checkout, module: str, mimics: set[str]
 ) -> None:
     touch = checkout.file_of(module)
-    names = ("distilled_cnn", "seed_cnn", "spectrogram_cnn", "waveform_cnn")
+    names = ("distilled_cnn", "fine_spectrogram_cnn", "seed_cnn", "spectrogram_cnn", "waveform_cnn")
     assert checkout.changed("mimics", *names, by=lambda: checkout.touch(touch)) == mimics
 
 

@@ -13,10 +13,10 @@ import pytest
 from sealproof.detectors import Audio, Detector, DetectorError, Scheme, Watermarker, get_scheme
 from sealproof.detectors.base import Bits
 from sealproof.detectors.mimics import get_mimic_recipe
+from sealproof.detectors.mimics.fine_spectrogram_cnn import DistilledCnn
 from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.model_file import model_sha256
 from sealproof.detectors.mimics.spectrogram_cnn import SpectrogramCnn
-from sealproof.detectors.mimics.waveform_cnn import DistilledCnn
 from sealproof.harness.cli import main as cli
 from sealproof.harness.corpora.base import Corpus
 from sealproof.harness.corpora.demo.corpus import DemoCorpus

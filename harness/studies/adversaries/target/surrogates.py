@@ -11,9 +11,9 @@ from sealproof.attacks.adversarial.contract.knowledge import Surrogate
 from sealproof.attacks.adversarial.contract.oracle import Audio, Direction, Floats
 from sealproof.detectors.base import Detector
 from sealproof.detectors.mimics import get_mimic_recipe
+from sealproof.detectors.mimics.fine_spectrogram_cnn import FineSpectrogramCnn
 from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.slopes import slopes
-from sealproof.detectors.mimics.waveform_cnn import WaveformCnn
 from sealproof.detectors.slopes import SlopeFunction, slope_of
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.code.identity import code_sha256
@@ -98,7 +98,7 @@ def _function(model: Any) -> SlopeFunction:
     return lambda batch, threshold, is_to_flag: found(batch)
 
 
-class _Short(WaveformCnn):
+class _Short(FineSpectrogramCnn):
     """The mimics' network, without answers of a detector."""
 
     pairs_per_step = 12

@@ -11,6 +11,7 @@ from sealproof.harness.studies.extraction.imitators.networks import (
     Spectrogram1024,
     Spectrogram4096,
     Spectrogram16000,
+    WaveformImitator,
     WideCnn,
 )
 
@@ -19,6 +20,7 @@ IMITATORS: dict[str, type[Imitator]] = {
     for each in (
         ShippedCnn,
         WideCnn,
+        WaveformImitator,
         Spectrogram1024,
         Spectrogram4096,
         Spectrogram16000,

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from sealproof.detectors.mimics.base import FrameRecipe, magnitude_spectrogram
 from sealproof.detectors.mimics.keras_runtime import import_keras
+from sealproof.detectors.mimics.fine_spectrogram_cnn import DistilledCnn
 from sealproof.detectors.mimics.mimic import forward
-from sealproof.detectors.mimics.waveform_cnn import DistilledCnn
+from sealproof.detectors.mimics.waveform_cnn import WaveformCnn
 from sealproof.harness.studies.extraction.imitators.base import FRAME, Imitator, Judgement, Lesson
 from sealproof.harness.training.mimics.fit_frames import fit_frames
 
@@ -37,21 +38,34 @@ class ShippedCnn(NetworkImitator):
     """The network of the mimic that ships."""
 
     name: ClassVar[str] = "distilled_cnn"
-    summary: ClassVar[str] = "the CNN that ships as mimic: waveform, 262,577 parameters"
+    summary: ClassVar[str] = "the CNN that ships as mimic: windows of 256 ms every 20 ms, 192,897 parameters"
     recipe = DistilledCnn
 
 
 class _WideCnn(DistilledCnn):
     name = "wide_cnn"
-    channels = (24, 32, 64, 128, 192)
+    channels = 168
 
 
 class WideCnn(NetworkImitator):
-    """The same with twice the channels."""
+    """The same with more channels."""
 
     name: ClassVar[str] = "wide_cnn"
-    summary: ClassVar[str] = "the same CNN with twice the channels: four times the parameters"
+    summary: ClassVar[str] = "the same CNN with 168 channels for 64: four times the parameters"
     recipe = _WideCnn
+
+
+class _Waveform(WaveformCnn):
+    pairs_per_step = DistilledCnn.pairs_per_step
+    queries_per_step = DistilledCnn.queries_per_step
+
+
+class WaveformImitator(NetworkImitator):
+    """The network of the mimic `waveform_cnn`."""
+
+    name: ClassVar[str] = "waveform_cnn"
+    summary: ClassVar[str] = "CNN on the waveform, 262,577 parameters: the mimic that shipped before"
+    recipe = _Waveform
 
 
 class _Spectrogram(FrameRecipe):

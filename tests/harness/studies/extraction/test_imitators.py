@@ -74,7 +74,7 @@ def test_what_knows_the_detectors_inside_learns_from_it(mini_dataset: Dataset) -
 
 
 def test_a_wide_network_has_four_times_the_parameters() -> None:
-    from sealproof.detectors.mimics.waveform_cnn import DistilledCnn
+    from sealproof.detectors.mimics.fine_spectrogram_cnn import DistilledCnn
     from sealproof.harness.studies.extraction.imitators.networks import WideCnn
 
     ratio = WideCnn.recipe().frames().count_params() / DistilledCnn().frames().count_params()
