@@ -1,9 +1,10 @@
 """Makes the start of the next stage of a training: a checkpoint's averaged weights, as a pair.
 
-    python benchmarks/population/stages.py FOLDER RECIPE OUT [--soften 6]
+    python benchmarks/population/stages.py FOLDER RECIPE OUT [--soften 6] [--doubt 0.6]
 
 FOLDER is where `sealproof train-scheme --recipe RECIPE --out FOLDER` was stopped; OUT is what the next recipe's `start`
 names. `--soften` makes what passes the detector's LSTM by so many times softer and leaves what the LSTM hears as it is.
+`--doubt` takes so much off the logit of being marked in every frame: 0.5 stays the threshold and asks for more.
 """
 
 import argparse
@@ -46,6 +47,16 @@ def softened(detector: Net, factor: float) -> Net:
     return Net(detector.kind, detector.config, net.state_dict(), f"{detector.source}, softened {factor:g} times")
 
 
+def doubting(detector: Net, logit: float) -> Net:
+    """Takes `logit` off the difference of the two outputs that say whether a frame is marked."""
+    net = load_net(detector)
+    last = net.detector[1]
+    with torch.no_grad():
+        last.bias[0].add_(logit / 2)
+        last.bias[1].sub_(logit / 2)
+    return Net(detector.kind, detector.config, net.state_dict(), f"{detector.source}, {logit:g} off its logit")
+
+
 def main() -> None:
     """Reads the command line and writes the pair."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -53,10 +64,13 @@ def main() -> None:
     parser.add_argument("recipe")
     parser.add_argument("out", type=Path)
     parser.add_argument("--soften", type=float, default=1.0, metavar="FACTOR")
+    parser.add_argument("--doubt", type=float, default=0.0, metavar="LOGIT")
     options = parser.parse_args()
     generator, detector = averaged(options.folder, options.recipe)
     if options.soften != 1:
         detector = softened(detector, options.soften)
+    if options.doubt:
+        detector = doubting(detector, options.doubt)
     options.out.mkdir(parents=True, exist_ok=True)
     for net in (generator, detector):
         print(net.kind, write_net(options.out / f"{net.kind}.safetensors", net))

@@ -70,7 +70,10 @@ def _several(n: int, peaks: Floats, rng: np.random.Generator) -> Floats:
 
 def _stack(n: int, peaks: Floats, rng: np.random.Generator) -> Floats:
     harmonics = np.arange(1, int(rng.integers(2, 11)) + 1)
-    first = _frequency(peaks, rng, 2000.0) / (int(rng.integers(1, 4)) if rng.random() < 0.3 else 1)
+    # Half of the time a harmonic, not the first, stands where marks are.
+    first = (
+        _frequency(peaks, rng) / int(rng.choice(harmonics)) if rng.random() < 0.5 else _frequency(peaks, rng, 2000.0)
+    )
     return _sines(first * harmonics, harmonics ** -rng.uniform(-0.3, 1.5), n, rng)
 
 
@@ -79,7 +82,8 @@ def _hum(n: int, _: Floats, rng: np.random.Generator) -> Floats:
     harmonics = np.arange(1, int(rng.integers(2, 60)) + 1)
     if rng.random() < 0.5:
         return _sines(_NETWORK_HZ * float(rng.integers(1, 3)) * harmonics, rng.uniform(0.3, 1, len(harmonics)), n, rng)
-    first = float(rng.choice([50.0, 60.0, 100.0, 120.0])) + rng.uniform(-0.2, 0.2)
+    off_hz = float(rng.choice([-1, 1])) * 10 ** rng.uniform(-2.5, -0.7)
+    first = float(rng.choice([50.0, 50.0, 60.0, 100.0, 120.0])) + off_hz
     return _sines(first * harmonics, rng.uniform(0.1, 1, len(harmonics)) * harmonics ** -rng.uniform(0, 1), n, rng)
 
 
@@ -113,7 +117,7 @@ _SOUNDS: Mapping[str, Drawn] = {
     "chirp": _chirp,
     "noise": _noise,
 }
-_SOUND_SHARES = np.array([0.28, 0.15, 0.22, 0.15, 0.1, 0.1])
+_SOUND_SHARES = np.array([0.22, 0.12, 0.27, 0.22, 0.1, 0.07])
 
 
 def draw_sound(n: int, peaks: Floats, rng: np.random.Generator) -> NDArray[np.float32]:

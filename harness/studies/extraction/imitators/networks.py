@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, ClassVar
 
 from sealproof.detectors.mimics.base import FrameRecipe, magnitude_spectrogram
-from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.fine_spectrogram_cnn import DistilledCnn
+from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.mimic import forward
 from sealproof.detectors.mimics.waveform_cnn import WaveformCnn
 from sealproof.harness.studies.extraction.imitators.base import FRAME, Imitator, Judgement, Lesson
