@@ -114,7 +114,7 @@ def test_a_kind_of_clean_clip_adds_something_at_about_the_level_it_says(kind: st
     torch.testing.assert_close(seen.audio[:8], plain.audio[:8])
 
 
-def test_an_aimed_notch_takes_the_band_where_marks_are_strong_out_of_marked_and_clean_clips(recipe: Recipe):
+def test_an_aimed_notch_takes_the_band_where_marks_are_strong_out_of_marked_and_clean_clips(recipe: Recipe) -> None:
     import torch
 
     time = torch.arange(1920) / 16_000
@@ -130,7 +130,7 @@ def test_an_aimed_notch_takes_the_band_where_marks_are_strong_out_of_marked_and_
     assert (power[:, 250] > 0.9 * 400**2).all()
 
 
-def test_what_fooled_the_detector_is_remembered(recipe: Recipe):
+def test_what_fooled_the_detector_is_remembered(recipe: Recipe) -> None:
     import torch
 
     recipe = replace(recipe, clean=replace(PLAIN, sounds=1.0))
