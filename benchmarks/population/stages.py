@@ -1,10 +1,11 @@
 """Makes the start of the next stage of a training: a checkpoint's averaged weights, as a pair.
 
-    python benchmarks/population/stages.py FOLDER RECIPE OUT [--soften 6] [--doubt 0.6]
+    python benchmarks/population/stages.py FOLDER RECIPE OUT [--soften 6] [--mean-with DIR] [--doubt 0.75]
 
 FOLDER is where `sealproof train-scheme --recipe RECIPE --out FOLDER` was stopped; OUT is what the next recipe's `start`
 names. `--soften` makes what passes the detector's LSTM by so many times softer and leaves what the LSTM hears as it is.
-`--doubt` takes so much off the logit of being marked in every frame: 0.5 stays the threshold and asks for more.
+`--mean-with` takes the mean of the weights and those of an earlier stage. `--doubt` takes so much off the logit of
+being marked in every frame: 0.5 stays the threshold and asks for more.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from typing import Any
 
 import torch
 
-from sealproof.detectors.audioseal.net_file import Net, write_net
+from sealproof.detectors.audioseal.net_file import Net, parse_net, write_net
 from sealproof.detectors.audioseal.nets import load_net
 from sealproof.detectors.audioseal.store import KINDS
 from sealproof.harness.training.schemes.recipe import load_recipe
@@ -47,6 +48,12 @@ def softened(detector: Net, factor: float) -> Net:
     return Net(detector.kind, detector.config, net.state_dict(), f"{detector.source}, softened {factor:g} times")
 
 
+def mean_of(net: Net, other: Net) -> Net:
+    """Takes the mean of the weights of two networks of one kind."""
+    tensors = {name: (tensor + other.tensors[name]) / 2 for name, tensor in net.tensors.items()}
+    return Net(net.kind, net.config, tensors, f"mean of ({net.source}) and ({other.source})")
+
+
 def doubting(detector: Net, logit: float) -> Net:
     """Takes `logit` off the difference of the two outputs that say whether a frame is marked."""
     net = load_net(detector)
@@ -64,11 +71,17 @@ def main() -> None:
     parser.add_argument("recipe")
     parser.add_argument("out", type=Path)
     parser.add_argument("--soften", type=float, default=1.0, metavar="FACTOR")
+    parser.add_argument("--mean-with", type=Path, metavar="DIR")
     parser.add_argument("--doubt", type=float, default=0.0, metavar="LOGIT")
     options = parser.parse_args()
     generator, detector = averaged(options.folder, options.recipe)
     if options.soften != 1:
         detector = softened(detector, options.soften)
+    if options.mean_with:
+        generator, detector = (
+            mean_of(net, parse_net((path := options.mean_with / f"{net.kind}.safetensors").read_bytes(), path))
+            for net in (generator, detector)
+        )
     if options.doubt:
         detector = doubting(detector, options.doubt)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -7,8 +7,8 @@ from sealproof.detectors.audioseal.net_file import SUFFIX, Kind, Net, read_net
 from sealproof.detectors.audioseal.scheme import PACKAGE, AudioSealTypeScheme, package_version
 
 SHA256: dict[Kind, str] = {
-    "generator": "92a498296f3c3040f43e2afdd80aa2a9536e10b8544469437ba7fcf5cb88853c",
-    "detector": "132ff9dff1577617ae15371525d340352f2e65ac53d976b3bd207f3b15aa9a52",
+    "generator": "e0df3bf720ef78d42ba5f584fbed0ae878078ac025d47043752a4435eb7f7e06",
+    "detector": "8e8a33c7eca89ddd6202a77e524e835a216c91e1b4fcc32577feba7d17c79241",
 }
 """Hashes of the files in `detectors/weights/audioseal_mini`; nothing else is loaded."""
 

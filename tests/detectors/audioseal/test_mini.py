@@ -31,13 +31,13 @@ def test_the_card_names_the_files_that_are_loaded() -> None:
     assert "*not* Meta's model" in FOLDER.joinpath("README.md").read_text()
 
 
-def test_the_recipe_that_ships_is_the_one_it_was_trained_by() -> None:
+def test_the_recipe_that_ships_is_the_last_stage_of_the_population_and_builds_its_networks() -> None:
     from sealproof.harness.training.schemes.recipe import load_recipe
 
     with as_file(FOLDER.joinpath("recipe.toml")) as path:
-        trained_by = load_recipe(str(path))
-    recipe = load_recipe("mini")
-    assert trained_by == recipe
+        recipe = load_recipe(str(path))
+    stages = Path(__file__).parents[3] / "benchmarks" / "population" / "lines_0"
+    assert recipe == load_recipe(str(stages / "stage9.toml"))
     for kind in ("generator", "detector"):
         assert shipped_net(kind).config == recipe.net_config(kind)
 
@@ -76,8 +76,8 @@ def test_the_mark_is_found_where_it_is(scheme: AudioSealMiniScheme, music: Calla
     half[:, 8000:] = scheme.watermarker.embed(clips, messages)[:, 8000:]
     frames = scheme.detector.detect(half).frames
     assert frames is not None
-    # The networks hear a fifth of a second to either side.
-    assert (frames[:, 11_200:] > 0.5).mean() > 0.8
+    # The detector sums over two fifths of a second.
+    assert (frames[:, 12_800:] > 0.5).mean() > 0.7
     assert (frames[:, :4800] > 0.5).mean() < 0.2
 
 
