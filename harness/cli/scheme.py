@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
         "--corpus", action="append", default=[], metavar="PATH", help="a folder of audio; built-in music is added to it"
     )
     train_scheme.add_argument(
-        "--recipe", default="mini", metavar="NAME|TOML", help="`mini` (default), `lines`, `full` or a file"
+        "--recipe", default="lines", metavar="NAME|TOML", help="`lines` (default), `mini`, `full` or a file"
     )
     train_scheme.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="the scheme's folder; resumes what is there"

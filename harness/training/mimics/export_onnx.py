@@ -241,7 +241,7 @@ def _without_stft(model: Any, name: str) -> Any:
         return keras.layers.Lambda(convolve, name=f"{operation.name}_as_convolution")(*args)
 
     # Layers are shared, not copied: the network is loaded for this alone.
-    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
+    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call, recursive=True)
 
 
 def _finish(content: bytes, name: str, properties: dict[str, str]) -> bytes:
