@@ -44,7 +44,7 @@ def test_algebra_finds_a_tone(name: str, toned: Lesson) -> None:
 
 def test_every_network_has_a_logit_for_each_frame_of_clips_of_any_length() -> None:
     networks = [each.recipe() for each in IMITATORS.values() if issubclass(each, NetworkImitator)]
-    assert len(networks) == 5
+    assert len(networks) == 6
     for recipe in networks:
         frames = recipe.frames()
         for n_samples in (8000, 16_000):
