@@ -75,16 +75,25 @@ class Said:
         score[:, label][where] = score.max() + 1 if label == 0 else score.min() - 1
         return Said(says, score)
 
-    def rates(self, cell: int, codes: NDArray[np.intp], n_groups: int) -> Rates:
-        """Count the gated rates of a cell."""
-        size = np.bincount(codes, minlength=n_groups)
-        found: Rates = {}
+    def rates(self, codes: NDArray[np.intp], n_groups: int) -> list[Rates]:
+        """Count the gated rates of every cell; clips of a recording must stand side by side, as many of each."""
+        n_clips = codes.size // n_groups
+        found: list[Rates] = [{} for _ in self.score]
         for rule, said in self.says.items():
-            for metric, flags in rate_flags(said[cell], None).items():
-                counts = np.bincount(codes, weights=flags.sum(axis=0), minlength=n_groups).astype(np.int64)
-                found[rule, metric] = counts, size * len(flags)
-        found["", AUC] = pairs_won(self.score[cell], codes, n_groups)
+            for metric, flags in _flags(said).items():
+                counts = flags.reshape(*flags.shape[:2], n_groups, n_clips).sum(axis=(1, 3))
+                trials = np.full(n_groups, n_clips * flags.shape[1])
+                for rates, row in zip(found, counts, strict=True):
+                    rates[rule, metric] = row, trials
+        for rates, score in zip(found, self.score, strict=True):
+            rates["", AUC] = pairs_won(score, codes, n_groups)
         return found
+
+
+def _flags(said: Flags) -> dict[str, Flags]:
+    """Return which clips count for each rate of a reference: (cells, labels, clips), as `tables.rates` has it."""
+    by_cell = [rate_flags(one, None) for one in said]
+    return {metric: np.stack([flags[metric] for flags in by_cell]) for metric in by_cell[0]}
 
 
 @dataclass(frozen=True)
@@ -198,11 +207,9 @@ class Verdict:
 
 def judge(session: Session, n_flips: int, *, with_old: bool) -> Verdict:
     """Judge a session as the plugin does, from the same functions."""
-    cells = range(len(session.before.score))
-    pairs = [
-        tuple(said.rates(cell, session.codes, session.n_groups) for said in (session.before, session.after))
-        for cell in cells
-    ]
+    pairs = list(
+        zip(*(said.rates(session.codes, session.n_groups) for said in (session.before, session.after)), strict=True)
+    )
     names = list(pairs[0][0])
     lost = [
         np.stack([losses(name[1], old[name][0], new[name][0], old[name][1]) for name in names], axis=1)
@@ -217,7 +224,8 @@ def judge(session: Session, n_flips: int, *, with_old: bool) -> Verdict:
     is_large = drops > allowed + 1e-12
     level = cell_level(len(lost))
     alone = sum(
-        bool((is_large[cell] & (flip_test(lost[cell]) <= level)).any()) for cell in np.flatnonzero(is_large.any(axis=1))
+        bool((is_large[cell] & (flip_test(lost[cell], level=level) <= level)).any())
+        for cell in np.flatnonzero(is_large.any(axis=1))
     )
     together = 0
     if is_large.any():
@@ -229,7 +237,7 @@ def judge(session: Session, n_flips: int, *, with_old: bool) -> Verdict:
             mean_allowance(n[1], rate, ALLOWED_DROP) for n, rate in zip(names, before.mean(axis=0), strict=True)
         ]
         far = drops.mean(axis=0) > np.array(mean_allowed)
-        overall = bool(far.any() and (far & (flip_test(np.sum(lost, axis=0)) <= OVERALL)).any())
+        overall = bool(far.any() and (far & (flip_test(np.sum(lost, axis=0), level=OVERALL) <= OVERALL)).any())
     return Verdict(alone, together, overall, _collapse(pairs), _old(session, pairs) if with_old else 0)
 
 

@@ -134,7 +134,7 @@ class Gate:
                 )
         differences = paired_differences([row.tally(self.sample.groups) for row, _ in known], [t for _, t in known])
         lost = [losses(tally.metric, row.successes, tally.successes, row.trials) for row, tally in known]
-        chances = flip_test(np.stack(lost, axis=1), self._seed).tolist() if lost else []
+        chances = flip_test(np.stack(lost, axis=1), self._seed, self.level).tolist() if lost else []
         held = {
             tally.key: self._known(row, tally, difference, p, tuple(own.tolist()))
             for (row, tally), difference, p, own in zip(known, differences, chances, lost, strict=True)

@@ -79,7 +79,7 @@ def means(cells: Iterable[Sequence[Judged]], allowed_drop: float) -> list[Mean]:
     if not many:
         return []
     lost = np.stack([np.sum([one.losses for one in ones], axis=0) for ones in many.values()], axis=1)
-    chances = flip_test(lost, derive_seed("flips of the means")).tolist()
+    chances = flip_test(lost, derive_seed("flips of the means"), OVERALL).tolist()
     judged = [_mean(ones, p, allowed_drop) for ones, p in zip(many.values(), chances, strict=True)]
     return sorted(judged, key=lambda one: (not one.is_red, -one.drop))
 

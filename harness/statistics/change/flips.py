@@ -37,7 +37,7 @@ _TIE = 1e-6
 """Statistics as near as this are the same: they are sums of whole numbers over a root."""
 
 
-def flip_test(losses: Floats, seed: int = 0) -> Floats:
+def flip_test(losses: Floats, seed: int = 0, level: float = 0.05) -> Floats:
     """P values of one cell's losses, one-sided, adjusted for the number of its rates (single step, maximum).
 
     The p value of a rate is the share of flips in which the largest of all the cell's statistics reaches that of this
@@ -46,10 +46,10 @@ def flip_test(losses: Floats, seed: int = 0) -> Floats:
     Args:
         losses: `(G, K)` by recording and rate; positive is worse. Rates may be in different units.
         seed: Decides which flips are drawn, where these are too many to try.
+        level: As soon as no p value can be as small as this any more they are taken as they stand.
 
     Returns:
-        `(K,)` p values in (0, 1]; 1 where a rate did not fall. As soon as a p value cannot be small any more it is
-        taken as it stands.
+        `(K,)` p values in (0, 1]; 1 where a rate did not fall.
     """
     seen = _statistics(losses)
     changed = losses[losses.any(axis=1)]
@@ -61,13 +61,9 @@ def flip_test(losses: Floats, seed: int = 0) -> Floats:
         largest = (signs @ scaled).max(axis=1)
         reached += (largest[:, None] >= seen - _TIE).sum(axis=0)
         n_flips += len(signs)
-        if reached[seen > 0].min() > _HOPELESS * _N_ALONE and n_flips >= 1000:
+        if reached[seen > 0].min() > level * _N_ALONE:
             break
     return np.where(seen > 0, reached / n_flips, 1.0)
-
-
-_HOPELESS = 0.05
-"""A p value above this is no proof at any level, so it need not be known to the digit."""
 
 
 def flip_tests(cells: Sequence[Floats], seed: int = 0, n_flips: int = N_TOGETHER) -> list[Floats]:
