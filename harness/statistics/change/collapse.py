@@ -13,7 +13,7 @@ __all__ = ["ALIVE", "DEAD", "LEAST_CLIPS", "LEAST_RECORDINGS", "SOUND", "Collaps
 ALIVE, DEAD = 0.75, 0.25
 """Share of a recording's clips that were right at least, and are right at most."""
 
-SOUND = 0.9
+SOUND = 0.95
 """Share of all clips that were right at least: where a detector is weak anyhow, single recordings come and go."""
 
 LEAST_CLIPS = 4
@@ -49,7 +49,7 @@ def least_recordings(n_recordings: int) -> int:
 
 
 def find_collapse(before: ArrayLike, after: ArrayLike, trials: ArrayLike) -> Collapse:
-    """Find the recordings that changed wholly; none where fewer than 90 % of all clips were right before.
+    """Find the recordings that changed wholly; none where fewer than 95 % of all clips were right before.
 
     Args:
         before: `(G,)` clips of each recording that were right.
