@@ -16,7 +16,7 @@ from sealproof.attacks.contract.parameters import parameter
 _FIRST_PROBES = 40
 _PULLS = 6
 _HALVINGS = 5
-_PROBE_SHARE = 0.12
+_PROBE_SHARE = 0.25
 """Length of a probe against that of the change: 16 bits swallow smaller ones, larger ones leave the boundary."""
 
 _CHUNK = 16

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sealproof.attacks.contract.errors import AttackError
+from sealproof.detectors import get_scheme
 from sealproof.detectors.base import DetectorError
 from sealproof.harness.datasets.dataset import Dataset, Pair
 from sealproof.harness.foundation.progress import progress
@@ -20,9 +21,13 @@ from sealproof.harness.studies.adversaries.target.surrogates import (
     control_sources,
     mimic_source,
     own_source,
+    scheme_source,
 )
 from sealproof.harness.tables.write import thresholds_of
 from sealproof.harness.training.mimics.trained import shipped_mimics, trained_mimics
+
+_OTHER = "spread_spectrum"
+"""The scheme whose detector is a surrogate of all others."""
 
 _BLOCK = 16
 """Clips that are attacked side by side: bounds memory, and what is lost when it is stopped."""
@@ -94,9 +99,12 @@ def surrogates_of(dataset: Dataset, arena: Arena, request: AdversaryRequest) -> 
     names = {mimic.name for mimic in trained}
     mimics = [*trained, *(mimic for mimic in shipped_mimics(dataset) if mimic.name not in names)]
     own = own_source(arena.subject)
+    # Quick, and of another kind than the networks.
+    other = scheme_source(get_scheme(_OTHER)) if request.controls and dataset.scheme != _OTHER else None
     return [
         *([own] if own is not None else []),
         *(mimic_source(mimic) for mimic in sorted(mimics, key=lambda mimic: mimic.name)),
+        *([other] if other is not None else []),
         *(control_sources(dataset, request.seed) if request.controls else ()),
     ]
 

@@ -7,6 +7,12 @@ from pathlib import Path
 from sealproof.harness.foundation.files import write_text
 from sealproof.harness.foundation.text import aligned, csv_text, markdown_table
 from sealproof.harness.studies.adversaries.judging.checks import CHECK_COLUMNS, Check, run_checks, unreliable_cells
+from sealproof.harness.studies.adversaries.output.fidelity import (
+    FIDELITY_COLUMNS,
+    FidelityRow,
+    fidelity_rows,
+    write_fidelity_picture,
+)
 from sealproof.harness.studies.adversaries.output.picture import write_picture
 from sealproof.harness.studies.adversaries.output.rows import COLUMNS, UNRELIABLE, AdversaryRow, adversary_rows
 from sealproof.harness.studies.adversaries.output.worst import ROBUST_COLUMNS, RobustRow, robust_rows
@@ -14,6 +20,7 @@ from sealproof.harness.studies.adversaries.study import Study
 from sealproof.harness.tables.dictionary.columns import ADVERSARY
 
 CHECKS, ROBUST = "adversary_checks.csv", "robust_accuracy.csv"
+FIDELITY, FIDELITY_PICTURE = "adversary_fidelity.csv", "adversary_fidelity.png"
 MARKDOWN, PICTURE = "adversary.md", "adversary.png"
 
 
@@ -49,10 +56,15 @@ def write_study(study: Study, out: Path) -> Written:
     write_text(files[2], csv_text(ROBUST_COLUMNS, (_record(row) for row in robust)))
     write_text(files[3], markdown(rows, checks, f"Adversaries of {dataset.scheme}: {dataset.name}"))
     write_picture(study, rows, files[4])
+    fidelity = fidelity_rows(study, rows)
+    if fidelity:
+        files += [out / FIDELITY, out / FIDELITY_PICTURE]
+        write_text(out / FIDELITY, csv_text(FIDELITY_COLUMNS, (_record(row) for row in fidelity)))
+        write_fidelity_picture(fidelity, out / FIDELITY_PICTURE)
     return Written(rows, checks, robust, files)
 
 
-def _record(row: "AdversaryRow | Check | RobustRow") -> list[object]:
+def _record(row: "AdversaryRow | Check | RobustRow | FidelityRow") -> list[object]:
     return [_text(value) for value in asdict(row).values()]
 
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from sealproof.attacks.adversarial.contract.knowledge import Surrogate
 from sealproof.attacks.adversarial.contract.oracle import Audio, Direction, Floats
-from sealproof.detectors.base import Detector
+from sealproof.detectors.base import Scheme
 from sealproof.detectors.mimics import get_mimic_recipe
 from sealproof.detectors.mimics.fine_spectrogram_cnn import FineSpectrogramCnn
 from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.slopes import slopes
 from sealproof.detectors.slopes import SlopeFunction, slope_of
+from sealproof.harness.datasets.content_keys import scheme_sha256
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.code.identity import code_sha256
 from sealproof.harness.foundation.files import sha256_json
@@ -26,6 +27,9 @@ from sealproof.harness.training.mimics.trained import TrainedMimic
 
 UNTRAINED, SHUFFLED, OWN = "untrained", "shuffled_labels", "weights"
 """A network that was never trained; one taught with labels dealt out at random; the detector under attack itself."""
+
+OTHER = "another scheme"
+"""The access of another scheme's detector."""
 
 CONTROLS = (UNTRAINED, SHUFFLED)
 
@@ -42,12 +46,14 @@ class SurrogateSource:
         access: What it was told of the detector under attack: an access level of mimics, or what it is.
         version: Everything that can change its gradients.
         load: Returns its values and gradients; it may import torch or tensorflow, and take a while.
+        threshold: Of its score, for its own decisions.
     """
 
     name: str
     access: str
     version: str
     load: Callable[[], SlopeFunction]
+    threshold: float = 0.5
 
     @property
     def is_control(self) -> bool:
@@ -68,10 +74,14 @@ def own_source(subject: Subject) -> SurrogateSource | None:
     return None if slope is None else SurrogateSource(OWN, OWN, subject.version, lambda: slope)
 
 
-def scheme_source(name: str, version: str, detector: Callable[[], Detector]) -> SurrogateSource | None:
-    """Return another scheme's detector; None without gradients."""
-    slope = slope_of(detector())
-    return None if slope is None else SurrogateSource(name, "another scheme", version, lambda: slope)
+def scheme_source(scheme: Scheme) -> SurrogateSource | None:
+    """Return another scheme's detector; None where it cannot run here, or gives no gradients."""
+    if scheme.unavailable() is not None:
+        return None
+    slope = slope_of(scheme.detector)
+    version = f"{scheme.version}+{scheme_sha256(scheme)[:12]}"
+    threshold = scheme.detector.threshold
+    return None if slope is None else SurrogateSource(scheme.name, OTHER, version, lambda: slope, threshold)
 
 
 def control_sources(dataset: Dataset, seed: int) -> Iterator[SurrogateSource]:

@@ -21,6 +21,7 @@ from sealproof.harness.cli.main import main
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.matrix.quality.audibility import audibility
+from sealproof.harness.studies.adversaries import study as study_module
 from sealproof.harness.studies.adversaries.judging.checks import (
     linear_excess_db,
     planted_excess_db,
@@ -37,7 +38,7 @@ from sealproof.harness.studies.adversaries.study import Study, fight_all
 from sealproof.harness.studies.adversaries.target.controls import control_changes
 from sealproof.harness.studies.adversaries.target.mask import MaskBudget, parse_budget
 from sealproof.harness.studies.adversaries.target.oracle import DetectorOracle
-from sealproof.harness.studies.adversaries.target.surrogates import SurrogateSource
+from sealproof.harness.studies.adversaries.target.surrogates import SurrogateSource, scheme_source
 from sealproof.harness.tables.dictionary.columns import ADVERSARY
 
 SMALL = AdversaryRequest(
@@ -112,6 +113,27 @@ def test_another_limit_of_questions_is_another_cell(study: Study, bench_dataset:
     other = replace(result.cell, limit=result.cell.limit + 1)
     assert store.get(result.cell, result.pairs) is not None
     assert store.get(other, result.pairs) is None
+
+
+def test_a_surrogate_that_is_a_copy_transfers_and_its_fidelity_stands_beside_it(
+    bench_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = scheme_source(get_scheme("spread_spectrum"))
+    assert copy is not None
+    monkeypatch.setattr(study_module, "surrogates_of", lambda *_: [replace(copy, name="copy", access="scores")])
+    request = replace(
+        SMALL, adversaries=("transfer.6steps.1copies", "transfer_ray.6steps.1copies"), budgets=("snr20",), n_clips=3
+    )
+    write_study(fight_all(bench_dataset, request), tmp_path)
+    rows = read(tmp_path / "adversary_fidelity.csv")
+    assert {(row["surrogate"], row["access"], row["direction"]) for row in rows} == {
+        ("copy", "scores", "removal"), ("copy", "scores", "forgery")
+    }  # fmt: skip
+    assert {float(row["agreement"]) for row in rows} == {1.0}
+    assert {float(row["success"]) for row in rows} == {1.0}
+    assert (tmp_path / "adversary_fidelity.png").read_bytes()[:4] == b"\x89PNG"
+    rays = [row for row in read(tmp_path / ADVERSARY) if row["adversary"].startswith("transfer_ray")]
+    assert max(float(row["value"]) for row in rays if row["metric"] == "questions") <= 10
 
 
 def test_a_damaged_block_is_fought_again(study: Study, bench_dataset: Dataset, tmp_path: Path) -> None:
