@@ -57,14 +57,14 @@ class Exam:
     """What imitations are judged on.
 
     Attributes:
-        pairs: Held-out pairs.
+        groups: The recording of each of the n held-out pairs.
         cells: One for each attack that worked, `identity` first.
         failed: Why others did not, by id.
         dataset_seed: From which intervals are drawn.
         key: Hash of all that can change the clips or the detector's decisions.
     """
 
-    pairs: Sequence[Pair]
+    groups: Sequence[str]
     cells: Sequence[ExamCell]
     failed: dict[str, str]
     dataset_seed: int
@@ -73,7 +73,7 @@ class Exam:
     @property
     def truth(self) -> NDArray[np.bool_]:
         """Which clips of a cell are watermarked, (2 n,)."""
-        return np.repeat([False, True], len(self.pairs))
+        return np.repeat([False, True], len(self.groups))
 
     @cached_property
     def reference(self) -> Decisions:
@@ -83,7 +83,7 @@ class Exam:
     @cached_property
     def resamples(self) -> Resamples:
         """Of the 2 n clips of a cell, by recording."""
-        return resamples_of([pair.group for pair in self.pairs], self.dataset_seed).twice()
+        return resamples_of(self.groups, self.dataset_seed).twice()
 
     def decisions(self, judge: Judgement, cut: float = CUT) -> Decisions:
         """Ask somebody about all clips."""
@@ -134,7 +134,7 @@ def hold_exam(dataset: Dataset, pairs: Sequence[Pair], attacks: Sequence[Attack]
         reference[read_json(stem.with_suffix(".json"))["flagged"]] = True
         cells.append(ExamCell(cell.attack, path, reference))
     worked = sha256_json([key, attacks_sha256([cell.attack for cell in cells])])
-    return Exam(pairs, cells, failed, int(dataset.facts["seed"]), worked)
+    return Exam([pair.group for pair in pairs], cells, failed, int(dataset.facts["seed"]), worked)
 
 
 def _save(audio: NDArray[np.floating], file: BinaryIO) -> None:

@@ -22,7 +22,7 @@ ATTACKS = [get_attack(name) for name in ("identity", "white_noise.20db", "gain.6
 def _exam(dataset: Dataset, reference: np.ndarray) -> Exam:
     pairs = dataset.split("test")[: reference.shape[1] // 2]
     cells = [ExamCell(attack, Path(), row) for attack, row in zip(ATTACKS, reference, strict=False)]
-    return Exam(pairs, cells, {}, 0, "key")
+    return Exam([pair.group for pair in pairs], cells, {}, 0, "key")
 
 
 def test_strata_are_those_of_a_count_by_hand(bench_dataset: Dataset) -> None:

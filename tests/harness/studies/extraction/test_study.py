@@ -15,6 +15,7 @@ from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.studies.extraction import study
 from sealproof.harness.studies.extraction.imitators.base import Imitator, Judgement, Lesson
 from sealproof.harness.studies.extraction.imitators.linear import Tone
+from sealproof.harness.studies.extraction.lessons.data import judged_pairs
 from sealproof.harness.studies.extraction.request import ExtractRequest
 from sealproof.harness.studies.extraction.study import extract
 from sealproof.harness.studies.extraction.summary import summary_lines
@@ -83,7 +84,7 @@ def test_yardsticks_are_what_they_say(bench_dataset: Dataset, tmp_path: Path) ->
     within = values["oracle_attack_and_label", "attacked", "all", "kappa_within"]
     assert np.isnan(within) or within == pytest.approx(0)
     (moved,) = [result for result in results if result.who == "detector_shifted"]
-    pairs = moved.exam.pairs
+    _, pairs = judged_pairs(bench_dataset, "train", 4, None)
     audio = bench_dataset.audio([pair.clean for pair in pairs] + [pair.watermarked for pair in pairs])
     late = np.concatenate([audio[:, :1], audio[:, :-1]], axis=1)
     detector = get_scheme("spread_spectrum").detector
