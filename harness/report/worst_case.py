@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from sealproof.harness.report.contents import Contents
-from sealproof.harness.tables.reading.worst_case import table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,7 +12,24 @@ _LABELS = {"clean": "clean clips passed", "watermarked": "watermarked clips foun
 
 def worst_case_table(contents: Contents) -> "pd.DataFrame":
     """Return robust accuracy by label and budget."""
-    return table_of(contents.folder.worst_cases)
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "label": case.label,
+                "snr_db": budget,
+                "robust_accuracy": estimate.value,
+                "ci_low": estimate.ci_low,
+                "ci_high": estimate.ci_high,
+                "n_clips": estimate.n_clips,
+                "n_groups": estimate.n_groups,
+                "worst": "; ".join(f"{name} ({count})" for name, count in list(by.items())[:3]),
+            }
+            for case in contents.folder.worst_cases
+            for budget, estimate, by in zip(case.budgets_db, case.estimates, case.by, strict=True)
+        ]
+    )
 
 
 def worst_case_rows(contents: Contents) -> tuple[list[str], list[list[str]]]:

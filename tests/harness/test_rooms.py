@@ -233,6 +233,20 @@ def test_a_page_is_made_of_data_and_calls_three_jobs_below() -> None:
     }
 
 
+def test_a_page_takes_no_function_of_the_tables() -> None:
+    """Numbers are attributes of the run folder, read once: a call down for each would be a way back up for each."""
+    called = [
+        f"{path.name}: {alias.name}"
+        for name, path in _house().files.items()
+        if name.startswith("sealproof.harness.report.") and ".breakdown" not in name
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sealproof.harness.tables")
+        for alias in node.names
+        if alias.name.islower() and f"{node.module}.{alias.name}" not in _house().files
+    ]
+    assert called == []
+
+
 def _print_figures(root: Path) -> None:
     house = House.of(root)
     harness = [name for name in house.files if name.startswith("sealproof.harness")]

@@ -1,7 +1,6 @@
 """Robust accuracy by budget, read off a run's clips: what is left whatever of all its attacks is done to a clip."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,9 +9,6 @@ from sealproof.harness.tables.dictionary.columns import CLIPS
 from sealproof.harness.tables.reading.clips import ABSENT, LABELS, read_damage
 from sealproof.harness.tables.resamples import resamples_of
 from sealproof.harness.tables.rules import FIXED
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 UNATTACKED = ("identity", "")
 
@@ -43,25 +39,3 @@ def worst_cases(root: Path, detector: str, dataset_seed: int) -> list[WorstCase]
         worst_case(label, names, wrong[:, place], read.snr_db[:, place], ~wrong[plain, place], resamples)
         for place, label in enumerate(LABELS)
     ]
-
-
-def table_of(cases: list[WorstCase]) -> "pd.DataFrame":
-    """Return a row for each label and budget."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        [
-            {
-                "label": case.label,
-                "snr_db": budget,
-                "robust_accuracy": found.value,
-                "ci_low": found.ci_low,
-                "ci_high": found.ci_high,
-                "n_clips": found.n_clips,
-                "n_groups": found.n_groups,
-                "worst": "; ".join(f"{name} ({count})" for name, count in list(by.items())[:3]),
-            }
-            for case in cases
-            for budget, found, by in zip(case.budgets_db, case.estimates, case.by, strict=True)
-        ]
-    )
