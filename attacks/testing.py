@@ -210,7 +210,7 @@ def _check_effect(attack: Attack, sample_rate: int) -> None:
         assert unchanged.all(), "identity must return its input bit for bit."
     elif not attack.is_control:
         assert not unchanged.any(), f"{attack.id} returned music unchanged: it did nothing."
-    verification = verify(attack, music, attacked, sample_rate)
+    verification = verify(attack, music, attacked, sample_rate, knowledge=knowledge)
     broken = "; ".join(verdict.complaint for verdict in verification.broken)
     assert not broken, f"{attack.id} does not do on music what it claims: {broken}"
 

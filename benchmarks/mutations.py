@@ -101,7 +101,7 @@ def _verdict(attack: Attack, clips: Clips, attacked: Attacked) -> str:
     if attacked.audio.shape != shape:
         return "length"
     try:
-        broken = verify(attack, clips.audio, attacked, clips.sample_rate).broken
+        broken = verify(attack, clips.audio, attacked, clips.sample_rate, knowledge=clips.knowledge).broken
     except Exception as error:
         return type(error).__name__  # noticed, if not in the way it should be
     return " ".join(verdict.quantity for verdict in broken) or "survived"

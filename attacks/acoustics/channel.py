@@ -63,6 +63,7 @@ class Telephone(Attack):
     """
 
     name: ClassVar[str] = "telephone"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "channel"
     sweep: ClassVar[Mapping[str, tuple[str, ...]]] = {"law": ("mulaw", "alaw")}
     is_ordered: ClassVar[bool] = False
@@ -109,6 +110,7 @@ class SmallSpeaker(Attack):
 
     name: ClassVar[str] = "small_speaker"
     family: ClassVar[str] = "channel"
+    keeps_polarity: ClassVar[bool] = False  # it turns phases
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"resonance_hz": (200, 300, 500, 800, 1200)}
     is_ordered: ClassVar[bool] = False  # what is passed turns its phase, and the SNR with it
 
@@ -158,6 +160,7 @@ class Rerecord(Attack):
 
     name: ClassVar[str] = "rerecord"
     family: ClassVar[str] = "channel"
+    keeps_polarity: ClassVar[bool] = False  # it turns phases
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"distance_m": (0.1, 0.25, 0.5, 1, 2, 4)}
     is_random: ClassVar[bool] = True
 
@@ -220,6 +223,7 @@ class Doppler(Attack):
     """
 
     name: ClassVar[str] = "doppler"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "channel"
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"speed_kmh": (5, 10, 30, 60, 120)}
     keeps_alignment: ClassVar[bool] = False

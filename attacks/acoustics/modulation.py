@@ -243,7 +243,7 @@ class Phaser(Attack):
         starts, window = np.arange(0, before.shape[1] - width + 1, width), np.hanning(width)
         swept = slice(math.ceil(150 * width / sample_rate), math.ceil(4000 * width / sample_rate))
         percentiles = np.full((len(before), 2), np.nan)
-        if not starts.size:
+        if before.shape[1] < sample_rate // 2:  # not a whole sweep
             return {"notch_db": percentiles[:, 0], "boost_db": percentiles[:, 1]}
         for row, old, new in zip(percentiles, before, after, strict=True):
             power = [np.abs(fft.rfft(_windows(clip, width, starts) * window))[:, swept] ** 2 for clip in (old, new)]

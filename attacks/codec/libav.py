@@ -126,6 +126,6 @@ def decode(data: bytes, *, decoder: str, container: str) -> Decoded:
     if not blocks or seconds <= 0:
         raise AttackError(f"{decoder} decoded no audio from {len(data)} bytes.")
     audio = np.concatenate(blocks)
-    if audio.dtype == np.int16:
-        audio = audio.astype(np.float32) / np.float32(32768)
+    if audio.dtype.kind == "i":
+        audio = audio.astype(np.float32) / np.float32(2.0 ** (8 * audio.dtype.itemsize - 1))
     return Decoded(audio.astype(np.float32, copy=False), sample_rate, float(bits / seconds) / 1000)

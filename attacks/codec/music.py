@@ -28,6 +28,7 @@ class LAME(Codec):
     """
 
     sample_rates: ClassVar[tuple[int, ...]] = (16_000, 22_050, 24_000)
+    container: ClassVar[str] = "mp3"
     delay: ClassVar[int] = 576 + 529
     padding: ClassVar[int] = 1152 + delay
 
@@ -57,6 +58,10 @@ class LAME(Codec):
         del sample_rate
         return libav.decode(data, decoder="mp3float", container="mp3")
 
+    def read_again(self, data: bytes, sample_rate: int) -> Decoded:
+        """By mpg123, the decoder in libsndfile."""
+        return read_by_libsndfile(data, sample_rate)
+
 
 @dataclass(frozen=True, kw_only=True)
 class MP3(LAME):
@@ -79,7 +84,7 @@ class MP3(LAME):
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The bitrate of every clip; frames may differ by a byte of padding."""
         del sample_rate
-        return (Claim("bitrate_kbps", 0.995 * self.bitrate_kbps, 1.005 * self.bitrate_kbps),)
+        return Claim("bitrate_kbps", 0.995 * self.bitrate_kbps, 1.005 * self.bitrate_kbps), self._read_again()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +105,20 @@ class MP3VBR(LAME):
         """LAME's present method for variable bitrates (`vbr_mtrh`), and the quality."""
         return {"vbr": 4, "vbr_quality": self.quality}
 
+    @property
+    def is_constant(self) -> bool:
+        """No: it spends what the clip needs."""
+        return False
+
+    def read_again(self, data: bytes, sample_rate: int) -> Decoded:
+        """By FFmpeg's decoder in whole numbers: mpg123 does not find all frames of a stream without a header."""
+        del sample_rate
+        return libav.decode(data, decoder="mp3", container="mp3")
+
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The range of the bitrate at 16 kHz."""
         low, high = self.KBPS[self.quality]
-        return (Claim("bitrate_kbps", low, high * sample_rate / 16_000),)
+        return Claim("bitrate_kbps", low, high * sample_rate / 16_000), self._read_again()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +138,7 @@ class MP2(BitrateCodec):
     delay: ClassVar[int] = 481
     encoder: ClassVar[str] = "mp2"
     decoder: ClassVar[str] = "mp2float"
+    second_decoder: ClassVar[str] = "mp2"
     container: ClassVar[str] = "wav"
 
     bitrate_kbps: int = parameter(unit="kbps", kind=int, choices=(16, 24, 32, 40, 48, 56, 64, 80, 96))
@@ -145,7 +161,9 @@ class AAC(BitrateCodec):
     padding: ClassVar[int] = 1024
     encoder: ClassVar[str] = "aac"
     decoder: ClassVar[str] = "aac"
+    second_decoder: ClassVar[str] = "aac_fixed"
     container: ClassVar[str] = "mp4"
+    trimmed: ClassVar[int] = 1024
     spends: ClassVar[tuple[float, float]] = (0.8, 1.12)
 
     bitrate_kbps: int = parameter(unit="kbps", kind=int, choices=(16, 24, 32, 40, 48, 56, 64))
@@ -164,6 +182,7 @@ class AACADTS(AAC):
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"bitrate_kbps": (64, 32, 16)}
     keeps_alignment: ClassVar[bool] = False
     container: ClassVar[str] = "adts"
+    trimmed: ClassVar[int] = 0
 
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The bitrate, and the delay of one frame."""
@@ -184,6 +203,7 @@ class Opus(BitrateCodec):
     sample_rates: ClassVar[tuple[int, ...]] = (8000, 12_000, 16_000)
     padding: ClassVar[int] = 1024
     decoded_hz: ClassVar[int] = 48_000
+    trimmed: ClassVar[int] = 312
     encoder: ClassVar[str] = "libopus"
     decoder: ClassVar[str] = "libopus"
     container: ClassVar[str] = "ogg"
@@ -222,10 +242,19 @@ class Vorbis(FFmpegCodec):
             return None
         return f"libsndfile {soundfile.__libsndfile_version__} has no Vorbis: pip install --force-reinstall soundfile."
 
+    @property
+    def is_constant(self) -> bool:
+        """No: it spends what the clip needs."""
+        return False
+
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The range of the bitrate at 16 kHz."""
         middle = (21 + 4 * self.quality) * sample_rate / 16_000
-        return (Claim("bitrate_kbps", 0.6 * middle, 1.4 * middle),)
+        return Claim("bitrate_kbps", 0.6 * middle, 1.4 * middle), self._read_again()
+
+    def read_again(self, data: bytes, sample_rate: int) -> Decoded:
+        """By libvorbis, which FFmpeg's decoder is not."""
+        return read_by_libsndfile(data, sample_rate)
 
     def encode(self, pcm: Pcm, sample_rate: int) -> bytes:
         """Return (samples,) 16-bit PCM as an encoded file."""
@@ -303,9 +332,19 @@ class FLAC(FFmpegCodec):
     decoder: ClassVar[str] = "flac"
     container: ClassVar[str] = "flac"
 
+    @property
+    def is_constant(self) -> bool:
+        """No: it spends what the clip needs."""
+        return False
+
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """Not one code is wrong, and the file is no larger than the PCM, but for its frame headers."""
-        return (Claim("wrong_codes", 0, 0, every=True), Claim("bitrate_kbps", 0, 16.5 * sample_rate / 1000))
+        right = Claim("wrong_codes", 0, 0, every=True)
+        return right, Claim("bitrate_kbps", 0, 16.5 * sample_rate / 1000), self._read_again()
+
+    def read_again(self, data: bytes, sample_rate: int) -> Decoded:
+        """By libFLAC."""
+        return read_by_libsndfile(data, sample_rate)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
         """Count the samples that are not the 16-bit codes of the clip."""
@@ -313,3 +352,22 @@ class FLAC(FFmpegCodec):
         return {
             "wrong_codes": np.count_nonzero(pcm_for_codec(before) != pcm_for_codec(after), axis=1).astype(np.float64)
         }
+
+
+def read_by_libsndfile(data: bytes, sample_rate: int) -> Decoded:
+    """Return what an encoded file holds, by the decoders in libsndfile, which are not those of FFmpeg.
+
+    Args:
+        data: The file.
+        sample_rate: That it must have, in Hz.
+
+    Raises:
+        AttackError: libsndfile cannot read it, or it is labelled with another rate.
+    """
+    try:
+        audio, rate = soundfile.read(io.BytesIO(data), dtype="float32")
+    except soundfile.LibsndfileError as error:
+        raise AttackError(f"libsndfile failed to decode {len(data)} bytes: {error}") from error
+    if rate != sample_rate or audio.ndim != 1:
+        raise AttackError(f"The file must be mono at {sample_rate} Hz. Got {audio.shape} at {rate} Hz.")
+    return Decoded(audio, rate, float("nan"))

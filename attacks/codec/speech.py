@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from sealproof.attacks.codec.base import BitrateCodec, Codec, FFmpegCodec, Pcm, resampled
 from sealproof.attacks.codec.libav import Decoded
+from sealproof.attacks.codec.music import read_by_libsndfile
 from sealproof.attacks.contract.base import AttackError, Audio, Claim, Facts, parameter
+from sealproof.attacks.verification.profile import is_music
 
 _TAIL = 64
 """Zeros appended before resampling, in samples: rounding of the length then never shortens the output."""
@@ -50,7 +52,19 @@ class SpeechCodec(Codec):
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The bitrate, which is constant."""
         del sample_rate
-        return (Claim.about("bitrate_kbps", self.coded_kbps, 0.001 * self.coded_kbps, every=True),)
+        return Claim.about("bitrate_kbps", self.coded_kbps, 0.001 * self.coded_kbps, every=True), self._read_again()
+
+    def coded_hz(self, sample_rate: int) -> int:
+        """That of the codec."""
+        del sample_rate
+        return self.codec_hz
+
+    def _again(self, decoded: Audio, samples: int, coded_hz: int, sample_rate: int) -> Audio:
+        if coded_hz != sample_rate:
+            coded = resampled(np.zeros(samples + _TAIL, np.float32), sample_rate, coded_hz).size
+            decoded = resampled(self._cut(decoded, coded_hz)[:coded], coded_hz, sample_rate)
+            return np.pad(decoded[:samples], (0, max(0, samples - decoded.size)))
+        return super()._again(decoded, samples, coded_hz, sample_rate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +183,11 @@ class ADPCM(FFmpegCodec):
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The bitrate, which is constant."""
         kbps = 8 * 1024 / 2041 * sample_rate / 1000
-        return (Claim.about("bitrate_kbps", kbps, 0.001 * kbps, every=True),)
+        return Claim.about("bitrate_kbps", kbps, 0.001 * kbps, every=True), self._read_again()
+
+    def read_again(self, data: bytes, sample_rate: int) -> Decoded:
+        """By the decoder in libsndfile."""
+        return read_by_libsndfile(data, sample_rate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +210,8 @@ class AMRNB(SpeechCodec, BitrateCodec):
     delay: ClassVar[int] = 40
     encoder: ClassVar[str] = "libopencore_amrnb"
     decoder: ClassVar[str] = "libopencore_amrnb"
+    second_decoder: ClassVar[str] = "amrnb"
+    agrees_db: ClassVar[float] = -18.0  # FFmpeg's own decoder computes in floating point
     container: ClassVar[str] = "amr"
 
     bitrate_kbps: float = parameter(unit="kbps", choices=(4.75, 5.15, 5.9, 6.7, 7.4, 7.95, 10.2, 12.2))
@@ -204,6 +224,7 @@ class AMRNB(SpeechCodec, BitrateCodec):
             Claim.about("bitrate_kbps", stored_kbps, 0.001 * stored_kbps, every=True),
             Claim.about("speech_band_delay_ms", 0, 1000 / self.codec_hz),
             Claim("delay_samples", -0.001 * sample_rate, 0.003 * sample_rate),
+            self._read_again(),
         )
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
@@ -216,7 +237,8 @@ class AMRNB(SpeechCodec, BitrateCodec):
         lags = np.arange(-furthest, furthest + 1)
         nearby = correlation[:, lags]
         delay_ms = lags[nearby.argmax(axis=1)] * 1000 / sample_rate
-        return {"speech_band_delay_ms": np.where(nearby.max(axis=1) > 0, delay_ms, np.nan)}
+        told = (nearby.max(axis=1) > 0) & is_music(before, sample_rate)
+        return {"speech_band_delay_ms": np.where(told, delay_ms, np.nan)}
 
 
 @dataclass(frozen=True, kw_only=True)

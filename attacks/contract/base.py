@@ -21,8 +21,11 @@ __all__ = ["Attack", "AttackError", "Attacked", "Audio", "Claim", "Facts", "para
 Audio = NDArray[np.float32]
 """Mono audio, float32, full scale at 1.0: one clip (samples,) or a batch (n, samples)."""
 
-Facts = Mapping[str, float]
-"""What an attack learnt about one clip while it attacked it, by quantity; e.g. `{"bitrate_kbps": 63.8}`."""
+Facts = Mapping[str, float | bytes]
+"""What an attack learnt about one clip while it attacked it, by quantity; e.g. `{"bitrate_kbps": 63.8}`. Under
+`ENCODED` it may hand over the file that it made of the clip and read again, as evidence."""
+
+ENCODED = "encoded"
 
 UNMARKED_FROM, UNMARKED_TO = "unmarked_from", "unmarked_to"
 """Facts of an attack that takes the mark out of one stretch of a clip: the first sample of the stretch, and the one
@@ -36,20 +39,24 @@ class Attacked:
     Attributes:
         audio: (n, samples') float32.
         facts: By quantity, what only the attack itself could measure, (n,) float64; e.g. the bitrate of a codec.
+        encoded: The file of each clip that was encoded; empty for an attack that makes no files.
     """
 
     audio: Audio
     facts: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    encoded: tuple[bytes, ...] = ()
 
     def of(self, chosen: NDArray[np.bool_]) -> "Attacked":
         """What came out of some of the clips."""
-        return Attacked(self.audio[chosen], {name: values[chosen] for name, values in self.facts.items()})
+        encoded = tuple(self.encoded[index] for index in np.flatnonzero(chosen)) if self.encoded else ()
+        return Attacked(self.audio[chosen], {name: values[chosen] for name, values in self.facts.items()}, encoded)
 
     @classmethod
     def concatenate(cls, parts: Sequence["Attacked"]) -> "Attacked":
         """Join what came out of consecutive parts of a batch, in order; at least one, all with the same facts."""
         facts = {name: np.concatenate([part.facts[name] for part in parts]) for name in parts[0].facts}
-        return cls(np.concatenate([part.audio for part in parts]), facts)
+        files = tuple(file for part in parts for file in part.encoded)
+        return cls(np.concatenate([part.audio for part in parts]), facts, files)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +81,9 @@ class Attack(ABC):
         is_random: True if the seed changes the result.
         is_control: True if the attack may return its input as it was, to show that the path itself does no harm.
         spares_unmarked: True if it works on the mark alone, and returns a clip that carries none as it was.
+        cuts_only: True if what comes out may be the beginning of what went in.
+        keeps_polarity: False if the waveform may come out upside down, or turned in phase so far that none is left.
+        silences: True if it may leave a stretch of digital silence where there was sound.
         is_optional: True if it needs a package or weights that sealproof does not bring: see `unavailable`.
         needs_knowledge: True if it must be told more than the clip: see `Knowledge`.
     """
@@ -86,6 +96,9 @@ class Attack(ABC):
     is_random: ClassVar[bool] = False
     is_control: ClassVar[bool] = False
     spares_unmarked: ClassVar[bool] = False
+    cuts_only: ClassVar[bool] = False
+    keeps_polarity: ClassVar[bool] = True
+    silences: ClassVar[bool] = False
     is_optional: ClassVar[bool] = False
     needs_knowledge: ClassVar[bool] = False
 
@@ -243,6 +256,20 @@ class Attack(ABC):
         del before, after, sample_rate
         return {}
 
+    def evidence_from(
+        self, before: Audio, attacked: Attacked, sample_rate: int, knowledge: Knowledge | None
+    ) -> Mapping[str, NDArray[np.float64]]:
+        """As `evidence`, for an attack whose evidence is more than the audio: an encoded file, or what it knew.
+
+        Args:
+            before: (n, samples) float32.
+            attacked: What came out.
+            sample_rate: Samples per second, in Hz.
+            knowledge: What the attack knew; None where it need not know anything, or nobody has it any more.
+        """
+        del knowledge
+        return self.evidence(before, attacked.audio, sample_rate)
+
     @final
     def __call__(
         self, batch: Audio, sample_rate: int, seeds: Sequence[int], knowledge: Knowledge | None = None
@@ -290,7 +317,7 @@ class Attack(ABC):
             raise AttackError(f"{self.id} failed: {type(error).__name__}: {error}") from error
         self._check_output(attacked, (len(batch), self.output_length(batch.shape[1], sample_rate)))
         if np.may_share_memory(attacked.audio, batch):
-            attacked = Attacked(attacked.audio.copy(), attacked.facts)
+            attacked = Attacked(attacked.audio.copy(), attacked.facts, attacked.encoded)
         return attacked
 
     def _joined(self, applied: "Sequence[Audio | tuple[Audio, Facts]]", batch: Audio, sample_rate: int) -> Attacked:
@@ -304,7 +331,9 @@ class Attack(ABC):
         quantities = pairs[0][1].keys() if pairs else ()
         if any(facts.keys() != quantities for _, facts in pairs):
             raise AttackError(f"{self.id} must return the same facts for every clip.")
-        return Attacked(audio, {name: np.array([facts[name] for _, facts in pairs], float) for name in quantities})
+        numbers = {name: np.array([facts[name] for _, facts in pairs], float) for name in quantities if name != ENCODED}
+        files = [facts[ENCODED] for _, facts in pairs if ENCODED in facts]
+        return Attacked(audio, numbers, tuple(bytes(file) for file in files))  # type: ignore[arg-type]
 
     def _checked(self, knowledge: Knowledge | None, batch: Audio) -> Knowledge:
         if knowledge is None:

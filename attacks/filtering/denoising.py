@@ -84,7 +84,7 @@ class SpectralDenoiser(Attack):
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
         """Measure how the noise changed, the median over the frequencies, and what is 20 dB above it."""
         size = _frame_size(sample_rate)
-        quiet, loud = np.full(len(before), np.nan), np.full(len(before), np.nan)
+        quiet, loud, nothing = (np.full(len(before), np.nan) for _ in range(3))
         for index, (x, y) in enumerate(zip(before, after, strict=True)):
             spectra_x, spectra_y = (_analysed(clip, size) for clip in (x, y))
             power_x, power_y = (spectra.real**2 + spectra.imag**2 for spectra in (spectra_x, spectra_y))
@@ -95,6 +95,8 @@ class SpectralDenoiser(Attack):
             signal = power_x > 100 * noise
             if signal.any():
                 loud[index] = 10 * np.log10(power_y[signal].sum() / power_x[signal].sum() + _TINY)
+        if before.shape[1] < sample_rate // 2:  # too few frames to tell noise from signal
+            return {"noise_change_db": nothing, "signal_change_db": nothing}
         return {"noise_change_db": quiet, "signal_change_db": loud}
 
 
@@ -164,6 +166,7 @@ class WaveletDenoise(Attack):
     """
 
     name: ClassVar[str] = "wavelet_denoise"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "denoising"
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"factor": (0.25, 0.5, 1, 2)}
 

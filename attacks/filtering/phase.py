@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import Attack, AttackError, Audio, Claim, parameter
-from sealproof.attacks.verification.measure import Floats
+from sealproof.attacks.verification.measure import Floats, level_change_db
+from sealproof.attacks.verification.profile import is_music
 
 FRAME = 512
 """Samples in a frame of the short-time Fourier transform of `RandomPhase`: 32 ms at 16 kHz."""
@@ -159,7 +160,7 @@ class Allpass(Attack):
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The phase is that of the filter, and the level stays but for what leaves the clip."""
         lost_s = self.sections * 4 * QUALITY / math.sin(2 * math.pi * self.centre_hz / sample_rate) / sample_rate
-        return (Claim("phase_error_degrees", high=10), Claim("level_change_db", -0.3 - 10 * lost_s, 0.1))
+        return Claim("phase_error_degrees", high=10), Claim("kept_level_db", -0.3 - 10 * lost_s, 0.1)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Distance from the phase of the analogue prototype, which nine tenths of the frequencies do not exceed."""
@@ -172,9 +173,12 @@ class Allpass(Attack):
         phase = -2 * self.sections * np.arctan2(relative / QUALITY, 1 - relative**2)
         cross = new * (old * np.exp(1j * phase)).conj()
         if not cross.any():
-            return {"phase_error_degrees": np.full(len(before), np.nan)}
+            return {name: np.full(len(before), np.nan) for name in ("phase_error_degrees", "kept_level_db")}
         error = np.percentile(np.abs(np.angle(cross, deg=True)), 90, axis=1)
-        return {"phase_error_degrees": np.where(np.any(cross, axis=1), error, np.nan)}
+        # Between the partials of a tone, and in a clip not much longer than the filter rings, there is no phase.
+        told = is_music(before, sample_rate)
+        level = np.where(told, level_change_db(before, after), np.nan)
+        return {"phase_error_degrees": np.where(told, error, np.nan), "kept_level_db": level}
 
     def _section(self, sample_rate: int) -> NDArray[np.float64]:
         if self.centre_hz >= sample_rate / 2:

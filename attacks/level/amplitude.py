@@ -159,7 +159,16 @@ class Clipping(Attack):
         return (
             Claim("clipped_percent", low=self.clipped_percent, high=1.1 * self.clipped_percent + 1),
             Claim("level_change_db", high=0, every=True),
+            Claim("unclipped_kept_percent", low=100, every=True),
         )
+
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
+        """Share of the samples below the peak of what came out that are as they were; NaN where all are at the peak."""
+        del sample_rate
+        below = np.abs(after) < np.abs(after).max(axis=1, keepdims=True)
+        kept = np.count_nonzero(below & (after == before), axis=1)
+        count = np.count_nonzero(below, axis=1)
+        return {"unclipped_kept_percent": np.where(count > 0, 100 * kept / np.maximum(count, 1), np.nan)}
 
     def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
         """Clips of which as much stands at the peak already, silence and square waves among them."""
@@ -220,6 +229,7 @@ class Polarity(Attack):
     """
 
     name: ClassVar[str] = "polarity"
+    keeps_polarity: ClassVar[bool] = False
     family: ClassVar[str] = "level"
 
     def apply_batch(self, batch: Audio, sample_rate: int, rngs: Sequence[np.random.Generator]) -> Attacked:

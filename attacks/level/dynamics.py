@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import Attack, Audio, Claim, parameter
+from sealproof.attacks.verification.profile import is_music
 
 SILENCE_DB = -200.0
 """Level relative to the clip's peak that stands for digital silence."""
@@ -97,6 +98,7 @@ class Expander(Attack):
     """
 
     name: ClassVar[str] = "expander"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "dynamics"
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"expanded_percent": (25, 50, 75, 95), "ratio": (2, 5, 10)}
 
@@ -172,7 +174,8 @@ class Limiter(Attack):
         level_db = 10 * np.log10(np.where(silent, 1, energies[1]) / np.where(silent, 1, energies[0]))
         return gain_range_db(before, after, sample_rate) | {
             "peak_change_db": peak_db,
-            "crest_change_db": peak_db - level_db,
+            # A tone has no level between its peaks that could be spared.
+            "crest_change_db": np.where(is_music(before, sample_rate), peak_db - level_db, np.nan),
         }
 
 
@@ -185,6 +188,7 @@ class NoiseGate(Attack):
     """
 
     name: ClassVar[str] = "noise_gate"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "dynamics"
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"gated_percent": (5, 10, 25, 50, 75)}
 
@@ -210,7 +214,11 @@ class NoiseGate(Attack):
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
         """Range of the gain, and share of the clip that it mutes."""
-        return gain_range_db(before, after, sample_rate) | {"muted_percent": muted_percent(before, after)}
+        # Of a tone, or of silence, all is as loud: there is no quietest part.
+        told = is_music(before, sample_rate)
+        return gain_range_db(before, after, sample_rate) | {
+            "muted_percent": np.where(told, muted_percent(before, after), np.nan)
+        }
 
     def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
         """Clips of one magnitude, and those of which as much is silent already."""

@@ -100,11 +100,22 @@ class RingModulation(Attack):
         return (
             Claim.about("carrier_hz", self.carrier_hz, 1 + 0.001 * self.carrier_hz),
             Claim.about("level_change_db", 10 * math.log10(0.5), 1),
+            Claim("product_error_db", high=-80, every=True),
+            Claim("own_clip"),  # every partial is at another place
         )
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Strongest partial of before times after: x^2 is never negative, so x^2 cos has one at the carrier."""
-        return {"carrier_hz": _strongest_hz(before * after, sample_rate)}
+        """Strongest partial of before times after: x^2 is never negative, so x^2 cos has one at the carrier.
+
+        `product_error_db`: energy of what is not clip times carrier, over that of the clip.
+        """
+        cycles = np.arange(before.shape[1]) * (self.carrier_hz / sample_rate) % 1
+        clip = before.astype(np.float64)
+        error = np.sum((after - clip * np.cos(2 * np.pi * cycles)) ** 2, axis=1)
+        energy = np.sum(clip**2, axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error_db = np.where(energy > 0, 10 * np.log10(np.maximum(error, 1e-30) / energy), np.nan)
+        return {"carrier_hz": _strongest_hz(before * after, sample_rate), "product_error_db": error_db}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +212,7 @@ class Suppression(Attack):
     """Sets a percentage of the samples to zero, at least one, and leaves the others as they are."""
 
     family: ClassVar[str] = "dynamics"
+    silences: ClassVar[bool] = True
 
     suppressed_percent: float = parameter(unit="percent", low=0, high=100, above_low=True, below_high=True)
 
@@ -242,7 +254,8 @@ class Suppression(Attack):
             "zeros_start_percent": np.where(has_zeros, first / samples, np.nan),
             "zeros_span_percent": np.where(has_zeros, (last - first + 1) / samples, np.nan),
         }
-        return {name: np.where(before.any(axis=1), 100 * share, np.nan) for name, share in percents.items()}
+        told = np.mean(before == 0, axis=1) < 0.1  # silence that was there hides what was added
+        return {name: np.where(told, 100 * share, np.nan) for name, share in percents.items()}
 
     @property
     def _tolerance(self) -> float:

@@ -17,6 +17,9 @@ from sealproof.attacks.contract.knowledge import Knowledge
 LOWEST_HZ = 20.0
 """Down to here, the lower end of hearing, coloured noise keeps its slope; below, its density is constant."""
 
+EXACT_DB = 0.003
+"""Within this a ratio is exact that was set by the energy itself; single precision costs less."""
+
 _FEWEST_SAMPLES = 1000
 """A shorter clip does not tell the level or the colour of its noise."""
 
@@ -76,7 +79,7 @@ class NoiseBySNR(GaussianNoise):
 
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The ratio, in every clip, and the colour."""
-        return (Claim.about("snr_db", self.snr_db, 0.1, every=True), *super().claims(sample_rate))
+        return (Claim.about("snr_db", self.snr_db, EXACT_DB, every=True), *super().claims(sample_rate))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,7 +249,7 @@ class Background(Attack):
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The ratio, in every clip."""
         del sample_rate
-        return (Claim.about("snr_db", self.snr_db, 0.1, every=True),)
+        return (Claim.about("snr_db", self.snr_db, EXACT_DB, every=True),)
 
 
 def _draw(exponent: int, samples: int, sample_rate: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import Attack, AttackError, Audio, parameter
 from sealproof.attacks.contract.claims import Claim
+from sealproof.attacks.noise.additive import EXACT_DB
 from sealproof.attacks.verification.measure import longest_run
 
 HARMONICS = 10
@@ -53,7 +54,7 @@ class Clicks(Attack):
         heights = [float(np.median(row[row > 0])) if row.any() else np.nan for row in added]
         rate = np.count_nonzero(added, axis=1) * sample_rate / before.shape[1]
         return {
-            "click_rate_hz": _where_countable(rate, self.rate_hz, before, sample_rate),
+            "click_rate_hz": np.where(peak > 0, _where_countable(rate, self.rate_hz, before, sample_rate), np.nan),
             "click_height_x": np.where(peak > 0, heights / np.where(peak > 0, peak, 1), np.nan),
         }
 
@@ -106,7 +107,7 @@ class Crackle(Attack):
         """The ratio, in every clip, and the share of the samples hit."""
         del sample_rate
         return (
-            Claim.about("snr_db", self.snr_db, 0.1, every=True),
+            Claim.about("snr_db", self.snr_db, EXACT_DB, every=True),
             Claim.about("hit_percent", self.density_percent, _TOLERANCE * self.density_percent),
         )
 
@@ -173,7 +174,7 @@ class Hum(Attack):
         """The level, in every clip, the mains frequency, and that nothing else was added."""
         del sample_rate
         return (
-            Claim.about("snr_db", -self.level_db, 0.1, every=True),
+            Claim.about("snr_db", -self.level_db, EXACT_DB, every=True),
             Claim.about("hum_hz", self.mains_hz, 1),
             Claim("hum_harmonic_percent", low=99),
         )
@@ -251,6 +252,7 @@ class Dropouts(Intervals):
     """
 
     name: ClassVar[str] = "dropouts"
+    silences: ClassVar[bool] = True
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"rate_hz": (1, 2, 5, 10, 20), "duration_ms": (2, 5, 20, 50)}
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
@@ -262,7 +264,17 @@ class Dropouts(Intervals):
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
         """`affected_percent` of the clip is in gaps of the length `interval_ms`; a clip full of zeros does not tell."""
         told = np.mean(before == 0, axis=1) < _TOLERANCE / 2
-        return self._extent(after == 0, after != before, told, sample_rate)
+        changed = after != before
+        count = np.count_nonzero(changed, axis=1)
+        silenced = 100 * np.count_nonzero(changed & (after == 0), axis=1) / np.maximum(count, 1)
+        return {
+            "silenced_percent": np.where(count > 0, silenced, np.nan),
+            **self._extent(after == 0, changed, told, sample_rate),
+        }
+
+    def claims(self, sample_rate: int) -> tuple[Claim, ...]:
+        """Whatever changed is silence, and the extent."""
+        return Claim("silenced_percent", low=100, every=True), *super().claims(sample_rate)
 
     def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
         """Clips with a silence as long as a gap."""
@@ -312,7 +324,7 @@ class Bursts(Intervals):
 
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The level, in every clip, and the extent."""
-        return (Claim.about("burst_level_db", self.level_db, 0.1, every=True), *super().claims(sample_rate))
+        return (Claim.about("burst_level_db", self.level_db, EXACT_DB, every=True), *super().claims(sample_rate))
 
 
 def _count(rate_hz: float, samples: int, sample_rate: int) -> int:

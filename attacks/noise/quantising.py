@@ -26,6 +26,7 @@ class Quantise(Attack):
     """
 
     name: ClassVar[str] = "quantise"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "noise"
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"bits": (14, 12, 10, 8, 6, 4)}
 
@@ -80,6 +81,7 @@ class DitheredQuantise(Attack):
     """
 
     name: ClassVar[str] = "dithered_quantise"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "noise"
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"bits": (16, 14, 12, 10, 8, 6, 4)}
     is_random: ClassVar[bool] = True
@@ -134,6 +136,7 @@ class QuantiseLevels(Attack):
     """
 
     name: ClassVar[str] = "quantise_levels"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "noise"
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"levels": (64, 32, 16, 8, 4)}
 
@@ -191,6 +194,7 @@ class G711(Attack):
     """
 
     family: ClassVar[str] = "noise"
+    silences: ClassVar[bool] = True
     full_scale: ClassVar[int]
 
     @classmethod

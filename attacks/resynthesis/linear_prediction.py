@@ -16,6 +16,8 @@ from sealproof.attacks.resynthesis.spectra import (
     split_frames,
     window_length,
 )
+from sealproof.attacks.verification.measure import level_change_db
+from sealproof.attacks.verification.profile import is_music
 
 MAX_STEP = {1: 1.596, 2: 0.9957, 3: 0.5860, 4: 0.3352}
 """Best step of a uniform quantiser of so many bits for Gaussian values of variance 1: J. Max, "Quantizing for minimum
@@ -87,12 +89,12 @@ class LPCVocoder(Attack):
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The level stays, the waveform goes."""
         del sample_rate
-        return (Claim.about("level_change_db", 0, 3), Claim("correlation_percent", -25, 25))
+        return Claim.about("kept_level_db", 0, 3), Claim("correlation_percent", -25, 25)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
-        """How much of the waveform is left."""
-        del sample_rate
-        return {"correlation_percent": correlation_percent(before, after)}
+        """How much of the waveform is left, and of the level, of which a steady tone keeps less."""
+        level = np.where(is_music(before, sample_rate), level_change_db(before, after), np.nan)
+        return {"correlation_percent": correlation_percent(before, after), "kept_level_db": level}
 
 
 def _predict_and_rebuild(clip: Audio, sample_rate: int, order: int, replaced: Callable[[Floats], Floats]) -> Audio:

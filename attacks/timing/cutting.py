@@ -20,6 +20,8 @@ class Crop(Attack):
     """
 
     name: ClassVar[str] = "crop"
+    silences: ClassVar[bool] = True
+    cuts_only: ClassVar[bool] = True
     family: ClassVar[str] = "cutting"
     sweep: ClassVar[Mapping[str, tuple[Value, ...]]] = {"percent": (5, 10, 25, 50), "position": ("start", "middle")}
     is_ordered: ClassVar[bool] = False
@@ -72,6 +74,7 @@ class TrimStart(Attack):
     """
 
     name: ClassVar[str] = "trim_start"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "cutting"
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"cut_samples": (1, 10, 100, 800)}
     keeps_alignment: ClassVar[bool] = False
@@ -108,6 +111,7 @@ class CutSamples(Attack):
     """
 
     name: ClassVar[str] = "cut_samples"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "cutting"
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"pieces": (2, 20, 50), "length_samples": (1, 5, 100)}
     is_ordered: ClassVar[bool] = False
@@ -135,7 +139,7 @@ class CutSamples(Attack):
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Neighbours in the output that were no neighbours in the clip, for each second of the clip."""
-        return {"seams_per_s": _seams(before, after) * sample_rate / before.shape[1]}
+        return {"seams_per_s": _where_told(_seams(before, after) * sample_rate / before.shape[1], before)}
 
     def _count(self, n_samples: int, sample_rate: int) -> int:
         wanted = max(1, round(self.pieces * n_samples / sample_rate))
@@ -156,6 +160,7 @@ class InsertSilence(Attack):
     """
 
     name: ClassVar[str] = "insert_silence"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "cutting"
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"pieces": (2, 10, 50), "length_samples": (5, 100, 400)}
     is_ordered: ClassVar[bool] = False
@@ -247,7 +252,7 @@ class FlipSamples(Attack):
         pairs = (after[:, :-1] == before[:, 1:]) & (after[:, 1:] == before[:, :-1]) & changed[:, 1:]
         swapped = np.pad(pairs, ((0, 0), (0, 1))) | np.pad(pairs, ((0, 0), (1, 0)))
         return {
-            "swapped_percent": 100 * np.mean(swapped, axis=1),
+            "swapped_percent": _where_told(100 * np.mean(swapped, axis=1), before),
             "stray_percent": 100 * np.mean(changed & ~swapped, axis=1),
         }
 
@@ -267,6 +272,7 @@ class BlockShuffle(Attack):
     """
 
     name: ClassVar[str] = "block_shuffle"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "cutting"
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"block_ms": (100, 50, 20, 10)}
     keeps_alignment: ClassVar[bool] = False
@@ -295,8 +301,8 @@ class BlockShuffle(Attack):
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """New neighbours for each second; samples at another place; samples that are there before and after."""
         return {
-            "seams_per_s": _seams(before, after) * sample_rate / before.shape[1],
-            "moved_percent": 100 * np.mean(after != before, axis=1),
+            "seams_per_s": _where_told(_seams(before, after) * sample_rate / before.shape[1], before),
+            "moved_percent": _where_told(100 * np.mean(after != before, axis=1), before),
             "kept_percent": 100 * np.mean(np.sort(before, axis=1) == np.sort(after, axis=1), axis=1),
         }
 
@@ -357,6 +363,7 @@ class RepeatPart(Attack):
     """
 
     name: ClassVar[str] = "repeat_part"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "cutting"
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"duration_ms": (10, 20, 50, 100)}
     is_ordered: ClassVar[bool] = False
@@ -377,6 +384,7 @@ class RepeatPart(Attack):
         return (
             Claim.about("overwritten_ms", self.duration_ms, 0.02 * self.duration_ms),
             Claim.about("repeated_percent", 100, 0, every=True),
+            Claim("delay_samples"),  # of a short clip, half of which is what stood before
         )
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
@@ -398,6 +406,11 @@ class RepeatPart(Attack):
         size = min(_block_samples(self.duration_ms, sample_rate), before.shape[1] // 2)
         repeats = before[:, size:] == before[:, : before.shape[1] - size]
         return np.asarray(longest_run(repeats) >= size, dtype=np.bool_)
+
+
+def _where_told(values: Floats, before: Audio) -> Floats:
+    """The values, or NaN where more than a tenth of a clip is digital silence, whose samples are all alike."""
+    return np.where(np.mean(before == 0, axis=1) < 0.1, values, np.nan)
 
 
 def _block_samples(block_ms: float, sample_rate: int) -> int:

@@ -97,8 +97,23 @@ class Upsample(Detour):
     upwards: ClassVar[bool] = True
 
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
-        """Next to nothing happens."""
-        return (Claim("pass_band_snr_db", low=70), Claim("level_change_db", -0.5, 0.01))
+        """Next to nothing happens, but to what lies just below the Nyquist frequency."""
+        return (
+            Claim("pass_band_snr_db", low=70),
+            Claim("level_change_db", -0.5, 0.01),
+            Claim("top_band_db", high=-12),
+        )
+
+    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
+        """As of every detour; and the change of the level in the last 1.5 % below Nyquist, in the transition band."""
+        window = np.hanning(before.shape[1])
+        top = fft.rfftfreq(before.shape[1]) > 0.5 * 0.985
+        old, new = (fft.rfft(batch * window, axis=1) for batch in (before, after))
+        was, became, total = _energy(old[:, top]), _energy(new[:, top]), _energy(old)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # Where next to nothing stood there, rounding is all that is left.
+            change = np.where(was > 1e-9 * total, 10 * np.log10(became / was), np.nan)
+        return {**super().evidence(before, after, sample_rate), "top_band_db": change}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +141,11 @@ class ResampleLinear(Detour):
 
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """Samples at common times are kept, and images stand above half the detour rate."""
-        return (Claim.about("common_samples_kept_percent", 100, 0, every=True), Claim("images_db", low=-80))
+        return (
+            Claim.about("common_samples_kept_percent", 100, 0, every=True),
+            Claim("images_db", low=-80),
+            Claim("formula_error_db", high=-90, every=True),
+        )
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """Samples kept where the rates meet; energy of the output above half the detour rate, over all of it."""
@@ -136,7 +155,27 @@ class ResampleLinear(Detour):
         above = fft.rfftfreq(after.shape[1], 1 / sample_rate) > 1.05 * self.via_hz / 2
         with np.errstate(divide="ignore", invalid="ignore"):
             images = 10 * np.log10(_energy(spectrum[:, above]) / _energy(spectrum))
-        return {"common_samples_kept_percent": kept, "images_db": np.where(np.isfinite(images), images, np.nan)}
+        return {
+            "common_samples_kept_percent": kept,
+            "images_db": np.where(np.isfinite(images), images, np.nan),
+            "formula_error_db": self._formula_error_db(before, after, sample_rate),
+        }
+
+    def _formula_error_db(self, before: Audio, after: Audio, sample_rate: int) -> Floats:
+        """Interpolate twice in whole numbers: output n lies between k and k + 1 of the detour, k = n via // rate."""
+        samples = before.shape[1]
+        clip = before.astype(np.float64)
+
+        def at_detour(k: NDArray[np.int64]) -> Floats:
+            whole, part = np.divmod(k * sample_rate, self.via_hz)
+            first, second = (np.minimum(whole + step, samples - 1) for step in (0, 1))
+            return np.asarray(clip[:, first] + (clip[:, second] - clip[:, first]) * (part / self.via_hz))
+
+        k, part = np.divmod(np.arange(samples) * self.via_hz, sample_rate)
+        low, high = at_detour(k), at_detour(k + 1)
+        error = _energy(after - (low + (high - low) * (part / sample_rate)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(_energy(clip) > 0, 10 * np.log10(np.maximum(error, 1e-30) / _energy(clip)), np.nan)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,12 +275,31 @@ class Speed(Attack):
         return at_speed(clip, self.factor, self.output_length(clip.size, sample_rate))
 
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
-        """The pitch moves by the factor, 1200 log2(factor) cents."""
-        return (Claim.about("pitch_cents", 1200 * math.log2(self.factor), 2),)
+        """The pitch moves by the factor, 1200 log2(factor) cents, and every sample is the clip at its old time."""
+        return (
+            Claim.about("pitch_cents", 1200 * math.log2(self.factor), 2),
+            Claim("formula_error_db", high=-35),
+        )
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
-        """Change of the pitch."""
-        return {"pitch_cents": pitch_change_cents(before, after, sample_rate)}
+        """Change of the pitch; error against the clip read at n times the factor, in the band that both can hold.
+
+        The band ends at 0.85 of the lower Nyquist frequency. `sampled_at` reads between the samples, which soxr does
+        not know.
+        """
+        top = 0.85 * min(0.5, 0.5 / self.factor)  # in cycles a sample of the clip
+        window = np.hanning(after.shape[1])
+        places = np.arange(after.shape[1]) * self.factor
+        error = np.full(len(before), np.nan)
+        if after.shape[1] >= sample_rate // 10:
+            for index, (old, new) in enumerate(zip(before, after, strict=True)):
+                wanted = sampled_at(_below(old, top), places)
+                difference = _below((new - wanted) * window, top * self.factor)
+                reference = _below(wanted * window, top * self.factor)
+                if reference.any():
+                    energies = [float(np.sum(each.astype(np.float64) ** 2)) for each in (difference, reference)]
+                    error[index] = 10 * math.log10(max(energies[0], 1e-30) / energies[1])
+        return {"pitch_cents": pitch_change_cents(before, after, sample_rate), "formula_error_db": error}
 
 
 def at_speed(clip: Audio, factor: float, length: int) -> Audio:
@@ -317,6 +375,13 @@ def _spectra(batch: Audio, hz: Floats, sample_rate: int) -> Audio:
     bins = np.arange(magnitudes.shape[1])
     spectra = np.array([np.interp(hz * length / sample_rate, bins, clip) for clip in magnitudes]).reshape(-1, hz.size)
     return np.asarray(spectra - spectra.mean(axis=1, keepdims=True), dtype=np.float32)
+
+
+def _below(clip: NDArray[np.floating], cycles: float) -> Audio:
+    """What a clip holds below a frequency in cycles a sample."""
+    spectrum = fft.rfft(np.asarray(clip, dtype=np.float64))
+    spectrum[fft.rfftfreq(clip.size) > cycles] = 0
+    return np.asarray(fft.irfft(spectrum, clip.size), dtype=np.float32)
 
 
 def _energy(values: NDArray[np.inexact]) -> Floats:

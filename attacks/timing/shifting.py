@@ -22,6 +22,7 @@ class Offset(Attack):
     """
 
     name: ClassVar[str] = "offset"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "timing"
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"offset_samples": (1, 10, 100, 160, 800, 1600, 4000, 8000)}
     keeps_alignment: ClassVar[bool] = False
@@ -96,6 +97,7 @@ class CircularShift(Attack):
     """
 
     name: ClassVar[str] = "circular_shift"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "timing"
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"shift_samples": (1, 10, 100, 1600, 6000)}
     keeps_alignment: ClassVar[bool] = False

@@ -11,6 +11,7 @@ from scipy import fft, ndimage
 from sealproof.attacks.contract.base import Attack, Audio, Claim, parameter
 from sealproof.attacks.timing.resampling import at_speed, pitch_change_cents, sampled_at
 from sealproof.attacks.verification.measure import Floats, lag_samples
+from sealproof.attacks.verification.profile import is_music
 
 SEGMENT_MS = 32
 """Length of the pieces whose delay is measured one by one."""
@@ -50,7 +51,7 @@ class TimeStretch(Attack):
         """Change of the pitch; delay of the second half against its new time."""
         return {
             "pitch_cents": pitch_change_cents(before, after, sample_rate),
-            "late_ms": _late_ms(before, after, sample_rate),
+            "late_ms": np.where(is_music(before, sample_rate), _late_ms(before, after, sample_rate), np.nan),
         }
 
 
@@ -84,7 +85,7 @@ class PitchShift(Attack):
         """Change of the pitch; delay of the second half."""
         return {
             "pitch_cents": pitch_change_cents(before, after, sample_rate),
-            "late_ms": _late_ms(before, after, sample_rate),
+            "late_ms": np.where(is_music(before, sample_rate), _late_ms(before, after, sample_rate), np.nan),
         }
 
 

@@ -77,7 +77,12 @@ def lag_samples(before: Audio, after: Audio, max_lag: int) -> Floats:
 
 
 def delay_samples(before: Audio, after: Audio, max_lag: int) -> Floats:
-    """Delay of the clip after, in samples, where it can be told: `lag_samples` with a rule for when not to judge.
+    """Delay of the clip after, in samples, where it can be told: see `delay_and_correlation`."""
+    return delay_and_correlation(before, after, max_lag)[0]
+
+
+def delay_and_correlation(before: Audio, after: Audio, max_lag: int) -> tuple[Floats, Floats]:
+    """Delay of the clip after, and how alike the two are there: `lag_samples` with a rule for when not to judge.
 
     Half of the clip must overlap: a single pair of samples always correlates. Among the summits of the correlation that
     come within `_AMBIGUOUS` of the highest, the one nearest to zero counts: the others are periods of a steady tone.
@@ -88,26 +93,38 @@ def delay_samples(before: Audio, after: Audio, max_lag: int) -> Floats:
         max_lag: Largest lag tried in both directions, in samples.
 
     Returns:
-        (n,) float64; NaN where a clip is silent, or where the two have so little in common (`_IN_COMMON`) that the
-        highest correlation says nothing.
+        The delay in samples and the normalised correlation, negative where the polarity is the other, (n,) float64
+        each; NaN where a clip is silent, or where the two have so little in common (`_IN_COMMON`) that the highest
+        correlation says nothing; for clips that repeat themselves (`_PERIODIC`), as a steady tone does.
     """
     _check_batches(before, after, same_length=True)
     reach = min(max_lag, before.shape[1] // 2)
     if reach < 2:
-        return np.full(len(before), np.nan)
-    normalised = np.abs(_correlations(before, after, reach))
+        return np.full(len(before), np.nan), np.full(len(before), np.nan)
+    correlations = _correlations(before, after, reach)
+    normalised = np.abs(correlations)
     lags = np.arange(-reach, reach + 1)
     padded = np.pad(normalised, ((0, 0), (1, 1)))
     is_summit = (normalised >= padded[:, :-2]) & (normalised >= padded[:, 2:])
     highest = normalised.max(axis=1, keepdims=True)
     candidates = is_summit & (normalised >= (1 - _AMBIGUOUS) * highest)
     best = np.where(candidates, np.abs(lags), before.shape[1]).argmin(axis=1)
-    told = highest[:, 0] >= _IN_COMMON  # False for NaN
-    return np.where(told, lags[best].astype(np.float64), np.nan)
+    told = (highest[:, 0] >= _IN_COMMON) & ~_is_periodic(before, reach)  # False for NaN
+    signed = correlations[np.arange(len(best)), best].astype(np.float64)
+    return np.where(told, lags[best].astype(np.float64), np.nan), np.where(told, signed, np.nan)
 
 
 _AMBIGUOUS = 0.02
 _IN_COMMON = 0.3
+_PERIODIC = 0.95
+
+
+def _is_periodic(batch: Audio, reach: int) -> NDArray[np.bool_]:
+    """Tell which clips are as good as the same again a few samples later: a summit of the autocorrelation off zero."""
+    own = _correlations(batch, batch, reach)[:, reach:]
+    later = own[:, 2:-1]
+    is_summit = (later >= own[:, 1:-2]) & (later >= own[:, 3:])
+    return np.asarray((is_summit & (later > _PERIODIC)).any(axis=1), dtype=np.bool_)
 
 
 def _correlations(before: Audio, after: Audio, max_lag: int) -> NDArray[np.float32]:
@@ -159,6 +176,80 @@ def is_noop(before: Audio, after: Audio) -> NDArray[np.bool_]:
         return np.zeros(len(before), dtype=np.bool_)
     bits = [np.ascontiguousarray(batch, dtype=np.float32).view(np.uint32) for batch in (before, after)]
     return np.asarray((bits[0] == bits[1]).all(axis=1), dtype=np.bool_)
+
+
+def came_back(before: Audio, after: Audio) -> NDArray[np.bool_]:
+    """As `is_noop`, where the length changed too: a clip that was merely cut at its end, or filled up with zeros."""
+    samples, length = before.shape[1], after.shape[1]
+    if length <= samples:
+        return is_noop(before[:, :length], after)
+    return is_noop(before, after[:, :samples]) & ~after[:, samples:].any(axis=1)
+
+
+def new_silence_ms(before: Audio, after: Audio, sample_rate: int) -> Floats:
+    """By how much the longest digital silence in a clip became longer, in ms; (n,).
+
+    Args:
+        before: (n, samples).
+        after: (n, samples').
+        sample_rate: In Hz.
+    """
+    return np.asarray(1000 / sample_rate * (longest_run(after == 0) - longest_run(before == 0)), dtype=np.float64)
+
+
+_BANDS, _PARTS = 24, 16
+"""Of the spectrum, and of the time, by which clips are told from each other."""
+
+
+def own_clip(before: Audio, after: Audio) -> Floats:
+    """Tell whether what came out is of its own clip, or of another one.
+
+    It is of its own where it is more like it than like three quarters of the others. It is of another where it is not,
+    and very like one of them; and where it is like none (noise that drowns the clip), nothing can be told.
+
+    Clips are compared by their levels in bands of the spectrum and in parts of their time, in dB, without the mean over
+    all clips: so whatever the attack does to every clip falls out.
+
+    Args:
+        before: (n, samples).
+        after: (n, samples').
+
+    Returns:
+        (n,) float64: 1 or 0; NaN for clips that are below -70 dBFS, shorter than 1,000 samples, or not told from
+        others; and for all where fewer than half, or fewer than eight, can be told.
+    """
+    owned = np.full(len(before), np.nan)
+    sounds = (np.mean(before.astype(np.float64) ** 2, axis=1) > 1e-7) & after.any(axis=1)
+    if min(before.shape[1], after.shape[1]) < 1000 or sounds.sum() < _FEWEST_CLIPS:
+        return owned
+    old, new = (_traits(batch[sounds]) for batch in (before, after))
+    old, new = (each - each.mean(axis=0) for each in (old, new))
+    norms = [np.sqrt(np.sum(each**2, axis=1)) for each in (old, new)]
+    if min(norm.min() for norm in norms) < 1:  # in dB: the clips are all alike
+        return owned
+    likeness = (new @ old.T) / np.outer(norms[1], norms[0])
+    own = np.diag(likeness)
+    rank = np.mean(likeness < own[:, None], axis=1) * len(own) / (len(own) - 1)
+    other = np.where(np.eye(len(own), dtype=np.bool_), -1, likeness).max(axis=1)
+    owned[sounds] = np.where(rank >= 0.75, 1.0, np.where(other > _VERY_LIKE, 0.0, np.nan))
+    n_told = np.count_nonzero(~np.isnan(owned))
+    return owned if n_told >= max(_FEWEST_CLIPS, 0.5 * sounds.sum()) else np.full(len(before), np.nan)
+
+
+_FEWEST_CLIPS = 8
+_VERY_LIKE = 0.8
+
+
+def _traits(batch: Audio) -> Floats:
+    """Levels in bands and in parts of the time, in dB, (n, traits); at least -60 dB below the loudest one."""
+    samples = batch.shape[1]
+    power = np.abs(np.fft.rfft(batch, axis=1)) ** 2
+    edges = np.unique(np.rint(np.geomspace(max(1, samples / 400), power.shape[1], _BANDS + 1)).astype(int))
+    bands = np.add.reduceat(power, edges[:-1], axis=1)
+    ends = np.linspace(0, samples, _PARTS + 1).astype(int)
+    parts = np.add.reduceat(batch.astype(np.float64) ** 2, ends[:-1], axis=1)
+    levels = [np.log10(np.maximum(each, 1e-6 * each.max(axis=1, keepdims=True))) for each in (bands, parts)]
+    return 10 * np.concatenate(levels, axis=1)
 
 
 def clipped_percent(after: Audio) -> Floats:

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -13,10 +13,24 @@ from numpy.typing import NDArray
 from sealproof.attacks.contract.base import Attack, Attacked, Audio
 from sealproof.attacks.contract.chain import Chain
 from sealproof.attacks.contract.claims import Claim
-from sealproof.attacks.verification.measure import clipped_percent, delay_samples, is_noop, level_change_db, snr_db
+from sealproof.attacks.contract.knowledge import Knowledge
+from sealproof.attacks.verification.measure import (
+    came_back,
+    clipped_percent,
+    delay_and_correlation,
+    is_noop,
+    level_change_db,
+    new_silence_ms,
+    own_clip,
+    snr_db,
+)
+from sealproof.attacks.verification.profile import band_claims, profile
 
 MAX_LAG_MS = 100.0
 """Largest delay that is looked for, in ms: an AAC frame is 64 ms at 16 kHz."""
+
+SHORTEST_S = 0.25
+"""Of a clip that tells its delay, in seconds: the low-frequency phase of a filter moves the summit of a shorter one."""
 
 UNCHANGED_SHARE = 0.05
 """Largest share of the clips of one label that may come back as they were, of those that should not."""
@@ -25,9 +39,18 @@ CLEAN, WATERMARKED = "clean", "watermarked"
 """Labels of clips without and with a mark; claims are judged for each on its own."""
 
 NOOP = "is_noop"
-"""Share of the clips that came back bit for bit: the one quantity of which the mean counts, not the median."""
+"""Share of the clips that came back bit for bit, or merely cut or filled up."""
+
+OWN = "own_clip"
+"""Share of the clips that became something that is more like them than like others."""
+
+_SHARES = {NOOP, OWN}
+"""Quantities of which the mean counts, not the median."""
 
 _ALIGNED = Claim("delay_samples", -1, 1)
+_UPRIGHT = Claim("correlation", low=0)
+_WITHOUT_GAPS = Claim("new_silence_ms", high=10)
+_OF_ITS_OWN = Claim(OWN, low=0.6)
 
 
 class Status(StrEnum):
@@ -128,7 +151,9 @@ class Verification:
         return {"sha256": self.sha256, "verdicts": verdicts}
 
 
-def measure(attack: Attack, before: Audio, attacked: Attacked, sample_rate: int) -> dict[str, NDArray[np.float64]]:
+def measure(
+    attack: Attack, before: Audio, attacked: Attacked, sample_rate: int, knowledge: Knowledge | None = None
+) -> dict[str, NDArray[np.float64]]:
     """Measure a batch before and after an attack.
 
     Args:
@@ -136,18 +161,23 @@ def measure(attack: Attack, before: Audio, attacked: Attacked, sample_rate: int)
         before: (n, samples) float32.
         attacked: What came out of it.
         sample_rate: Samples per second, in Hz.
+        knowledge: What the attack knew.
 
     Returns:
         By quantity, (n,) float64; NaN where it does not exist:
 
-        - `is_noop`: 1 where a clip came back bit for bit, else 0.
+        - `is_noop`: 1 where a clip came back bit for bit, or merely cut or filled up; else 0.
         - `snr_db`: energy of the clip over energy of the change, +inf where nothing changed; only where the attack
           keeps alignment.
         - `level_change_db`: RMS after over RMS before, -inf where nothing is left.
         - `delay_samples`: lag of the highest cross-correlation, within `MAX_LAG_MS`; only where length is kept.
+        - `correlation`: that correlation, negative where the polarity is the other.
+        - `own_clip`: 1 where what came out is more like its own clip than like others, else 0.
+        - `new_silence_ms`: by how much the longest digital silence grew.
         - `length_samples`: samples that came out.
         - `clipped_percent`: samples that stand at the largest magnitude of the clip or at full scale, in runs.
         - what the attack itself states or measures: `Attack.evidence` and facts such as `bitrate_kbps`.
+        - what `profile` measures, for an attack whose bands are known.
     """
     after = attacked.audio
     n = len(before)
@@ -155,16 +185,42 @@ def measure(attack: Attack, before: Audio, attacked: Attacked, sample_rate: int)
     nothing = np.full(n, np.nan)
     max_lag = round(sample_rate * MAX_LAG_MS / 1000)
     aligned = same_length and attack.keeps_alignment
+    delay = correlation = nothing
+    if same_length and before.shape[1] >= SHORTEST_S * sample_rate:
+        delay, correlation = delay_and_correlation(before, after, max_lag)
+    beyond = [claim for claim in attack.claims(sample_rate) if claim.quantity == "delay_samples"]
+    if any(claim.low > before.shape[1] // 2 for claim in beyond):
+        delay = nothing  # what is claimed lies beyond what a clip of this length shows
+    banded = {claim.quantity for claim in band_claims(attack)}
     return {
-        NOOP: is_noop(before, after).astype(np.float64),
+        NOOP: unchanged(attack, before, after).astype(np.float64),
         "snr_db": snr_db(before, after) if aligned else nothing,
         "level_change_db": level_change_db(before, after),
-        "delay_samples": delay_samples(before, after, max_lag) if same_length else nothing,
+        "delay_samples": delay,
+        "correlation": correlation,
+        OWN: own_clip(before, after),
+        "new_silence_ms": new_silence_ms(before, after, sample_rate),
         "length_samples": np.full(n, float(after.shape[1])),
         "clipped_percent": clipped_percent(after),
         **{name: np.asarray(values, dtype=np.float64) for name, values in attacked.facts.items()},
-        **attack.evidence(before, after, sample_rate),
+        **attack.evidence_from(before, attacked, sample_rate, knowledge),
+        **_profile(attack, before, after, sample_rate, banded),
     }
+
+
+def _profile(
+    attack: Attack, before: Audio, after: Audio, sample_rate: int, banded: Set[str]
+) -> dict[str, NDArray[np.float64]]:
+    if not banded:
+        return {}
+    is_timed = "timing_ms" in banded
+    measured = profile(before, after, sample_rate, is_aligned=attack.keeps_alignment, is_timed=is_timed)
+    return {name: values for name, values in measured.items() if name in banded}
+
+
+def unchanged(attack: Attack, before: Audio, after: Audio) -> NDArray[np.bool_]:
+    """Tell which clips came back as they were: bit for bit, or merely cut or filled up; (n,)."""
+    return is_noop(before, after) if attack.cuts_only else came_back(before, after)
 
 
 def verify(
@@ -174,11 +230,14 @@ def verify(
     sample_rate: int,
     *,
     is_marked: NDArray[np.bool_] | None = None,
+    knowledge: Knowledge | None = None,
 ) -> Verification:
     """Measure a batch before and after an attack and hold every claim of the attack against it, label by label.
 
     Of every attack that is no control it is claimed that it changes its clips (but those that it `leaves_alone`), and
-    of every single attack that keeps alignment that it delays nothing. The length was checked when the attack was made.
+    of every single attack that keeps alignment that it delays nothing and keeps the polarity. What comes out is of the
+    clip that went in, and has no new stretch of digital silence. For attacks of which no formula tells all, the bands
+    of `profile` are claimed, too. The length was checked when the attack was made.
 
     Args:
         attack: The attack.
@@ -187,28 +246,29 @@ def verify(
         sample_rate: Samples per second, in Hz.
         is_marked: (n,) which clips carry a mark; None where that makes no difference: all are judged together, and
             taken to be marked.
+        knowledge: What the attack knew, where it `needs_knowledge`; without it, what it claims of that is not judged.
 
     Raises:
         ValueError: The attack claims a quantity that nobody measures.
     """
-    quantities = measure(attack, before, attacked, sample_rate)
+    quantities = measure(attack, before, attacked, sample_rate, knowledge)
     claims = attack.claims(sample_rate)
     unknown = {claim.quantity for claim in claims} - quantities.keys()
     if unknown:
         raise ValueError(f"{attack.id} claims {', '.join(sorted(unknown))}, which neither it nor anybody measures.")
-    unchanged = quantities[NOOP] == 1
+    is_unchanged = quantities[NOOP] == 1
     verdicts: list[ClaimVerdict] = []
     for label, chosen in _by_label(len(before), is_marked):
         spared = label == CLEAN and attack.spares_unmarked
         values = {name: numbers[chosen] for name, numbers in quantities.items()}
-        values[NOOP] = judged_noops(attack, before[chosen], unchanged[chosen], sample_rate, label=label)
+        values[NOOP] = judged_noops(attack, before[chosen], is_unchanged[chosen], sample_rate, label=label)
         verdicts += _judged(label, _SPARED if spared else claims, _owed(attack, claims, spared=spared), values)
     digest = hashlib.sha256(np.ascontiguousarray(attacked.audio).data).hexdigest()
     return Verification(attack.id, quantities, tuple(verdicts), digest)
 
 
 def judged_noops(
-    attack: Attack, before: Audio, unchanged: NDArray[np.bool_], sample_rate: int, *, label: str = ""
+    attack: Attack, before: Audio, is_unchanged: NDArray[np.bool_], sample_rate: int, *, label: str = ""
 ) -> NDArray[np.float64]:
     """Say of each clip of a label whether it counts as left alone.
 
@@ -218,22 +278,22 @@ def judged_noops(
     Args:
         attack: The attack.
         before: (n, samples) float32.
-        unchanged: (n,) which came back bit for bit.
+        is_unchanged: (n,) which came back bit for bit.
         sample_rate: Samples per second, in Hz.
         label: Of the clips.
 
     Returns:
         (n,) float64: 1 where a clip came back bit for bit, 0 where it did not, NaN where it does not count.
     """
-    values = unchanged.astype(np.float64)
-    if attack.is_control or not unchanged.any() or (label == CLEAN and attack.spares_unmarked):
+    values = is_unchanged.astype(np.float64)
+    if attack.is_control or not is_unchanged.any() or (label == CLEAN and attack.spares_unmarked):
         return values
-    alone = before[unchanged]
+    alone = before[is_unchanged]
     sounds = ~Attack.leaves_alone(attack, alone, sample_rate)
-    excused = attack.leaves_alone(alone, sample_rate)
+    excused = attack.leaves_alone(alone, sample_rate) | ~sounds
     if sounds.sum() > 0.5 * (len(before) - len(alone) + sounds.sum()):
         excused = ~sounds
-    values[unchanged] = np.where(excused, np.nan, 1.0)
+    values[is_unchanged] = np.where(excused, np.nan, 1.0)
     return values
 
 
@@ -253,8 +313,14 @@ def _owed(attack: Attack, claims: Sequence[Claim], *, spared: bool) -> list[Clai
     if spared:
         return []
     owed = [] if attack.is_control else [Claim(NOOP, high=UNCHANGED_SHARE)]
-    if attack.keeps_alignment and not isinstance(attack, Chain):
-        owed.append(_ALIGNED)
+    owed += [_OF_ITS_OWN, *band_claims(attack)]
+    if not isinstance(attack, Chain):
+        if attack.keeps_alignment:
+            owed.append(_ALIGNED)
+            if attack.keeps_polarity:
+                owed.append(_UPRIGHT)
+        if not attack.silences:
+            owed.append(_WITHOUT_GAPS)
     said = {claim.quantity for claim in claims}
     return [claim for claim in owed if claim.quantity not in said]
 
@@ -262,7 +328,9 @@ def _owed(attack: Attack, claims: Sequence[Claim], *, spared: bool) -> list[Clai
 def _judged(
     label: str, claims: Sequence[Claim], owed: Sequence[Claim], values: Mapping[str, NDArray[np.float64]]
 ) -> list[ClaimVerdict]:
-    verdicts = [_judge(claim, label, claim.quantity, values[claim.quantity]) for claim in claims]
+    # A claim without bounds says that the quantity is not what is owed, and no more.
+    bounded = [claim for claim in claims if math.isfinite(claim.low) or math.isfinite(claim.high)]
+    verdicts = [_judge(claim, label, claim.quantity, values[claim.quantity]) for claim in bounded]
     # What the attack did not claim itself and no clip tells is not called unmeasured.
     extra = [_judge(claim, label, claim.quantity, values[claim.quantity]) for claim in owed]
     verdicts += [verdict for verdict in extra if verdict.status is not Status.UNMEASURED]
@@ -275,7 +343,7 @@ def _judge(claim: Claim | None, label: str, quantity: str, values: NDArray[np.fl
     n_unjudged = values.size - known.size
     if not known.size:
         return ClaimVerdict(claim, quantity, label, math.nan, math.nan, math.nan, 0, n_unjudged, Status.UNMEASURED)
-    if quantity == NOOP:
+    if quantity in _SHARES:
         known = np.full(known.size, known.mean())
     low, median, high = float(known.min()), float(np.median(known)), float(known.max())
     lowest, highest = (low, high) if claim is not None and claim.every else (median, median)

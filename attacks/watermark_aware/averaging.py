@@ -41,16 +41,45 @@ class AddAverage(Attack):
         del sample_rate
         residuals = _residuals(self, knowledge)
         drawn = [residuals[_draw(self, rng, len(residuals), self.clips)] for rng in rngs]
-        attacked = _added(batch, [_average(marks) for marks in drawn], self.sign * self.strength)
-        change = np.sum((attacked.astype(np.float64) - batch) ** 2, axis=1)
-        mean = np.array([np.sum(marks**2) / self.clips for marks in drawn])
-        return Attacked(attacked, {"change_over_marks_db": 10 * np.log10(np.maximum(change, 1e-20) / mean)})
+        return Attacked(_added(batch, [_average(marks) for marks in drawn], self.sign * self.strength))
 
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
-        """What changed has the mean energy of the marks that were drawn, times the strength."""
+        """What changed is so many marks of others, of equal weight, with their mean energy times the strength."""
         del sample_rate
         wanted = 20 * math.log10(self.strength)
-        return (Claim("change_over_marks_db", wanted - 0.1, wanted + 0.1),)
+        return (
+            Claim.about("change_over_marks_db", wanted, 0.1, every=True),
+            Claim.about("marks_in_change", self.clips, 0),
+            Claim("beside_marks_db", high=-35, every=True),
+            Claim.about("weight_sign", self.sign, 0, every=True),
+        )
+
+    def evidence_from(
+        self, before: Audio, attacked: Attacked, sample_rate: int, knowledge: Knowledge | None
+    ) -> Mapping[str, NDArray[np.float64]]:
+        """Fit the marks of all known recordings to what changed: which are in it, with which weights, and what is left.
+
+        `change_over_marks_db` is the energy of the change over the mean energy of the marks in it, `beside_marks_db`
+        that of what no mark explains over that of the change.
+        """
+        del sample_rate
+        names = ("change_over_marks_db", "marks_in_change", "beside_marks_db", "weight_sign")
+        found = {name: np.full(len(before), np.nan) for name in names}
+        if knowledge is None:
+            return found
+        residuals = _residuals(self, knowledge)
+        energies = np.sum(residuals**2, axis=1)
+        for index, change in enumerate(attacked.audio - before.astype(np.float64)):
+            energy = change @ change
+            weights = np.linalg.lstsq(residuals.T, change, rcond=None)[0]
+            used = np.abs(weights) > 0.3 * np.abs(weights).max(initial=0)
+            rest = change - weights @ residuals
+            found["marks_in_change"][index] = used.sum()
+            found["weight_sign"][index] = np.sign(weights[used].sum())
+            found["beside_marks_db"][index] = 10 * np.log10(max(rest @ rest, 1e-30) / energy) if energy > 0 else np.inf
+            mean = energies[used].mean() if used.any() else np.nan
+            found["change_over_marks_db"][index] = 10 * np.log10(max(energy, 1e-30) / mean)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

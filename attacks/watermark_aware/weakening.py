@@ -22,6 +22,7 @@ class Splice(Attack):
     """
 
     name: ClassVar[str] = "splice"
+    silences: ClassVar[bool] = True
     family: ClassVar[str] = "watermark-aware"
     sweep: ClassVar[Mapping[str, tuple[Value, ...]]] = {"unmarked_percent": (10, 25, 50, 75, 90)}
     is_random: ClassVar[bool] = True
@@ -43,18 +44,31 @@ class Splice(Attack):
         first = np.array(starts, dtype=np.float64)
         return Attacked(spliced, {UNMARKED_FROM: first, UNMARKED_TO: first + length})
 
-    def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
-        """Share of the clip from the first to the last sample that differs: of a marked clip, what was replaced."""
+    def evidence_from(
+        self, before: Audio, attacked: Attacked, sample_rate: int, knowledge: Knowledge | None
+    ) -> Mapping[str, NDArray[np.float64]]:
+        """`replaced_percent` of the clip differ, first to last; `from_twin_percent` of these are the original's."""
         del sample_rate
+        after = attacked.audio
         differs = before != after
+        n_differ = np.count_nonzero(differs, axis=1)
         first = differs.argmax(axis=1)
         last = differs.shape[1] - differs[:, ::-1].argmax(axis=1)
-        return {"replaced_percent": np.where(differs.any(axis=1), 100.0 * (last - first) / before.shape[1], np.nan)}
+        unknown = np.full(len(before), np.nan)
+        replaced = np.where(n_differ > 0, 100.0 * (last - first) / before.shape[1], np.nan)
+        if knowledge is None:
+            return {"replaced_percent": replaced, "from_twin_percent": unknown}
+        of_twin = np.count_nonzero(differs & (after == knowledge.twins), axis=1)
+        share = np.where(n_differ > 0, 100 * of_twin / np.maximum(n_differ, 1), np.nan)
+        return {"replaced_percent": replaced, "from_twin_percent": share}
 
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
-        """No more than was asked for; less by the few samples at which a mark happens to be zero."""
+        """No more than was asked for; less by the few samples at which a mark happens to be zero; all of the twin."""
         del sample_rate
-        return (Claim("replaced_percent", self.unmarked_percent - 2, self.unmarked_percent + 0.1),)
+        return (
+            Claim("replaced_percent", self.unmarked_percent - 2, self.unmarked_percent + 0.1),
+            Claim("from_twin_percent", low=100, every=True),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +95,22 @@ class FadeMark(Attack):
         return Attacked(knowledge.twins + np.float32(self.kept) * (batch - knowledge.twins))
 
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
-        """A mark is faint, and only it changes."""
+        """What is left of the mark, and nothing else."""
         del sample_rate
-        return (Claim("snr_db", low=10),)
+        return Claim.about("kept_x", self.kept, 0.005, every=True), Claim("beside_mark_db", high=-35, every=True)
+
+    def evidence_from(
+        self, before: Audio, attacked: Attacked, sample_rate: int, knowledge: Knowledge | None
+    ) -> Mapping[str, NDArray[np.float64]]:
+        """`kept_x`: what is left of the mark; `beside_mark_db`: energy of what is no mark, over that of the mark."""
+        del sample_rate
+        unknown = np.full(len(before), np.nan)
+        if knowledge is None:
+            return {"kept_x": unknown, "beside_mark_db": unknown}
+        twins = knowledge.twins.astype(np.float64)
+        mark, left = before - twins, attacked.audio - twins
+        energy = np.sum(mark**2, axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            kept = np.sum(mark * left, axis=1) / energy
+            beside = 10 * np.log10(np.sum((left - kept[:, None] * mark) ** 2, axis=1) / energy)
+        return {"kept_x": kept, "beside_mark_db": np.where(energy > 0, beside, np.nan)}

@@ -120,7 +120,7 @@ class Bench:
         for block in self._attacked_blocks(cell):
             if verification is None and block.sample.before.size:
                 # Before a detector has heard anything: an attack that is broken is not scored to the end.
-                verification = verified(cell.attack, [block.sample], rate)
+                verification = verified(cell.attack, [block.sample], rate, self._knowledge.about)
             n_pairs = len(block.audio) // len(cell.labels)
             is_watermarked = np.repeat([label == WATERMARKED for label in cell.labels], n_pairs)
             for subject in missing:
@@ -130,7 +130,7 @@ class Bench:
             # The audio has been scored: keeping it would hold every clip of the cell in memory.
             blocks.append(block._replace(audio=block.audio[:0]))
         if verification is None or len(blocks) > 1:
-            verification = verified(cell.attack, [block.sample for block in blocks], rate)
+            verification = verified(cell.attack, [block.sample for block in blocks], rate, self._knowledge.about)
         measured = _join_measured(blocks, len(cell.labels), verification)
         for subject in missing:
             self.store.put_scores(cell, subject, _join_scores(scored[subject.name], len(cell.labels), subject))

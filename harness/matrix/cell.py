@@ -61,6 +61,7 @@ class Cell:
                 self.seed,
                 attacks_sha256([self.attack]),
                 code_sha256(verified, waveform_quality),
+                bands_sha256(),
                 _environment(),
             ]
         )

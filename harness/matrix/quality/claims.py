@@ -1,14 +1,14 @@
 """The claims of a cell's attack, held against clips of all recordings, each label on its own."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sealproof.attacks.contract.base import Attack, Attacked, AttackError
-from sealproof.attacks.verification.measure import is_noop
-from sealproof.attacks.verification.verify import Verification, judged_noops, verify
+from sealproof.attacks.contract.knowledge import Knowledge
+from sealproof.attacks.verification.verify import Verification, judged_noops, unchanged, verify
 from sealproof.detectors.base import Audio
 from sealproof.harness.datasets.manifest import WATERMARKED
 
@@ -23,7 +23,7 @@ class Sample(NamedTuple):
         before: Those of the clips that are measured: (m, samples).
         attacked: What came out of them.
         is_marked: (m,) which of them carry a mark.
-        is_noop: Of all clips of the block, which came back bit for bit.
+        is_noop: Of all clips of the block, which came back as they were.
         noops: Of all clips, whether they count as left alone: see `judged_noops`.
     """
 
@@ -56,18 +56,29 @@ def sample(
         chosen: The pairs whose clips are measured.
     """
     n_pairs = len(clip_ids)
-    unchanged = is_noop(before, attacked.audio)
+    came_back = unchanged(attack, before, attacked.audio)
     noops = {}
     for at, label in enumerate(labels):
         part = slice(at * n_pairs, (at + 1) * n_pairs)
-        noops[label] = judged_noops(attack, before[part], unchanged[part], sample_rate, label=label)
+        noops[label] = judged_noops(attack, before[part], came_back[part], sample_rate, label=label)
     measured = np.array([clip_id in chosen for _ in labels for clip_id in clip_ids], dtype=np.bool_)
     is_marked = np.repeat([label == WATERMARKED for label in labels], n_pairs)
-    return Sample(before[measured], attacked.of(measured), is_marked[measured], unchanged, noops)
+    return Sample(before[measured], attacked.of(measured), is_marked[measured], came_back, noops)
 
 
-def verified(attack: Attack, samples: Sequence[Sample], sample_rate: int) -> Verification:
+def verified(
+    attack: Attack,
+    samples: Sequence[Sample],
+    sample_rate: int,
+    known: Callable[[Audio], Knowledge],
+) -> Verification:
     """Hold the attack's claims against the clips of some blocks.
+
+    Args:
+        attack: The attack.
+        samples: What the blocks gave.
+        sample_rate: In Hz.
+        known: What an attack knows of clips whose unmarked twins these are.
 
     Raises:
         AttackError: A claim is broken, or cannot be measured for a mistake of the attack.
@@ -76,8 +87,13 @@ def verified(attack: Attack, samples: Sequence[Sample], sample_rate: int) -> Ver
         np.concatenate(parts) for parts in zip(*((s.before, s.is_marked) for s in samples), strict=True)
     )
     attacked = Attacked.concatenate([each.attacked for each in samples])
+    # Clean clips and marked ones come in the same order of pairs, so that the clean ones are the twins of both.
+    clean = np.concatenate([each.before[~each.is_marked] for each in samples])
+    in_order = np.concatenate([np.tile(np.arange((~each.is_marked).sum()), len(each.noops)) + offset
+                               for each, offset in zip(samples, _starts(samples), strict=True)])  # fmt: skip
     try:
-        verification = verify(attack, before, attacked, sample_rate, is_marked=is_marked)
+        knowledge = known(clean[in_order]) if attack.needs_knowledge else None
+        verification = verify(attack, before, attacked, sample_rate, is_marked=is_marked, knowledge=knowledge)
     except Exception as error:  # what measures a claim may be a plug-in's code: it takes its own cell with it
         raise AttackError(f"{attack.id} cannot be verified: {type(error).__name__}: {error}") from error
     noops = {label: np.concatenate([each.noops[label] for each in samples]) for label in samples[0].noops}
@@ -86,3 +102,9 @@ def verified(attack: Attack, samples: Sequence[Sample], sample_rate: int) -> Ver
         complaints = " ".join(verdict.complaint for verdict in verification.broken)
         raise AttackError(f"{attack.id} does not do what it claims: {complaints}")
     return verification
+
+
+def _starts(samples: Sequence[Sample]) -> list[int]:
+    """How many clean clips stand in the samples before each."""
+    counts = [int((~each.is_marked).sum()) for each in samples]
+    return [sum(counts[:at]) for at in range(len(counts))]

@@ -53,7 +53,14 @@ def check(attack: Attack, clips: Clips, seed: int, *, contract: bool = False) ->
         ]
         ms = 1000 * (time.perf_counter() - started) / (2 * n)
         is_marked = np.arange(2 * n) >= n
-        verification = verify(attack, before, Attacked.concatenate(parts), clips.sample_rate, is_marked=is_marked)
+        verification = verify(
+            attack,
+            before,
+            Attacked.concatenate(parts),
+            clips.sample_rate,
+            is_marked=is_marked,
+            knowledge=knowledge if attack.needs_knowledge else None,
+        )
     except (AttackError, DetectorError) as error:
         return Checked(attack, None, str(error))
     return Checked(attack, verification.record(), _refused(attack, clips.sample_rate) if contract else None, ms)
