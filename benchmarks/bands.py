@@ -2,10 +2,10 @@
 
     python -m benchmarks.bands --music FOLDER [--attacks NAME,...]
 
-Run by hand from the repository's root, when an attack or the library behind it changes. Sixteen groups of two clips of
-a second each: eight of built-in pieces, and eight of recordings of very different music in a folder. A band reaches
-from the smallest to the largest median of a group, and a margin beyond: a quarter of that range, and at least
-`MARGIN_DB` or `MARGIN_MS`. With `--attacks` the lines of these alone are made anew.
+Run by hand from the repository's root, when an attack or the library behind it changes. Eighteen groups of two clips of
+a second each: eight of built-in pieces, eight of recordings of very different music in a folder, and two of the notes
+that `check_attack` uses. A band reaches from the smallest to the largest median of a group, and a margin beyond: four
+tenths of that range, and at least `MARGIN_DB` or `MARGIN_MS`. With `--attacks` the lines of these alone are made anew.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 import sealproof.attacks.verification.profile as profiles
 from sealproof.attacks import Attack, attack_class, list_attacks
+from sealproof.attacks.testing import music_like
 from sealproof.attacks.verification.profile import SAMPLE_RATE, in_domain, profile
 from sealproof.harness.corpora.base import Corpus, CorpusReport
 from sealproof.harness.corpora.demo.corpus import DemoCorpus
@@ -25,7 +26,7 @@ from sealproof.harness.corpora.folder import FolderCorpus
 from sealproof.harness.foundation.audio.files import from_pcm
 from sealproof.harness.studies.attack_audit.check import clip_seed
 
-MARGIN_DB, MARGIN_MS = 1.0, 0.2
+MARGIN_DB, MARGIN_MS = 1.5, 0.3
 
 TIMED = {"reverb", "rerecord", "shoebox", "random_phase", "small_speaker"}
 """Attacks that keep the waveform in place and do not claim its delay."""
@@ -43,7 +44,8 @@ def main() -> None:
     parser.add_argument("--attacks", default="")
     options = parser.parse_args()
     names = options.attacks.split(",") if options.attacks else None
-    groups = [*_pieces(8), *_recordings(options.music, 8)]
+    notes = music_like(4, SAMPLE_RATE, SAMPLE_RATE, seed=5)
+    groups = [*_pieces(8), *_recordings(options.music, 8), notes[:2], notes[2:]]
     clips = np.concatenate(groups)
     print(f"{len(groups)} groups, {len(clips)} clips", flush=True)
     path = Path(profiles.__file__).with_name("bands.csv")
@@ -101,7 +103,7 @@ def _measured(attack: Attack, clips: NDArray[np.float32]) -> Iterator[tuple[str,
             continue
         if not np.isfinite(medians).all():
             continue
-        margin = max(MARGIN_MS if quantity.endswith("_ms") else MARGIN_DB, 0.25 * np.ptp(medians))
+        margin = max(MARGIN_MS if quantity.endswith("_ms") else MARGIN_DB, 0.4 * np.ptp(medians))
         yield attack.id, quantity, f"{medians.min() - margin:.2f}", f"{medians.max() + margin:.2f}"
 
 

@@ -42,32 +42,41 @@ FLOORS = {
 
 SEED = 0
 
+KEPT = "survived"
+"""The verdict on a mutant, or on an attack as it is, of which every claim holds."""
+
 
 def main() -> None:
     """Print the table, and write who survived."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--attacks", default="", metavar="NAME|ID,...", help="default: three strengths of each")
     parser.add_argument("--mutations", default=",".join(FLOORS), metavar="NAME,...")
+    parser.add_argument("--strengths", choices=("three", "middle"), default="three")
     parser.add_argument("--corpus", default="demo", metavar="PATH|demo")
     parser.add_argument("--clips", type=int, default=16)
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep what the attacks made there")
     parser.add_argument("--out", type=Path, metavar="CSV", help="one row for each attack and mutation")
     parser.add_argument("--survivors", action="store_true", help="name them")
+    parser.add_argument("--rows", type=Path, nargs="+", metavar="CSV", help="only print the table of what --out wrote")
     options = parser.parse_args()
+    if options.rows:
+        written = [row for path in options.rows for row in csv.reader(path.read_text(encoding="utf-8").splitlines())]
+        print("\n".join(_table([tuple(row) for row in written if row[0] != "attack"], survivors=options.survivors)))
+        return
     corpus = DemoCorpus() if options.corpus == "demo" else FolderCorpus(root=Path(options.corpus))
     clips = read_marked_clips(corpus, options.clips, "spread_spectrum", SEED)
     rows = []
-    for attack in _chosen(options.attacks):
+    for attack in _chosen(options.attacks, options.strengths):
         rows += list(_verified(attack, clips, options.mutations.split(","), options.cache))
-        print(f"{attack.id:40} " + " ".join(name for _, name, caught in rows[-13:] if caught == "survived"),
-              file=sys.stderr, flush=True)  # fmt: skip
+        alive = [name for spec, name, verdict in rows if spec == attack.id and (name == "none") != (verdict == KEPT)]
+        print(f"{attack.id:40} {' '.join(alive)}", file=sys.stderr, flush=True)
     if options.out is not None:
         with options.out.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows([("attack", "mutation", "verdict"), *rows])
     print("\n".join(_table(rows, survivors=options.survivors)))
 
 
-def _chosen(text: str) -> Iterator[Attack]:
+def _chosen(text: str, strengths: str) -> Iterator[Attack]:
     """Yield the attacks that are named, all of their strengths at three of them where only a name is given."""
     for name in text.split(",") if text else list_attacks():
         if name not in list_attacks():
@@ -76,7 +85,8 @@ def _chosen(text: str) -> Iterator[Attack]:
         cls = attack_class(name)
         if cls.unavailable() is None:
             standard = cls.standard()
-            yield from standard if len(standard) < 3 else (standard[0], standard[len(standard) // 2], standard[-1])
+            three = standard if len(standard) < 3 else [standard[0], standard[len(standard) // 2], standard[-1]]
+            yield from three if strengths == "three" else three[len(three) // 2 :][:1]
 
 
 def _verified(attack: Attack, clips: Clips, mutations: Sequence[str], cache: Path | None) -> Iterator[tuple[str, ...]]:
@@ -104,7 +114,7 @@ def _verdict(attack: Attack, clips: Clips, attacked: Attacked) -> str:
         broken = verify(attack, clips.audio, attacked, clips.sample_rate, knowledge=clips.knowledge).broken
     except Exception as error:
         return type(error).__name__  # noticed, if not in the way it should be
-    return " ".join(verdict.quantity for verdict in broken) or "survived"
+    return " ".join(verdict.quantity for verdict in broken) or KEPT
 
 
 def _attacked(attack: Attack, clips: Clips, cache: Path | None) -> Attacked:
@@ -202,11 +212,11 @@ def _table(rows: Sequence[tuple[str, ...]], *, survivors: bool) -> Iterator[str]
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for attack, mutation, verdict in rows:
         found[mutation].append((attack, verdict))
-    accused = [f"{attack} ({verdict})" for attack, verdict in found.pop("none") if verdict != "survived"]
+    accused = [f"{attack} ({verdict})" for attack, verdict in found.pop("none") if verdict != KEPT]
     yield f"Accused though nothing was changed: {', '.join(accused) or 'none'}."
     yield "| mutation | survive | of | share | floor |\n|---|---|---|---|---|"
     for mutation, verdicts in found.items():
-        alive = [attack for attack, verdict in verdicts if verdict == "survived"]
+        alive = [attack for attack, verdict in verdicts if verdict == KEPT]
         floor = FLOORS[mutation]
         share = 100 * len(alive) / len(verdicts)
         asked = "where claimed" if floor is None else f"{floor} %"

@@ -45,12 +45,12 @@ class AirAbsorption(Attack):
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The loss in a narrow band at 3/8 of the sample rate."""
         loss = self.distance_m * float(air_attenuation_db_per_m(np.array(3 / 8 * sample_rate)))
-        return (Claim.about("loss_db", loss, 0.02 + 0.05 * loss),)
+        return (Claim.about("absorbed_db", loss, 0.02 + 0.05 * loss),)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """The loss within 2 % of 3/8 of the sample rate."""
         centre = 3 / 8 * sample_rate
-        return {"loss_db": -windowed_band_change_db(before, after, sample_rate, 0.98 * centre, 1.02 * centre)}
+        return {"absorbed_db": -windowed_band_change_db(before, after, sample_rate, 0.98 * centre, 1.02 * centre)}
 
 
 @dataclass(frozen=True, kw_only=True)

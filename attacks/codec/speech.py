@@ -19,7 +19,6 @@ from sealproof.attacks.codec.base import BitrateCodec, Codec, FFmpegCodec, Pcm, 
 from sealproof.attacks.codec.libav import Decoded
 from sealproof.attacks.codec.music import read_by_libsndfile
 from sealproof.attacks.contract.base import AttackError, Audio, Claim, Facts, parameter
-from sealproof.attacks.verification.profile import is_music
 
 _TAIL = 64
 """Zeros appended before resampling, in samples: rounding of the length then never shortens the output."""
@@ -202,6 +201,7 @@ class AMRNB(SpeechCodec, BitrateCodec):
     """
 
     name: ClassVar[str] = "amr_nb"
+    keeps_polarity: ClassVar[bool] = False  # of bass, whose phase its filters turn
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {
         "bitrate_kbps": (12.2, 10.2, 7.95, 7.4, 6.7, 5.9, 5.15, 4.75),
     }
@@ -210,8 +210,6 @@ class AMRNB(SpeechCodec, BitrateCodec):
     delay: ClassVar[int] = 40
     encoder: ClassVar[str] = "libopencore_amrnb"
     decoder: ClassVar[str] = "libopencore_amrnb"
-    second_decoder: ClassVar[str] = "amrnb"
-    agrees_db: ClassVar[float] = -18.0  # FFmpeg's own decoder computes in floating point
     container: ClassVar[str] = "amr"
 
     bitrate_kbps: float = parameter(unit="kbps", choices=(4.75, 5.15, 5.9, 6.7, 7.4, 7.95, 10.2, 12.2))
@@ -237,7 +235,10 @@ class AMRNB(SpeechCodec, BitrateCodec):
         lags = np.arange(-furthest, furthest + 1)
         nearby = correlation[:, lags]
         delay_ms = lags[nearby.argmax(axis=1)] * 1000 / sample_rate
-        told = (nearby.max(axis=1) > 0) & is_music(before, sample_rate)
+        # A tone fits itself again a period later, and a short clip what you like.
+        power = (np.abs(np.fft.rfft(before)) * speech) ** 2
+        strongest = np.sort(power, axis=1)[:, -20:].sum(axis=1)
+        told = (nearby.max(axis=1) > 0) & (strongest < 0.95 * power.sum(axis=1)) & (samples >= sample_rate // 4)
         return {"speech_band_delay_ms": np.where(told, delay_ms, np.nan)}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from sealproof.attacks.contract.base import Attack
+from sealproof.attacks.verification.profile import bands_sha256
 from sealproof.harness.datasets.attacker_knowledge import KnowledgeBase
 from sealproof.harness.datasets.content_keys import attacks_sha256
 from sealproof.harness.datasets.dataset import Dataset, Pair, clips_sha256

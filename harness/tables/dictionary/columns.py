@@ -258,7 +258,7 @@ QUANTITIES: Mapping[str, str] = {
     "bitrate_kbps": "of the coded audio, without the container, counted in the encoded file; codecs only",
     "read_again_db": "energy of the difference between the output and what another reader hears in the encoded file, "
     "over that of the latter; codecs only",
-    "level_db": "level after over level before; this and what follows is held against bands that were measured on music",
+    "level_db": "level after over level before; this and what follows is held against bands measured on music",
     "tail_db": "the same of the last 50 ms, over that of the whole clip",
     "band_0_db": "the same below 500 Hz",
     "band_1_db": "from 500 to 1500 Hz",
@@ -266,6 +266,7 @@ QUANTITIES: Mapping[str, str] = {
     "band_3_db": "above 4000 Hz",
     "loss_db": "energy of the clip over that of the change; of the short-time magnitudes, where the waveform moves",
     "balance_db": "the loss of the first half less that of the second one",
+    "timing_ms": "how late the short-time magnitudes come, where the waveform does not stay in place",
     "unmarked_from": "first sample of the stretch that carries no mark after the attack",
     "unmarked_to": "the sample behind its last",
 }

@@ -73,7 +73,7 @@ def test_air_of_half_the_distance_breaks_the_claim(music: Audio) -> None:
         {"distance_m": 20},
         apply=lambda self, clip, rate, rng: AirAbsorption(distance_m=10).apply(clip, rate, rng),
     )
-    assert broken_claims(half, music) == {"loss_db"}
+    assert broken_claims(half, music) == {"absorbed_db"}
 
 
 def decoder_levels(codec: str) -> NDArray[np.float64]:
