@@ -25,7 +25,7 @@ from sealproof.attacks.codec.libav import Decoded
 from sealproof.attacks.codec.payload import payload_bytes
 from sealproof.attacks.contract.base import ENCODED, Attack, Attacked, AttackError, Audio, Claim, Facts
 from sealproof.attacks.contract.knowledge import Knowledge
-from sealproof.attacks.verification.profile import is_music
+from sealproof.attacks.verification.profile import in_domain
 
 Pcm = NDArray[np.int16]
 
@@ -99,7 +99,7 @@ class Codec(Attack):
 
         The latter is the energy of the difference over that of what another reader hears in the file. What lies below
         -20 dBFS counts as if it had that level: readers that compute in whole numbers round to 16 bits. Where a codec
-        spends what it needs, faint clips, short ones and tones do not tell its bitrate.
+        spends what it needs, faint clips, short ones, tones and other rates than 16 kHz do not tell its bitrate.
         """
         found = dict(super().evidence_from(before, attacked, sample_rate, knowledge))
         n = len(before)
@@ -120,7 +120,7 @@ class Codec(Attack):
             error[index] = 20 * np.log10(max(wrong, 1e-12) / max(np.sqrt(np.mean(again.astype(np.float64) ** 2)), 0.1))
         # A claim that nobody can check is broken: a codec hands its files over.
         missing = not attacked.encoded and n > 0
-        told = np.ones(n, dtype=np.bool_) if self.is_constant else is_music(before, sample_rate)
+        told = np.ones(n, dtype=np.bool_) if self.is_constant else in_domain(before, sample_rate)
         found["bitrate_kbps"] = np.full(n, np.inf) if missing else np.where(told, kbps, np.nan)
         found["read_again_db"] = np.full(n, np.inf) if missing else error
         return found

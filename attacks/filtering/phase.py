@@ -174,7 +174,10 @@ class Allpass(Attack):
         cross = new * (old * np.exp(1j * phase)).conj()
         if not cross.any():
             return {name: np.full(len(before), np.nan) for name in ("phase_error_degrees", "kept_level_db")}
-        error = np.percentile(np.abs(np.angle(cross, deg=True)), 90, axis=1)
+        # Where a clip holds next to nothing there is no phase: above what it was resampled from, say.
+        held = np.abs(old) > 1e-5 * np.abs(old).max(axis=1, keepdims=True)
+        held[~held.any(axis=1)] = True  # silence, which is not judged anyway
+        error = np.nanpercentile(np.where(held, np.abs(np.angle(cross, deg=True)), np.nan), 90, axis=1)
         # Between the partials of a tone, and in a clip not much longer than the filter rings, there is no phase.
         told = is_music(before, sample_rate)
         level = np.where(told, level_change_db(before, after), np.nan)

@@ -17,7 +17,7 @@ from sealproof.attacks.resynthesis.spectra import (
     window_length,
 )
 from sealproof.attacks.verification.measure import level_change_db
-from sealproof.attacks.verification.profile import is_music
+from sealproof.attacks.verification.profile import in_domain
 
 MAX_STEP = {1: 1.596, 2: 0.9957, 3: 0.5860, 4: 0.3352}
 """Best step of a uniform quantiser of so many bits for Gaussian values of variance 1: J. Max, "Quantizing for minimum
@@ -93,7 +93,7 @@ class LPCVocoder(Attack):
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, Floats]:
         """How much of the waveform is left, and of the level, of which a steady tone keeps less."""
-        level = np.where(is_music(before, sample_rate), level_change_db(before, after), np.nan)
+        level = np.where(in_domain(before, sample_rate), level_change_db(before, after), np.nan)
         return {"correlation_percent": correlation_percent(before, after), "kept_level_db": level}
 
 

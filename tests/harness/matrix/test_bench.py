@@ -95,6 +95,7 @@ class IdleOnce(Attack):
 
     name = "idle_once"
     family = "noise"
+    keeps_polarity = False
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
         return clip if clip[0] > 0 else -clip
@@ -490,9 +491,9 @@ def test_claims_are_verified_on_clips_of_all_recordings_and_of_either_label_alon
     monkeypatch.setattr(run, "_BLOCK", 4)
     measured: list[tuple[Audio, list[bool]]] = []
 
-    def seen(attack: Attack, before: Audio, *args: object, is_marked: NDArray[np.bool_]) -> object:
+    def seen(attack: Attack, before: Audio, *args: object, is_marked: NDArray[np.bool_], knowledge: None) -> object:
         measured.append((before, is_marked.tolist()))
-        return verify(attack, before, *args, is_marked=is_marked)  # type: ignore[arg-type]
+        return verify(attack, before, *args, is_marked=is_marked, knowledge=knowledge)  # type: ignore[arg-type]
 
     monkeypatch.setattr(claims, "verify", seen)
     ok(bench(bench_dataset, [CountingDetector().subject()], tmp_path).run(cell(bench_dataset, get_attack("gain.6db"))))

@@ -51,7 +51,10 @@ def test_an_attack_that_keeps_its_word_is_no_problem() -> None:
     head, *lines = attack_check.table(done)
     assert head.split()[:3] == ["attack", "ms", "claimed"]
     assert lines[0].startswith("pretender.2x      ok ")
-    assert "level_change_db 6.021 (5.92 to 6.12); is_noop 0 (<= 0.05); delay_samples 0 (-1 to 1)" in lines[0]
+    assert (
+        "level_change_db 6.021 (5.92 to 6.12); is_noop 0 (<= 0.05); own_clip 1 (>= 0.6); delay_samples 0 (-1 to 1)"
+        in lines[0]
+    )
 
 
 def test_what_is_wrong_is_said() -> None:
