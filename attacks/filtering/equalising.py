@@ -261,7 +261,8 @@ class SpectralTilt(Attack):
         """The slope, from octave to octave, and that 1 kHz keeps its level."""
         del sample_rate
         slope = Claim.about("slope_db_per_octave", self.slope_db, 0.1 + 0.05 * abs(self.slope_db))
-        return slope, Claim.about("level_at_1khz_db", 0, 0.5 + 0.1 * abs(self.slope_db))
+        at_1khz = Claim.about("level_at_1khz_db", 0, 0.5 + 0.1 * abs(self.slope_db))
+        return slope, at_1khz, Claim("response_error_db", high=-30)
 
     def evidence(self, before: Audio, after: Audio, sample_rate: int) -> Mapping[str, NDArray[np.float64]]:
         """Fit a line through the changes of the octaves, each at the centre of its energy."""
@@ -278,7 +279,14 @@ class SpectralTilt(Attack):
                 at = [energy[band] @ log_frequencies[band] / energy[band].sum() for band in inside]
                 slopes[index], at_zero = np.polyfit(at, change[index, measured], 1)
                 levels[index] = at_zero + slopes[index] * np.log2(1000)
-        return {"slope_db_per_octave": slopes, "level_at_1khz_db": levels}
+        error = response_error_db(before, after, sample_rate, self._response)
+        if before.shape[1] < sample_rate // 4:  # a short clip ends before the curve has rung out
+            error = np.full(len(before), np.nan)
+        return {"slope_db_per_octave": slopes, "level_at_1khz_db": levels, "response_error_db": error}
+
+    def _response(self, frequencies: NDArray[np.float64]) -> NDArray[np.complex128]:
+        octaves_above = np.log2(np.maximum(frequencies, LOWEST_HZ) / 1000)
+        return np.asarray(10 ** (self.slope_db * octaves_above / 20), dtype=np.complex128)
 
 
 def _transform_size(samples: int, sample_rate: int) -> int:
