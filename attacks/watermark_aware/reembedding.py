@@ -115,7 +115,7 @@ class Collude(Attack):
         """The copies differ by their marks alone, and each has its share of the mark."""
         del sample_rate
         # Told from one copy more: 1 / K less 1 / (K + 1), a third of it.
-        tolerance = max(0.02, 1 / (3 * self.copies * (self.copies + 1)))
+        tolerance = max(0.04, 1 / (3 * self.copies * (self.copies + 1)))
         return Claim.about("own_share_error", 0, tolerance), Claim("others_share_db", -2, 2)
 
     def evidence_from(
