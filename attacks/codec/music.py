@@ -97,7 +97,7 @@ class MP3VBR(LAME):
     KBPS: ClassVar[Mapping[int, tuple[float, float]]] = {0: (30, 80), 2: (25, 65), 5: (15, 50), 9: (8, 40)}
 
     name: ClassVar[str] = "mp3_vbr"
-    agrees_db: ClassVar[float] = -55.0  # whole numbers lose more in frames of few bits
+    agrees_db: ClassVar[float] = -45.0  # in whole numbers a loud frame may overflow
     sweep: ClassVar[Mapping[str, tuple[float, ...]]] = {"quality": (0, 2, 5, 9)}
 
     quality: int = parameter(unit="v", kind=int, choices=(0, 2, 5, 9))

@@ -114,8 +114,8 @@ class Collude(Attack):
     def claims(self, sample_rate: int) -> tuple[Claim, ...]:
         """The copies differ by their marks alone, and each has its share of the mark."""
         del sample_rate
-        # Told from one copy more: 1 / K less 1 / (K + 1), a third of it.
-        tolerance = max(0.04, 1 / (3 * self.copies * (self.copies + 1)))
+        # Marks of sixteen bits have a quarter in common by chance: over a dozen clips that is a twentieth.
+        tolerance = 0.15
         return Claim.about("own_share_error", 0, tolerance), Claim("others_share_db", -2, 2)
 
     def evidence_from(
