@@ -21,6 +21,7 @@ class Invert(Attack):
 
     name: ClassVar[str] = "invert"
     family: ClassVar[str] = "level"
+    keeps_polarity: ClassVar[bool] = False
 
     def apply(self, clip: Audio, sample_rate: int, rng: np.random.Generator) -> Audio:
         return -clip

@@ -363,7 +363,7 @@ def test_two_at_once_are_refused(run: Callable[..., Any], song_wav: Path, tmp_pa
 def test_what_is_missing_is_said_before_the_first_download(
     songs: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readiness, "missing", lambda _: "Fetching needs X.")
+    monkeypatch.setattr(readiness, "missing_tool", lambda _: "Fetching needs X.")
     with pytest.raises(HarnessError, match="Fetching needs X"):
         collect(songs, tmp_path, CollectOptions())
     assert not (tmp_path / "journal.jsonl").exists()
@@ -373,7 +373,7 @@ def test_nothing_is_needed_where_all_is_there(
     run: Callable[..., Any], song_wav: Path, songs: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(Local(song_wav))
-    monkeypatch.setattr(readiness, "missing", lambda _: "Fetching needs X.")
+    monkeypatch.setattr(readiness, "missing_tool", lambda _: "Fetching needs X.")
     assert collect(songs, tmp_path, CollectOptions()).n_done == 6
 
 
