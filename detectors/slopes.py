@@ -50,8 +50,8 @@ class Differentiable(Protocol):
 
 def slope_of(detector: Detector) -> SlopeFunction | None:
     """Return a detector's gradients, or None where it gives none: there is no white box of it."""
-    found: SlopeFunction | None = getattr(detector, "slope", None)
-    return found
+    slope: SlopeFunction | None = getattr(detector, "slope", None)
+    return slope
 
 
 def required_frames(n_frames: int, threshold: float, is_to_flag: bool) -> int:

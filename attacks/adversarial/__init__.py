@@ -45,8 +45,8 @@ def adversary_class(name: str) -> type[AdaptiveAttack]:
         hint = f" Did you mean '{near[0]}'?" if near else ""
         raise AttackError(f"An adversary must be one of {', '.join(list_adversaries())}. Got '{name}'.{hint}")
     module, _, attribute = _BUILT_IN[name].partition(":")
-    found: type[AdaptiveAttack] = getattr(import_module(module), attribute)
-    return found
+    adversary: type[AdaptiveAttack] = getattr(import_module(module), attribute)
+    return adversary
 
 
 def get_adversary(spec: str) -> AdaptiveAttack:

@@ -149,8 +149,8 @@ def toy_task(
     oracle = (FramedOracle if framed else LinearOracle)(weights, 0.0, n, limit)
 
     def slope(batch: Audio, whither: Direction) -> tuple[Floats, Floats]:
-        found = oracle.gradient(batch, np.zeros(len(batch), np.intp), whither)
-        return found.value, found.gradient
+        oracle_slope = oracle.gradient(batch, np.zeros(len(batch), np.intp), whither)
+        return oracle_slope.value, oracle_slope.gradient
 
     usual = [float(np.median(slope(part[n:], direction)[0])) for part in (clean, marked)]
     knowledge = AdversaryKnowledge(

@@ -101,7 +101,7 @@ class Codec(Attack):
         -20 dBFS counts as if it had that level: readers that compute in whole numbers round to 16 bits. Where a codec
         spends what it needs, faint clips, short ones, tones and other rates than 16 kHz do not tell its bitrate.
         """
-        found = dict(super().evidence_from(before, attacked, sample_rate, knowledge))
+        evidence = dict(super().evidence_from(before, attacked, sample_rate, knowledge))
         n = len(before)
         kbps, error = np.full(n, np.nan), np.full(n, np.nan)
         coded_hz = self.coded_hz(sample_rate)
@@ -121,9 +121,9 @@ class Codec(Attack):
         # A claim that nobody can check is broken: a codec hands its files over.
         missing = not attacked.encoded and n > 0
         told = np.ones(n, dtype=np.bool_) if self.is_constant else in_domain(before, sample_rate)
-        found["bitrate_kbps"] = np.full(n, np.inf) if missing else np.where(told, kbps, np.nan)
-        found["read_again_db"] = np.full(n, np.inf) if missing else error
-        return found
+        evidence["bitrate_kbps"] = np.full(n, np.inf) if missing else np.where(told, kbps, np.nan)
+        evidence["read_again_db"] = np.full(n, np.inf) if missing else error
+        return evidence
 
     @property
     def is_constant(self) -> bool:

@@ -64,7 +64,7 @@ def profile(
     old, new = before.astype(np.float64), after.astype(np.float64)
     level = _ratio_db(np.mean(new**2, axis=1), np.mean(old**2, axis=1))
     tail = max(1, round(TAIL_S * sample_rate))
-    found = {
+    by_quantity = {
         "level_db": level,
         "tail_db": _ratio_db(np.mean(new[:, -tail:] ** 2, axis=1), np.mean(old[:, -tail:] ** 2, axis=1)) - level,
     }
@@ -74,11 +74,11 @@ def profile(
             power[:, round(low * n / sample_rate) : round(high * n / sample_rate)].sum(axis=1)
             for power, n in zip(powers, (old.shape[1], new.shape[1]), strict=True)
         )
-        found[f"band_{index}_db"] = _ratio_db(became, was)
-    found |= _losses(old, new, is_aligned=is_aligned)
+        by_quantity[f"band_{index}_db"] = _ratio_db(became, was)
+    by_quantity |= _losses(old, new, is_aligned=is_aligned)
     if is_timed:
-        found["timing_ms"] = _timing_ms(old, new, sample_rate, judged)
-    return {name: np.where(judged, values, np.nan) for name, values in found.items()}
+        by_quantity["timing_ms"] = _timing_ms(old, new, sample_rate, judged)
+    return {name: np.where(judged, values, np.nan) for name, values in by_quantity.items()}
 
 
 QUANTITIES = (
@@ -118,11 +118,10 @@ def band_claims(attack: Attack) -> tuple[Claim, ...]:
 
     They were measured for the strengths of the standard grid; for others there is none.
     """
-    bands = _bands()
-    found = bands.get(attack.id)
-    if found is None:
+    bands = _bands().get(attack.id)
+    if bands is None:
         return ()
-    return tuple(Claim(quantity, low, high) for quantity, (low, high) in found.items())
+    return tuple(Claim(quantity, low, high) for quantity, (low, high) in bands.items())
 
 
 @lru_cache(maxsize=1)
@@ -137,11 +136,11 @@ def _bands_file() -> Traversable:
 
 @lru_cache(maxsize=1)
 def _bands() -> dict[str, dict[str, tuple[float, float]]]:
-    found: dict[str, dict[str, tuple[float, float]]] = {}
+    by_attack: dict[str, dict[str, tuple[float, float]]] = {}
     text = _bands_file().read_text(encoding="utf-8")
     for attack, quantity, low, high in list(csv.reader(text.splitlines()))[1:]:
-        found.setdefault(attack, {})[quantity] = float(low), float(high)
-    return found
+        by_attack.setdefault(attack, {})[quantity] = float(low), float(high)
+    return by_attack
 
 
 def _losses(old: Floats, new: Floats, *, is_aligned: bool) -> dict[str, Floats]:

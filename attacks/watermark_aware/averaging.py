@@ -64,9 +64,9 @@ class AddAverage(Attack):
         """
         del sample_rate
         names = ("change_over_marks_db", "marks_in_change", "beside_marks_db", "weight_sign")
-        found = {name: np.full(len(before), np.nan) for name in names}
+        evidence = {name: np.full(len(before), np.nan) for name in names}
         if knowledge is None:
-            return found
+            return evidence
         residuals = _residuals(self, knowledge)
         energies = np.sum(residuals**2, axis=1)
         for index, change in enumerate(attacked.audio - before.astype(np.float64)):
@@ -74,12 +74,14 @@ class AddAverage(Attack):
             weights = np.linalg.lstsq(residuals.T, change, rcond=None)[0]
             used = np.abs(weights) > 0.3 * np.abs(weights).max(initial=0)
             rest = change - weights @ residuals
-            found["marks_in_change"][index] = used.sum()
-            found["weight_sign"][index] = np.sign(weights[used].sum())
-            found["beside_marks_db"][index] = 10 * np.log10(max(rest @ rest, 1e-30) / energy) if energy > 0 else np.inf
+            evidence["marks_in_change"][index] = used.sum()
+            evidence["weight_sign"][index] = np.sign(weights[used].sum())
+            evidence["beside_marks_db"][index] = (
+                10 * np.log10(max(rest @ rest, 1e-30) / energy) if energy > 0 else np.inf
+            )
             mean = energies[used].mean() if used.any() else np.nan
-            found["change_over_marks_db"][index] = 10 * np.log10(max(energy, 1e-30) / mean)
-        return found
+            evidence["change_over_marks_db"][index] = 10 * np.log10(max(energy, 1e-30) / mean)
+        return evidence
 
 
 @dataclass(frozen=True, kw_only=True)

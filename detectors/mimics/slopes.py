@@ -30,8 +30,8 @@ def slopes(model: Any) -> Callable[[Audio], Slope]:
     def both(waveforms: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(waveforms)
-            found = logits(waveforms)
-            value = tf.reduce_mean(found / (1 + tf.abs(found)), axis=1)
+            frame_logits = logits(waveforms)
+            value = tf.reduce_mean(frame_logits / (1 + tf.abs(frame_logits)), axis=1)
             total = tf.reduce_sum(value)
         return value, tape.gradient(total, waveforms), model(waveforms, training=False)[:, 0]
 

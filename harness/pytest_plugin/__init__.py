@@ -297,8 +297,8 @@ class _Robustness:
         if self._finished is not None:
             lines += self._finished.lines(only_changes=only_changes)
         if not only_changes:
-            found = left_out(self.session.attacks).items()
-            lines += [f"Left out of the preset {self.session.attacks}: {name}. {reason}" for name, reason in found]
+            reasons = left_out(self.session.attacks).items()
+            lines += [f"Left out of the preset {self.session.attacks}: {name}. {reason}" for name, reason in reasons]
         if lines:
             terminalreporter.section("robustness")
             for line in lines:

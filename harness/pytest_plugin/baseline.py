@@ -119,16 +119,16 @@ def read_baseline(path: Path) -> Baseline:
                 raise HarnessError(
                     f"The baseline {path} must have the columns {', '.join(COLUMNS)}. Got {', '.join(header)}. {_HINT}"
                 )
-            found: Baseline = {}
+            baseline: Baseline = {}
             for record in reader:
                 where = f"The baseline {path}, line {reader.line_num},"
                 row = _row(record, header, where)
-                if row.key in found:
+                if row.key in baseline:
                     raise HarnessError(
                         f"{where} must be of another rate than the lines above it. Got {_name(row)} again. {_HINT}"
                     )
-                found[row.key] = row
-            return found
+                baseline[row.key] = row
+            return baseline
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, csv.Error) as error:

@@ -65,11 +65,11 @@ class RobustnessCell:
     def _note_difference(self, one: "Judged") -> None:
         if one.difference is not None:
             name = _property(one.tally.detector, one.tally.metric, one.tally.threshold_rule)
-            found = one.difference
-            self.properties.extend([(f"{name}.baseline", found.before), (f"{name}.difference", found.value)])
+            difference = one.difference
+            self.properties.extend([(f"{name}.baseline", difference.before), (f"{name}.difference", difference.value)])
             self.properties.extend([(f"{name}.allowed_drop", one.allowed), (f"{name}.p", one.p)])
-            if not math.isnan(found.ci_low):
-                ends = (("difference_low", found.ci_low), ("difference_high", found.ci_high))
+            if not math.isnan(difference.ci_low):
+                ends = (("difference_low", difference.ci_low), ("difference_high", difference.ci_high))
                 self.properties.extend((f"{name}.{end}", value) for end, value in ends)
 
     def _refuse_worse(self, judged: "list[Judged]") -> None:

@@ -93,10 +93,10 @@ class Chance:
     def _reference(self, tally: Tally, attack: str, params: str) -> str:
         """Return the name of the reference in a cell of the baseline; empty where it has none."""
         cell = (*self.sample[:2], tally.scheme, attack, params)
-        found = (
+        names = (
             key.rate.detector for key, row in self.baseline.items() if row.role == "reference" and _cell(key) == cell
         )
-        return next(found, "")
+        return next(names, "")
 
     def _row(self, tally: Tally, attack: str, params: str, detector: str, metric: str) -> BaselineRow | None:
         rate = RateKey(tally.scheme, attack, params, detector, _rule(tally), metric)

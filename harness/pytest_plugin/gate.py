@@ -123,8 +123,8 @@ class Gate:
             HarnessError: The baseline cannot be used.
         """
         rates = list(tallies)
-        found = [self.baseline.get(BaselineKey(*self.sample[:2], tally.key)) for tally in rates]
-        known = [(row, tally) for row, tally in zip(found, rates, strict=True) if row is not None]
+        rows = [self.baseline.get(BaselineKey(*self.sample[:2], tally.key)) for tally in rates]
+        known = [(row, tally) for row, tally in zip(rows, rates, strict=True) if row is not None]
         for row, tally in known:
             if row.trials != tuple(tally.trials.tolist()):
                 raise HarnessError(
@@ -152,11 +152,13 @@ class Gate:
         """
         names = [name for name, rates in judged.items() if any(one.losses for one in rates)]
         cells = [np.array([one.losses for one in judged[name] if one.losses], dtype=np.float64).T for name in names]
-        found = {name: list(rates) for name, rates in judged.items()}
+        rejudged = {name: list(rates) for name, rates in judged.items()}
         for name, chances in zip(names, flip_tests(cells, self._seed), strict=True):
             values = iter(chances.tolist())
-            found[name] = _worst_first([self._beside(one, next(values) if one.losses else 1.0) for one in judged[name]])
-        return found
+            rejudged[name] = _worst_first(
+                [self._beside(one, next(values) if one.losses else 1.0) for one in judged[name]]
+            )
+        return rejudged
 
     @property
     def _seed(self) -> int:

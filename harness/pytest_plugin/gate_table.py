@@ -32,7 +32,7 @@ def write_gate(path: Path, judged: Mapping[str, Sequence[Judged]], means: Iterab
 
 
 def _cells(judged: Mapping[str, Sequence[Judged]], level: float) -> Iterator[dict[str, object]]:
-    rates = [one for found in judged.values() for one in found]
+    rates = [one for of_cell in judged.values() for one in of_cell]
     for one in sorted(rates, key=lambda one: one.tally.key):
         tally, difference = one.tally, one.difference
         yield {

@@ -69,8 +69,8 @@ class GateReport:
 
     def of(self, verdict: str) -> list[tuple[str, Judged]]:
         """Return the rates of one verdict with their cells' attack ids, the largest change first."""
-        found = [(name, one) for name, rates in self.judged.items() for one in rates if one.verdict == verdict]
-        return sorted(found, key=lambda pair: -abs(pair[1].drop))
+        named_rates = [(name, one) for name, rates in self.judged.items() for one in rates if one.verdict == verdict]
+        return sorted(named_rates, key=lambda pair: -abs(pair[1].drop))
 
 
 def gate_lines(report: GateReport, *, only_changes: bool) -> list[str]:
@@ -113,10 +113,10 @@ def gate_lines(report: GateReport, *, only_changes: bool) -> list[str]:
 
 
 def _counts(report: GateReport) -> str:
-    found = Counter(one.verdict for rates in report.judged.values() for one in rates)
-    n_rates = sum(found.values()) - found[NEW] - found[EARLIER]
+    by_verdict = Counter(one.verdict for rates in report.judged.values() for one in rates)
+    n_rates = sum(by_verdict.values()) - by_verdict[NEW] - by_verdict[EARLIER]
     words = [
-        f"{found[verdict]} {text}{'s' * (found[verdict] != 1 and verdict in _COUNTED)}"
+        f"{by_verdict[verdict]} {text}{'s' * (by_verdict[verdict] != 1 and verdict in _COUNTED)}"
         for verdict, text in (
             (REGRESSION, "regression"),
             (COLLAPSE, "collapse"),
@@ -126,7 +126,7 @@ def _counts(report: GateReport) -> str:
             (CHANGED, "changed otherwise"),
             (SAME, "the same"),
         )
-        if found[verdict] or verdict == REGRESSION
+        if by_verdict[verdict] or verdict == REGRESSION
     ]
     what = f"{n_rates} rates of {len(report.judged)} cells against {report.path}"
     return f"{what}: {', '.join(words)}{_mean_text(report.means)}"
@@ -142,10 +142,10 @@ def _mean_text(means: Sequence[Mean]) -> str:
     return f"; all cells together {word} (the mean that fell most: {change})"
 
 
-def _by_cell(found: Sequence[tuple[str, Judged]]) -> list[str]:
+def _by_cell(named_rates: Sequence[tuple[str, Judged]]) -> list[str]:
     """Write a sentence per cell, about the rate that changed most."""
     rates: dict[str, list[Judged]] = {}
-    for name, one in found:
+    for name, one in named_rates:
         rates.setdefault(name, []).append(one)
     return [
         f"{name}: {ones[0].sentence()}{f'; and {len(ones) - 1} more of its rates' if ones[1:] else ''}"

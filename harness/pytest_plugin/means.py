@@ -70,12 +70,12 @@ def means(cells: Iterable[Sequence[Judged]], allowed_drop: float) -> list[Mean]:
         cells: What each cell's rates came to.
         allowed_drop: By how much a rate of one cell may fall.
     """
-    found: dict[tuple[str, str, str], list[Judged]] = defaultdict(list)
+    by_rate: dict[tuple[str, str, str], list[Judged]] = defaultdict(list)
     for rates in cells:
         for one in rates:
             if one.difference is not None and one.verdict != AT_CHANCE:
-                found[one.tally.detector, one.tally.threshold_rule, one.tally.metric].append(one)
-    many = {key: ones for key, ones in found.items() if len(ones) > 1}
+                by_rate[one.tally.detector, one.tally.threshold_rule, one.tally.metric].append(one)
+    many = {key: ones for key, ones in by_rate.items() if len(ones) > 1}
     if not many:
         return []
     lost = np.stack([np.sum([one.losses for one in ones], axis=0) for ones in many.values()], axis=1)

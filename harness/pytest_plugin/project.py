@@ -89,9 +89,9 @@ def project_of(config: pytest.Config) -> Project:
 def _tests_folder(config: pytest.Config, here: Path) -> Path:
     """Return the folder that holds all tests of the session."""
     paths = [(here / argument.split("::", 1)[0]).resolve() for argument in config.args]
-    found = [path if path.is_dir() else path.parent for path in paths if path.exists()]
+    folders = [path if path.is_dir() else path.parent for path in paths if path.exists()]
     try:
-        return Path(commonpath(found)) if found else here
+        return Path(commonpath(folders)) if folders else here
     except ValueError:
         # On different drives.
         return here
@@ -104,8 +104,8 @@ def _own_ini(start: Path) -> tuple[Path, dict[str, str]] | None:
             path = folder / name
             settings = _settings(path, sections) if path.is_file() else None
             if settings is not None or (path.is_file() and "pytest." in name):
-                found = _robustness(settings or {})
-                return (path, found) if found else None
+                robustness = _robustness(settings or {})
+                return (path, robustness) if robustness else None
     return None
 
 
@@ -124,8 +124,8 @@ def _settings(path: Path, sections: tuple[str, ...]) -> dict[str, str] | None:
             return None
         parser = configparser.ConfigParser(interpolation=None, strict=False, allow_no_value=True)
         parser.read_string(path.read_text(encoding="utf-8-sig"))
-        found = next((section for section in sections if parser.has_section(section)), None)
-        return None if found is None else {key: value or "" for key, value in parser.items(found)}
+        first_section = next((section for section in sections if parser.has_section(section)), None)
+        return None if first_section is None else {key: value or "" for key, value in parser.items(first_section)}
     except (OSError, ValueError, configparser.Error) as error:
         raise pytest.UsageError(f"{path} cannot be read for settings of robustness ({error}).") from error
 
@@ -136,14 +136,14 @@ def _text(value: object) -> str:
 
 def _robustness(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the robustness settings, those in `addopts` among them: they come before the others, as for pytest."""
-    found = {name: value for name, value in settings.items() if name.startswith(_PREFIX)}
+    robustness = {name: value for name, value in settings.items() if name.startswith(_PREFIX)}
     words = shlex.split(settings.get("addopts", ""))
     for word, following in pairwise([*words, "-"]):
         if word.startswith("--robustness-"):
             option, equals, value = word.removeprefix("--").partition("=")
             given = value if equals else "true" if following.startswith("-") else following
-            found[option.replace("-", "_")] = given
-    return found
+            robustness[option.replace("-", "_")] = given
+    return robustness
 
 
 def is_true(text: str) -> bool:

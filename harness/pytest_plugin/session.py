@@ -267,8 +267,8 @@ class RobustnessSession:
         """Return the gated rates of a cell that did not fail."""
         from sealproof.harness.tables.rates import tallies
 
-        found = tallies(outcome, self.bench.pairs, self.bench.subjects, self._thresholds)
-        return (tally for tally in found if self.asked.gates(tally.role))
+        all_tallies = tallies(outcome, self.bench.pairs, self.bench.subjects, self._thresholds)
+        return (tally for tally in all_tallies if self.asked.gates(tally.role))
 
     def _known(self, cell: "Cell") -> "Outcome | None":
         from sealproof.harness.matrix.outcome import Outcome
@@ -309,7 +309,7 @@ class RobustnessSession:
         names = set(ran)
         ran_now = {name: outcome for name, outcome in known.items() if self.cell_id(name) in names}
         rates = {name: list(self.tallies(outcome)) for name, outcome in ran_now.items() if outcome.error is None}
-        judged = self.gate.together({name: self.gate.judge(found) for name, found in rates.items()})
+        judged = self.gate.together({name: self.gate.judge(tallies) for name, tallies in rates.items()})
         overall = means(judged.values(), self.asked.allowed_drop)
         stale, missing = self.gate.stale(self._matrix_keys(), self.scheme), self.gate.missing(self.scheme)
         worse = [name for name, ones in judged.items() if any(one.is_red for one in ones)]
@@ -320,7 +320,7 @@ class RobustnessSession:
         kept = [name for name in at_stake if self.asked.is_update and not self.asked.accepts(self.cell_id(name))]
         n_updated = None
         if self.asked.is_update:
-            new = [tally for name, found in rates.items() if name not in kept for tally in found]
+            new = [tally for name, tallies in rates.items() if name not in kept for tally in tallies]
             rows = [row_of(tally, self.gate.sample) for tally in new]
             merge_baseline(self.asked.baseline, rows)
             n_updated = len(rows)

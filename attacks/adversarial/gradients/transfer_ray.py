@@ -57,8 +57,8 @@ def ask_along(search: Search, who: "np.ndarray[tuple[int], np.dtype[np.intp]]", 
         turned = search.decide(who, scale * change)
         fails = np.where(~turned & ~np.isfinite(holds), scale, fails)
         holds = np.where(turned & ~np.isfinite(holds), scale, holds)
-    found = np.flatnonzero(np.isfinite(holds))
-    who, change, holds, fails = who[found], change[found], holds[found], fails[found]
+    fallen = np.flatnonzero(np.isfinite(holds))
+    who, change, holds, fails = who[fallen], change[fallen], holds[fallen], fails[fallen]
     for _ in range(questions - len(ladder) if len(who) else 0):
         middle = np.sqrt(holds * np.maximum(fails, holds / 16))
         turned = search.decide(who, middle[:, None] * change)

@@ -79,21 +79,21 @@ class HopSkipJump(AdaptiveAttack):
             done += count
         # Signs that are mostly alike say little: their mean is taken off, but for those that are all alike.
         offset = np.where(np.abs(yes) < probes, yes / probes, 0.0)
-        found = total - offset[:, None] * mean_draw
-        return np.asarray(found / np.maximum(norms(found), 1e-30)[:, None])
+        directions = total - offset[:, None] * mean_draw
+        return np.asarray(directions / np.maximum(norms(directions), 1e-30)[:, None])
 
     @staticmethod
     def _step(search: Search, who: Indices, changes: Floats, direction: Floats, rounds: int) -> Floats:
         """Step along directions, half as far each time until the decision stays turned; where it never does, stay."""
         pace = norms(changes) / np.sqrt(rounds)
         open_ones = np.arange(len(who))
-        found = changes.copy()
+        after_step = changes.copy()
         for _ in range(_HALVINGS):
             stepped = changes[open_ones] + pace[open_ones, None] * direction[open_ones]
             turned = search.decide(who[open_ones], stepped)
-            found[open_ones[turned]] = stepped[turned]
+            after_step[open_ones[turned]] = stepped[turned]
             open_ones = open_ones[~turned]
             pace[open_ones] /= 2
             if not len(open_ones):
                 break
-        return found
+        return after_step

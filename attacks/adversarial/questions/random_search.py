@@ -57,10 +57,10 @@ class RandomSearch(AdaptiveAttack):
             pieces = np.stack([self._piece(search, clip, at) for clip, at in zip(who, used, strict=True)])
             moved = change[who] + (0.5 * (1 - used) + 0.1)[:, None] * search.ball.steepest(who, pieces)
             moved = 0.998 * search.ball.project(who, moved / 0.998)
-            found = nearness(search, who, moved, self.answers)
+            moved_near = nearness(search, who, moved, self.answers)
             # As near is kept, too: on a plateau that is the only way on.
-            better = found >= near[who]
-            change[who[better]], near[who[better]] = moved[better], found[better]
+            better = moved_near >= near[who]
+            change[who[better]], near[who[better]] = moved[better], moved_near[better]
             search.guess(who, change[who])
 
     def _piece(self, search: Search, clip: int, used: float) -> Floats:

@@ -47,19 +47,19 @@ def _search(options: argparse.Namespace) -> int:
         seed=options.seed,
         out=options.out,
     )
-    found = search(Dataset.open(options.dataset), request)
-    print(f"{found.n_harmless} attacks of {request.attacks} leave {request.alone:g} alone; {found.n_runs} runs.")
-    for example in found.counterexamples:
+    result = search(Dataset.open(options.dataset), request)
+    print(f"{result.n_harmless} attacks of {request.attacks} leave {request.alone:g} alone; {result.n_runs} runs.")
+    for example in result.counterexamples:
         alone = ", ".join(f"{name} {rate:.2f}" for name, rate in example.links.items())
         verified = example.verified
         verdict = "confirmed" if example.is_confirmed else "NOT confirmed"
         print(
-            f"{example.chain}: {example.found:.2f} on validation, {verified.value:.2f} "
+            f"{example.chain}: {example.validation_rate:.2f} on validation, {verified.value:.2f} "
             f"[{verified.ci_low:.2f}, {verified.ci_high:.2f}] on {verified.n_clips} test clips of "
             f"{verified.n_groups} recordings; alone {alone}; {verdict}; {example.n_runs} runs"
         )
-    if not found.counterexamples:
+    if not result.counterexamples:
         print(f"No chain of them leaves {request.together:g} or less within {request.most_lsd_db:g} dB.")
-    kept = keep(request.out, found, request.of)
+    kept = keep(request.out, result, request.of)
     print(f"{kept} kept in {request.out}." if kept else "Nothing was kept.")
     return OK

@@ -65,5 +65,5 @@ def find_collapse(before: ArrayLike, after: ArrayLike, trials: ArrayLike) -> Col
 
 
 def _places(flags: NDArray[np.bool_]) -> tuple[int, ...]:
-    found: Sequence[int] = np.flatnonzero(flags).tolist()
-    return tuple(found)
+    places: Sequence[int] = np.flatnonzero(flags).tolist()
+    return tuple(places)

@@ -83,8 +83,8 @@ def flip_tests(cells: Sequence[Floats], seed: int = 0, n_flips: int = N_TOGETHER
         By cell `(K,)` adjusted p values in (0, 1]; 1 where a rate did not fall.
     """
     seen = [_statistics(losses) for losses in cells]
-    live = [index for index, found in enumerate(seen) if (found > 0).any()]
-    adjusted = [np.ones(found.size) for found in seen]
+    live = [index for index, statistics in enumerate(seen) if (statistics > 0).any()]
+    adjusted = [np.ones(statistics.size) for statistics in seen]
     if not live:
         return adjusted
     is_changed = np.any([losses.any(axis=1) for losses in cells], axis=0)

@@ -46,7 +46,7 @@ def detectable_drop(
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     k = least_changed(level)
 
-    def found(drop: float) -> float:
+    def power_at(drop: float) -> float:
         lost: NDArray[np.int64] = (draws < drop).astype(np.int64)
         lost = lost * counts if by_group else np.add.reduceat(lost, starts, axis=1)
         proven = (np.count_nonzero(lost, axis=1) >= k) & (lost.sum(axis=1) > allowed_drop * counts.sum() + 1e-9)
@@ -57,9 +57,9 @@ def detectable_drop(
         return float(proven.mean())
 
     low, high = 0, round(1 / _STEP)
-    if counts.size < 1 or found(1.0) < POWER:
+    if counts.size < 1 or power_at(1.0) < POWER:
         return math.nan
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if found(middle * _STEP) >= POWER else (middle, high)
+        low, high = (low, middle) if power_at(middle * _STEP) >= POWER else (middle, high)
     return round(high * _STEP, 3)

@@ -66,13 +66,13 @@ class FoughtStore:
             return None
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                found = Fought(**{item.name: arrays[item.name] for item in fields(Fought)})
+                fought = Fought(**{item.name: arrays[item.name] for item in fields(Fought)})
         except (EOFError, KeyError, OSError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error):
-            found = None
-        if found is None or not _is_whole(found, len(cell.budgets), len(pairs)):
+            fought = None
+        if fought is None or not _is_whole(fought, len(cell.budgets), len(pairs)):
             path.unlink(missing_ok=True)
             return None
-        return found
+        return fought
 
     def put(self, cell: AdversaryCell, pairs: Sequence[Pair], fought: Fought) -> None:
         """Keep what came of a block."""
@@ -83,15 +83,15 @@ class FoughtStore:
         return self._root / cell.id / f"{self.key(cell, pairs)[:24]}.npz"
 
 
-def _is_whole(found: Fought, n_budgets: int, n_clips: int) -> bool:
-    tables = [getattr(found, item.name) for item in fields(Fought)]
+def _is_whole(fought: Fought, n_budgets: int, n_clips: int) -> bool:
+    tables = [getattr(fought, item.name) for item in fields(Fought)]
     if any(table.dtype != np.float64 for table in tables):
         return False
-    by_budget = (found.success, found.size, found.snr_db, found.nmr_db, found.si_sdr_db, found.first_question)
-    by_clip = (found.least_snr_db, found.n_questions, found.n_gradients, found.spied)
+    by_budget = (fought.success, fought.size, fought.snr_db, fought.nmr_db, fought.si_sdr_db, fought.first_question)
+    by_clip = (fought.least_snr_db, fought.n_questions, fought.n_gradients, fought.spied)
     return (
         all(table.shape == (n_budgets, n_clips) for table in by_budget)
         and all(table.shape == (n_clips,) for table in by_clip)
-        and bool(np.isin(found.success, (0, 1)).all())
-        and not np.isnan(found.least_snr_db).any()
+        and bool(np.isin(fought.success, (0, 1)).all())
+        and not np.isnan(fought.least_snr_db).any()
     )

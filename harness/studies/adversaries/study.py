@@ -116,15 +116,15 @@ def _fought(arena: Arena, store: FoughtStore, cell: AdversaryCell) -> CellResult
     parts: list[Fought] = []
     was_stored = True
     for block in _blocks(side.pairs):
-        found = store.get(cell, block)
-        if found is None:
+        fought = store.get(cell, block)
+        if fought is None:
             was_stored = False
             try:
-                found = arena.fight(cell, block)
+                fought = arena.fight(cell, block)
             except (AttackError, DetectorError) as error:
                 return CellResult(cell, side.pairs, side.n_left_out, None, str(error))
-            store.put(cell, block, found)
-        parts.append(found)
+            store.put(cell, block, fought)
+        parts.append(fought)
     return CellResult(cell, side.pairs, side.n_left_out, Fought.joined(parts), was_stored=was_stored)
 
 

@@ -14,7 +14,7 @@ _HEAD = """\
 """
 
 
-def keep(path: Path, found: Found, of: str) -> int:
+def keep(path: Path, result: Found, of: str) -> int:
     """Add confirmed counterexamples to a file; one that is there already is replaced.
 
     Returns:
@@ -25,29 +25,29 @@ def keep(path: Path, found: Found, of: str) -> int:
         OSError: It cannot be written.
     """
     entries = {(entry["scheme"], entry["of"], entry["chain"]): entry for entry in read(path)}
-    confirmed = [example for example in found.counterexamples if example.is_confirmed]
+    confirmed = [example for example in result.counterexamples if example.is_confirmed]
     for example in confirmed:
-        entries[found.scheme, of, example.chain] = _entry(found, of, example)
+        entries[result.scheme, of, example.chain] = _entry(result, of, example)
     if confirmed:
         tables = [_toml(entries[key]) for key in sorted(entries)]
         write_text(path, "\n".join([_HEAD, *tables]))
     return len(confirmed)
 
 
-def _entry(found: Found, of: str, example: Counterexample) -> dict[str, Any]:
+def _entry(result: Found, of: str, example: Counterexample) -> dict[str, Any]:
     verified = example.verified
     return {
-        "scheme": found.scheme,
+        "scheme": result.scheme,
         "of": of,
         "chain": example.chain,
-        "detectors": list(found.detectors),
+        "detectors": list(result.detectors),
         "alone": {name: round(rate, 4) for name, rate in example.links.items()},
         "together": round(verified.value, 4),
         "ci_low": _number(verified.ci_low),
         "ci_high": _number(verified.ci_high),
         "n_clips": verified.n_clips,
         "n_groups": verified.n_groups,
-        "validation": round(example.found, 4),
+        "validation": round(example.validation_rate, 4),
         "lsd_db": round(example.lsd_db, 2),
         "runs": example.n_runs,
     }

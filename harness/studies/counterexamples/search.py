@@ -31,7 +31,7 @@ class Counterexample:
     Attributes:
         chain: Its id.
         links: The links' ids and the rate that each leaves on test recordings.
-        found: The rate that it left on validation recordings, where it was looked for.
+        validation_rate: The rate that it left on validation recordings, where it was looked for.
         verified: The rate on test recordings.
         is_confirmed: On test recordings, too, each link leaves what it must, and the chain no more than it may.
         lsd_db: The log-spectral distances of its links added up.
@@ -40,7 +40,7 @@ class Counterexample:
 
     chain: str
     links: dict[str, float]
-    found: float
+    validation_rate: float
     verified: Estimate
     is_confirmed: bool
     lsd_db: float
@@ -127,17 +127,17 @@ def _harmless(trial: Trial, request: SearchRequest) -> list[Attack]:
 
 def _chains(trial: Trial, harmless: Sequence[Attack], request: SearchRequest) -> Iterator[tuple[str, int]]:
     """Yield ids of chains that break the detector, each no variant of another, and after how many runs."""
-    found: list[frozenset[str]] = []
-    while len(found) < request.n_wanted and trial.n_runs < request.n_runs:
-        links = _shortest(trial, harmless, found, request)
+    known_chains: list[frozenset[str]] = []
+    while len(known_chains) < request.n_wanted and trial.n_runs < request.n_runs:
+        links = _shortest(trial, harmless, known_chains, request)
         if links is None:
             return
-        found.append(frozenset(attack.name for attack in links))
+        known_chains.append(frozenset(attack.name for attack in links))
         yield "+".join(attack.id for attack in links), trial.n_runs
 
 
 def _shortest(
-    trial: Trial, harmless: Sequence[Attack], found: Sequence[frozenset[str]], request: SearchRequest
+    trial: Trial, harmless: Sequence[Attack], known_chains: Sequence[frozenset[str]], request: SearchRequest
 ) -> list[Attack] | None:
     """Return the smallest chain that hypothesis finds and shrinks, or None."""
     from hypothesis import HealthCheck, Phase, assume, given, seed, settings, target
@@ -146,7 +146,7 @@ def _shortest(
     smallest: list[list[Attack]] = []
     links_of = st.lists(st.sampled_from(harmless), min_size=2, max_size=_LONGEST, unique_by=lambda each: each.name)
 
-    @seed(derive_seed(request.seed, "hypothesis", len(found)))
+    @seed(derive_seed(request.seed, "hypothesis", len(known_chains)))
     @settings(
         max_examples=max(request.n_runs, 1),
         database=None,
@@ -158,7 +158,7 @@ def _shortest(
     )
     @given(links_of)
     def leaves_the_detector_alone(links: list[Attack]) -> None:
-        assume(not any(names <= {attack.name for attack in links} for names in found))
+        assume(not any(names <= {attack.name for attack in links} for names in known_chains))
         assume(sum(trial.lsd_db(attack) for attack in links) <= request.most_lsd_db)
         chain = get_attack("+".join(attack.id for attack in links))
         if trial.n_runs >= request.n_runs and not trial.has_tried(chain):

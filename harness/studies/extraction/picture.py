@@ -66,16 +66,16 @@ def write_curves(numbers: Sequence[tuple[Result, Sequence[Measure]]], title: str
 
 
 def _curve(line: _Line, stratum: str, metric: str) -> dict[int, tuple[float, float, float]]:
-    found: dict[int, list[Measure]] = defaultdict(list)
+    by_budget: dict[int, list[Measure]] = defaultdict(list)
     for case, measures in line:
         for measure in measures:
             if (measure.stratum, measure.label, measure.metric) == (stratum, "all", metric):
-                found[case.budget].append(measure)
+                by_budget[case.budget].append(measure)
     return {
         budget: (
             sum(each.estimate.value for each in same) / len(same),
             same[0].estimate.ci_low,
             same[0].estimate.ci_high,
         )
-        for budget, same in found.items()
+        for budget, same in by_budget.items()
     }

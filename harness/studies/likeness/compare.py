@@ -62,7 +62,7 @@ def compare_run(folder: RunFolder) -> list[Likeness]:
     """
     marked, bits = _marked_scores(folder), _bit_accuracy(folder)
     threshold = folder.detectors[0].thresholds["fixed"]
-    found = []
+    likeness = []
     for each in recorded():
         if each.metric == "bit_accuracy":
             value = bits.get(each.attack, math.nan)
@@ -74,8 +74,8 @@ def compare_run(folder: RunFolder) -> list[Likeness]:
             cut = threshold if each.cut == "own" else float(each.cut)
             value = float((marked[each.attack] > cut).mean())
         if not math.isnan(value):
-            found.append(Likeness(each, value))
-    return found
+            likeness.append(Likeness(each, value))
+    return likeness
 
 
 def summarise(likeness: Sequence[Likeness]) -> Iterator[Summary]:
@@ -113,5 +113,5 @@ def _bit_accuracy(folder: RunFolder) -> dict[str, float]:
         (attack, params): float(value)
         for attack, params, value in zip(rows["attack"], rows["params"], rows["value"], strict=True)
     }
-    found = {cell.attack_id: by_cell.get((cell.attack, cell.params), math.nan) for cell in folder.cells}
-    return {attack: value for attack, value in found.items() if not math.isnan(value)}
+    by_attack = {cell.attack_id: by_cell.get((cell.attack, cell.params), math.nan) for cell in folder.cells}
+    return {attack: value for attack, value in by_attack.items() if not math.isnan(value)}

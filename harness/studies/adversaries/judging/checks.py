@@ -108,13 +108,13 @@ def worst_slope(slope: SlopeFunction, audio: Audio, threshold: float, is_to_flag
     Of several lengths of the step that counts at which a clip fits best: networks bend, and single precision ends. A
     gradient of zero is infinitely far.
     """
-    found = slope(audio, threshold, is_to_flag)
-    length = norms(found.gradient.astype(np.float64))[:, None]
+    gradient = slope(audio, threshold, is_to_flag).gradient
+    length = norms(gradient.astype(np.float64))[:, None]
     if not (length > 0).all():
         return float("inf")
     misses = []
     for step in _STEPS:
-        along = (step * found.gradient / length).astype(np.float32)
+        along = (step * gradient / length).astype(np.float32)
         up, down = (slope(audio + side * along, threshold, is_to_flag).value for side in (1, -1))
         misses.append(np.abs((up - down) / (2 * step * length[:, 0]) - 1))
     return float(np.min(misses, axis=0).max())
@@ -211,9 +211,9 @@ def _on_toys(results: Sequence[CellResult]) -> Iterator[Check]:
                 excess = linear_excess_db(low, direction)
                 yield _check(6, "boundary of a linear detector", adversary.id, excess, f"within {most:g} dB",
                              excess <= most, cells, direction)  # fmt: skip
-            found = stubborn_finds(adversary, direction)
-            yield _check(7, "a detector that never falls", adversary.id, found, "0 successes, ends in budget",
-                         found == 0, cells, direction)  # fmt: skip
+            n_claimed = stubborn_finds(adversary, direction)
+            yield _check(7, "a detector that never falls", adversary.id, n_claimed, "0 successes, ends in budget",
+                         n_claimed == 0, cells, direction)  # fmt: skip
             if adversary.needs_start:
                 excess = planted_excess_db(adversary, direction)
                 yield _check(8, "a planted example is found", adversary.id, excess, "at most as large as planted",

@@ -92,8 +92,8 @@ def _agreement(study: Study, source: SurrogateSource) -> tuple[float, float, flo
     reference = detect(arena.detector, audio).score > arena.detector.threshold
     says = source.load()(audio, source.threshold, True).score > source.threshold
     groups = [pair.group for pair in pairs] * len(DIRECTIONS)
-    found = estimate_agreement(says, reference, resamples_of(groups, int(arena.dataset.facts["seed"])))
-    return found.value, found.ci_low, found.ci_high, float(len(audio))
+    agreement = estimate_agreement(says, reference, resamples_of(groups, int(arena.dataset.facts["seed"])))
+    return agreement.value, agreement.ci_low, agreement.ci_high, float(len(audio))
 
 
 def write_fidelity_picture(rows: Sequence[FidelityRow], path: Path) -> None:

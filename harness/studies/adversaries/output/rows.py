@@ -145,10 +145,10 @@ class _Writer:
     def _status(self, otherwise: str = OK) -> str:
         return UNRELIABLE if self._reason else otherwise
 
-    def _estimated(self, budget: str, metric: str, found: Estimate) -> AdversaryRow:
-        row = self._row(budget, metric, found.value, n=found.n_clips)
-        ends = {} if row.value is None else {"ci_low": _known(found.ci_low), "ci_high": _known(found.ci_high)}
-        return AdversaryRow(**{**asdict(row), **ends, "n_groups": found.n_groups})
+    def _estimated(self, budget: str, metric: str, estimate: Estimate) -> AdversaryRow:
+        row = self._row(budget, metric, estimate.value, n=estimate.n_clips)
+        ends = {} if row.value is None else {"ci_low": _known(estimate.ci_low), "ci_high": _known(estimate.ci_high)}
+        return AdversaryRow(**{**asdict(row), **ends, "n_groups": estimate.n_groups})
 
     def _row(
         self, budget: str, metric: str, value: float | None, *, n: int = 0, status: str = "", note: str = ""

@@ -66,7 +66,7 @@ def robust_rows(study: Study, unreliable: dict[str, str]) -> Iterator[RobustRow]
             for what, parts in ((CATALOGUE, known), (TOGETHER, [*known, *added])):
                 if not parts:
                     continue
-                found = worst_case(
+                worst = worst_case(
                     label,
                     [part[0] for part in parts],
                     np.stack([part[1] for part in parts]),
@@ -74,7 +74,7 @@ def robust_rows(study: Study, unreliable: dict[str, str]) -> Iterator[RobustRow]
                     right,
                     resamples_of([pair.group for pair in pairs], study.bench.dataset.facts["seed"]),
                 )
-                for budget, estimate, by in zip(found.budgets_db, found.estimates, found.by, strict=True):
+                for budget, estimate, by in zip(worst.budgets_db, worst.estimates, worst.by, strict=True):
                     yield RobustRow(
                         dataset=study.bench.dataset.name,
                         scheme=study.bench.dataset.scheme,

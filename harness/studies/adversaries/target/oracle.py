@@ -70,8 +70,8 @@ class DetectorOracle:
         del clips
         if self._slope is None:
             raise DetectorError(f"{self._detector.name} gives no gradients.")
-        found = self._slope(heard(batch), self.threshold, direction == "forgery")
-        return OracleSlope(np.asarray(found.score > self.threshold), found.value, found.gradient.astype(np.float64))
+        slope = self._slope(heard(batch), self.threshold, direction == "forgery")
+        return OracleSlope(np.asarray(slope.score > self.threshold), slope.value, slope.gradient.astype(np.float64))
 
     def _asked(self, batch: Audio, clips: Indices) -> Detection:
         asked = np.bincount(clips, minlength=len(self.answered))

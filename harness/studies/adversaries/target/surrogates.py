@@ -104,8 +104,8 @@ def control_sources(dataset: Dataset, seed: int) -> Iterator[SurrogateSource]:
 
 
 def _function(model: Any) -> SlopeFunction:
-    found = slopes(model)
-    return lambda batch, threshold, is_to_flag: found(batch)
+    slope = slopes(model)
+    return lambda batch, threshold, is_to_flag: slope(batch)
 
 
 class _Short(FineSpectrogramCnn):
@@ -144,8 +144,8 @@ def loaded(source: SurrogateSource, clean: Audio, marked: Audio, threshold: floa
     slope = source.load()
 
     def of(batch: Audio, direction: Direction) -> tuple[Floats, Floats]:
-        found = slope(batch, threshold, direction == "forgery")
-        return found.value, found.gradient.astype(np.float64)
+        batch_slope = slope(batch, threshold, direction == "forgery")
+        return batch_slope.value, batch_slope.gradient.astype(np.float64)
 
     # A value of a detector that counts parts is of other parts either way; each goal is that of its own way.
     clean_value = float(np.median(of(clean, "removal")[0]))

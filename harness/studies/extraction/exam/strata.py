@@ -62,7 +62,7 @@ def _strata(exam: Exam, families: tuple[str, ...] | None) -> dict[str, NDArray[n
     rates = exam.reference[:, exam.truth].mean(axis=1)
     low, high = HALF_FAILING
     half = is_attacked & (rates >= low) & (rates <= high)
-    found = {
+    strata = {
         UNATTACKED: whole & ~is_attacked[:, None],
         ATTACKED: whole & is_attacked[:, None],
         HALF: whole & half[:, None],
@@ -70,9 +70,9 @@ def _strata(exam: Exam, families: tuple[str, ...] | None) -> dict[str, NDArray[n
     }
     if families is not None:
         is_seen = np.array([cell.attack.family in families for cell in exam.cells])
-        found[SEEN] = whole & (is_attacked & is_seen)[:, None]
-        found[UNSEEN] = whole & (is_attacked & ~is_seen)[:, None]
-    return found
+        strata[SEEN] = whole & (is_attacked & is_seen)[:, None]
+        strata[UNSEEN] = whole & (is_attacked & ~is_seen)[:, None]
+    return strata
 
 
 def _measured(

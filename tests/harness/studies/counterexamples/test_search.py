@@ -28,7 +28,7 @@ def found(bench_dataset: Dataset) -> Found:
 def test_the_chain_that_is_found_has_two_links_that_do_no_harm_alone(found: Found) -> None:
     [example] = found.counterexamples
     assert len(example.links) == 2
-    assert example.found <= SMALL.together
+    assert example.validation_rate <= SMALL.together
     assert example.chain == "+".join(example.links)
     assert example.n_runs <= SMALL.n_runs
     assert example.lsd_db <= SMALL.most_lsd_db
