@@ -2,7 +2,7 @@
 
     python -m benchmarks.mutations
     python -m benchmarks.mutations --attacks mp3.64kbps,lowpass.4khz --mutations half,late_1ms --survivors
-    python -m benchmarks.mutations --corpus FOLDER --cache /tmp/attacked --out survivors.csv
+    python -m benchmarks.mutations --corpus FOLDER --cache attacked --out survivors.csv
 
 Run by hand from the repository's root; it is no test. Each attack of the registry is run once at three strengths (the
 weakest, the middle one and the strongest) on sixteen marked clips of a second; what came out is then changed as a
