@@ -55,7 +55,7 @@ def judge(folder: RunFolder) -> Verdict:
     """Say how the reference holds, what breaks it, how well each mimic agrees, and what limits the numbers."""
     reference, *mimics = folder.detectors
     attacked = [index for index, cell in enumerate(folder.cells) if cell.attack != "identity"]
-    marking = [index for index in attacked if marks_clean_clips(folder.cells[index], reference.name)]
+    marking = [index for index in attacked if folder.cells[index].marks_clean_clips(folder.scheme)]
     judged = [index for index in attacked if index not in marking]
     shares = [
         _share(detector.name, folder.series.get((detector.name, "fixed", "accuracy")), folder.cells, judged)
@@ -79,14 +79,6 @@ def judge(folder: RunFolder) -> Verdict:
             points.append(("No mimic", "No mimic was trained on this dataset: only the reference is scored."))
     points.append(("What limits these numbers", " ".join(_limits(folder, own))))
     return Verdict(headline, points, shares)
-
-
-def marks_clean_clips(cell: ReportedCell, scheme: str) -> bool:
-    """Return whether a cell's attack puts the scheme's own mark on clean clips, so that all should be flagged.
-
-    What is counted as a false alarm there is none, and accuracy by the clips' labels says nothing.
-    """
-    return cell.attack == "reembed" and cell.parameters.get("scheme") in ("same", scheme)
 
 
 def _marked_anew(folder: RunFolder, marking: Sequence[int]) -> Iterator[tuple[str, str]]:

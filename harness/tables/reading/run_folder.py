@@ -14,6 +14,7 @@ from sealproof.harness.statistics.estimation.worst_case import WorstCase
 from sealproof.harness.tables.dictionary.columns import ADVERSARY, ATTACKS, BREAK_POINTS, CLIPS, RUN, SUMMARY
 from sealproof.harness.tables.reading.clips import ClipScores, RunDecisions, read_decisions, read_scores
 from sealproof.harness.tables.reading.diagnosis import shipped_verdict
+from sealproof.harness.tables.reading.marking import marks_clean_clips
 from sealproof.harness.tables.reading.series import Key, Series, series_of
 from sealproof.harness.tables.reading.sweeps import sweeps_of
 from sealproof.harness.tables.reading.worst_case import worst_cases
@@ -56,6 +57,10 @@ class ReportedCell:
     key: str
     family: str
     error: str
+
+    def marks_clean_clips(self, scheme: str) -> bool:
+        """Return whether the attack puts the scheme's own mark on clean clips."""
+        return marks_clean_clips(self.attack, self.params, scheme)
 
     @property
     def title(self) -> str:
@@ -169,7 +174,7 @@ class RunFolder:
             HarnessError: clips.csv is damaged.
         """
         seed = self.facts.get("dataset_seed")
-        return [] if seed is None else worst_cases(self.root, self.detectors[0].name, int(seed))
+        return [] if seed is None else worst_cases(self.root, self.scheme, self.detectors[0].name, int(seed))
 
     @cached_property
     def adversaries(self) -> "pd.DataFrame | None":

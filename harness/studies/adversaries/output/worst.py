@@ -11,6 +11,7 @@ from sealproof.harness.datasets.dataset import Pair
 from sealproof.harness.matrix.cell import matrix
 from sealproof.harness.statistics.estimation.worst_case import worst_case
 from sealproof.harness.studies.adversaries.study import CellResult, Study
+from sealproof.harness.tables.reading.marking import marks_clean_clips
 from sealproof.harness.tables.resamples import resamples_of
 
 PRESET = "full"
@@ -100,7 +101,10 @@ def _catalogue(study: Study, threshold: float) -> "Iterator[tuple[str, np.ndarra
         measured = bench.store.measured(cell, (), len(bench.pairs))
         scores = bench.store.scores(cell, subject, len(bench.pairs))
         if measured is not None and scores is not None:
-            yield cell.attack.id, (scores.score > threshold) != truth, measured.quality["snr_db"]
+            wrong = (scores.score > threshold) != truth
+            if marks_clean_clips(cell.attack.name, cell.attack.params_text, bench.dataset.scheme):
+                wrong[0] = False
+            yield cell.attack.id, wrong, measured.quality["snr_db"]
 
 
 def _right(study: Study, pairs: Sequence[Pair], results: Sequence[CellResult]) -> "np.ndarray":
