@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sealproof.harness.training.schemes.augment import PERTURBATIONS, at_speed, draw, without_band
 from sealproof.harness.training.schemes.clips import draw_without_music
 from sealproof.harness.training.schemes.negatives import (
+    DrawnSounds,
     HardSounds,
     mean_marks,
     moved_in_frequency,
@@ -49,16 +50,14 @@ class Heard:
         where: 1 where a clip carries the mark, for the marked clips only.
         message_weight: How much each marked clip's message counts.
         kinds: Of each clean clip, its place in `KINDS`.
-        sounds: What was added to those of the kind `sounds`, shape (k, samples).
-        places: Of each of these among the remembered sounds; -1 for a new one.
+        sounds: What was added to those of the kind `sounds`; none where there is no such clip.
     """
 
     audio: "torch.Tensor"
     where: "torch.Tensor"
     message_weight: "torch.Tensor"
     kinds: NDArray[np.int64]
-    sounds: NDArray[np.float32]
-    places: NDArray[np.int64]
+    sounds: DrawnSounds
 
 
 def hear(
@@ -89,7 +88,7 @@ def hear(
         marked_where[clip, :, start : start + int(rng.integers(samples // 4, samples // 2))] = 0
     marked = host + watermark * marked_where
     peaks = peaks_of(watermark)
-    clean, kinds, sounds, places = _clean(recipe, step, host, watermark, peaks, hard, rng)
+    clean, kinds, sounds = _clean(recipe, step, host, watermark, peaks, hard, rng)
     n_parts = recipe.batch // _SUB_BATCH
     n_clean = recipe.n_clean(listening=step > recipe.steps) // n_parts
     shift_share = recipe.shift.share * grown(recipe.shift, step)
@@ -114,11 +113,11 @@ def hear(
         asked = 0.0 if name in _SILENT_LABELS else recipe.shift.message_weight if late else 1.0
         message_weight += [asked * (recipe.time_scale.message_weight if scaled else 1.0)] * _SUB_BATCH
     heard_clean = torch.cat(audio[1])
-    if rng.random() < _WITHOUT_MUSIC and (plain := np.flatnonzero(kinds == KINDS.index("plain"))).size:
+    if rng.random() < _WITHOUT_MUSIC and (plain := _of_kind(kinds, "plain")).size:
         heard_clean = heard_clean.clone()
         heard_clean[int(rng.choice(plain))] = torch.from_numpy(draw_without_music(samples, rng))
     weights = torch.tensor(message_weight, dtype=torch.float32)
-    return Heard(torch.cat([*audio[0], heard_clean]), torch.cat(where), weights, kinds, sounds, places)
+    return Heard(torch.cat([*audio[0], heard_clean]), torch.cat(where), weights, kinds, sounds)
 
 
 def _clean(
@@ -129,8 +128,8 @@ def _clean(
     peaks: NDArray[np.floating[Any]],
     hard: HardSounds,
     rng: np.random.Generator,
-) -> tuple["torch.Tensor", NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
-    """Return clean clips, some of them with what only resembles a mark; what kind each is; sounds added, and whence."""
+) -> tuple["torch.Tensor", NDArray[np.int64], DrawnSounds]:
+    """Return clean clips, some of them with what only resembles a mark; what kind each is; sounds added."""
     import torch
 
     asked = recipe.clean
@@ -140,27 +139,31 @@ def _clean(
     order = rng.permutation(len(host))[: recipe.n_clean(listening=step > recipe.steps)]
     kinds = rng.choice(len(KINDS), size=len(order), p=shares)
     clean = host[torch.from_numpy(order)].clone()
-    added, places = np.zeros((0, host.shape[-1]), np.float32), np.zeros(0, np.int64)
-    if (sounds := np.flatnonzero(kinds == KINDS.index("sounds"))).size:
-        added, places = hard.draw(len(sounds), host.shape[-1], peaks, rng)
-        clean[sounds] = with_sounds(clean[sounds], added)
+    added = DrawnSounds(np.zeros((0, host.shape[-1]), np.float32), np.zeros(0, np.int64))
+    if (sounds := _of_kind(kinds, "sounds")).size:
+        added = hard.draw(len(sounds), host.shape[-1], peaks, rng)
+        clean[sounds] = with_sounds(clean[sounds], added.audio)
     strength = watermark.detach().square().mean(-1, keepdim=True).sqrt()[torch.from_numpy(order)]
     louder_db = rng.uniform(-_LOUDER_DB, _LOUDER_DB, (len(order), 1, 1))
     loudness = torch.from_numpy(10 ** (louder_db / 20)).float() * strength
-    if (means := np.flatnonzero(kinds == KINDS.index("means"))).size:
+    if (means := _of_kind(kinds, "means")).size:
         clean[means] = clean[means] + mean_marks(watermark, len(means), rng) * loudness[means]
-    if (moved := np.flatnonzero(kinds == KINDS.index("moved"))).size:
+    if (moved := _of_kind(kinds, "moved")).size:
         others = torch.from_numpy((order[moved] + 1 + rng.integers(len(host) - 1, size=len(moved))) % len(host))
         clean[moved] = clean[moved] + moved_in_frequency(_levelled(watermark[others]), rng) * loudness[moved]
-    return clean, kinds, added, places
+    return clean, kinds, added
+
+
+def _of_kind(kinds: NDArray[np.int64], name: str) -> NDArray[np.intp]:
+    """Return which clean clips are of a kind."""
+    return np.flatnonzero(kinds == KINDS.index(name))
 
 
 def learn_sounds(hard: HardSounds, heard: Heard, logits: "torch.Tensor") -> None:
     """Tell the memory of hard sounds how sure the detector was of each that it just heard."""
-    chosen = np.flatnonzero(heard.kinds == KINDS.index("sounds"))
     clean = logits.detach()[len(heard.where) :]
     sure = (clean[:, 1] - clean[:, 0]).sigmoid().mean(1).numpy().astype(np.float64)
-    hard.learn(heard.sounds, heard.places, sure[chosen])
+    hard.learn(heard.sounds, sure[_of_kind(heard.kinds, "sounds")])
 
 
 def _levelled(watermark: "torch.Tensor") -> "torch.Tensor":

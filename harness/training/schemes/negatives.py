@@ -5,7 +5,7 @@ Each is added to a clean host and labelled clean, so that neither a tone nor a w
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,6 +133,18 @@ def draw_sound(n: int, peaks: Floats, rng: np.random.Generator) -> NDArray[np.fl
     return (sound / max(float(np.sqrt(np.mean(sound**2))), 1e-6)).astype(np.float32)
 
 
+class DrawnSounds(NamedTuple):
+    """Sounds of `HardSounds.draw`.
+
+    Attributes:
+        audio: At their levels against a host of RMS 1, shape (n, samples).
+        places: Of each among the remembered, -1 for a new one; shape (n,).
+    """
+
+    audio: NDArray[np.float32]
+    places: NDArray[np.int64]
+
+
 class HardSounds:
     """Remembers the sounds that fooled the detector most: the worst of thousands is heard again until it fools no more.
 
@@ -147,15 +159,8 @@ class HardSounds:
         self.sounds: NDArray[np.float32] = np.zeros((0, 0), np.float32)
         self.hardness: NDArray[np.float64] = np.zeros(0)
 
-    def draw(
-        self, n: int, samples: int, peaks: Floats, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Draw sounds, half of them remembered ones, the more often the harder.
-
-        Returns:
-            The sounds at their levels against a host of RMS 1, shape (n, samples); the place of each among the
-            remembered, -1 for new ones.
-        """
+    def draw(self, n: int, samples: int, peaks: Floats, rng: np.random.Generator) -> DrawnSounds:
+        """Draw sounds, half of them remembered ones, the more often the harder."""
         level = 10 ** (rng.uniform(QUIETEST_DB, LOUDEST_DB, n) / 20)
         drawn = np.stack([draw_sound(samples, peaks, rng) * np.float32(loudness) for loudness in level])
         places = np.full(n, -1, np.int64)
@@ -164,17 +169,16 @@ class HardSounds:
             shares = self.hardness + _EVEN_SHARE * self.hardness.mean() + 1e-9
             places[again] = rng.choice(len(shares), size=len(again), p=shares / shares.sum(), replace=False)
             drawn[again] = self.sounds[places[again]]
-        return drawn, places
+        return DrawnSounds(drawn, places)
 
-    def learn(self, sounds: NDArray[np.float32], places: NDArray[np.int64], hardness: NDArray[np.float64]) -> None:
+    def learn(self, drawn: DrawnSounds, hardness: NDArray[np.float64]) -> None:
         """Keep what fooled the detector more than what is remembered; believe of remembered sounds the newest answers.
 
         Args:
-            sounds: Shape (n, samples), as drawn.
-            places: As drawn.
+            drawn: What `draw` returned.
             hardness: How sure the detector was of each, from 0 to 1, shape (n,).
         """
-        for sound, place, value in zip(sounds, places, hardness, strict=True):
+        for sound, place, value in zip(*drawn, hardness, strict=True):
             if place >= 0:
                 self.hardness[place] += _NEWEST * (value - self.hardness[place])
             elif len(self.sounds) < self.capacity:

@@ -141,4 +141,4 @@ def test_what_fooled_the_detector_is_remembered(recipe: Recipe) -> None:
     logits[8:, 1] = torch.linspace(-4, 4, 8)[:, None]
     learn_sounds(hard, seen, logits)
     np.testing.assert_allclose(hard.hardness, 1 / (1 + np.exp(-np.linspace(-4, 4, 8))), rtol=1e-5)
-    np.testing.assert_array_equal(hard.sounds, seen.sounds)
+    np.testing.assert_array_equal(hard.sounds, seen.sounds.audio)

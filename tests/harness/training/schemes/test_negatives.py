@@ -8,6 +8,7 @@ import pytest
 from sealproof.harness.training.schemes.negatives import (
     LOUDEST_DB,
     QUIETEST_DB,
+    DrawnSounds,
     HardSounds,
     draw_sound,
     mean_marks,
@@ -74,23 +75,24 @@ def test_the_hardest_sounds_are_remembered_and_come_again_until_they_fool_nobody
     hard = HardSounds(3)
     new = np.full(5, -1)
     sounds = np.arange(5, dtype=np.float32)[:, None] * np.ones(80, np.float32)
-    hard.learn(sounds, new, np.array([0.1, 0.9, 0.2, 0.8, 0.0]))
+    hard.learn(DrawnSounds(sounds, new), np.array([0.1, 0.9, 0.2, 0.8, 0.0]))
     assert sorted(hard.sounds[:, 0].tolist()) == [1, 2, 3]
     drawn, places = hard.draw(3, 80, np.array([1000.0]), rng)
     again = places >= 0
     np.testing.assert_array_equal(drawn[again], hard.sounds[places[again]])
     for _ in range(20):
-        hard.learn(hard.sounds[[0]], np.array([0]), np.array([0.0]))
+        hard.learn(DrawnSounds(hard.sounds[[0]], np.array([0])), np.array([0.0]))
     assert hard.hardness[0] < 0.01
-    hard.learn(np.full((1, 80), 7, np.float32), np.array([-1]), np.array([0.5]))
+    hard.learn(DrawnSounds(np.full((1, 80), 7, np.float32), np.array([-1])), np.array([0.5]))
     assert hard.sounds[0, 0] == 7
 
 
 def test_of_remembered_sounds_the_harder_ones_come_oftener() -> None:
     hard = HardSounds(2)
-    hard.learn(np.array([[1.0] * 80, [2.0] * 80], np.float32), np.array([-1, -1]), np.array([0.9, 0.05]))
+    sounds = np.array([[1.0] * 80, [2.0] * 80], np.float32)
+    hard.learn(DrawnSounds(sounds, np.array([-1, -1])), np.array([0.9, 0.05]))
     rng = np.random.default_rng(0)
-    places = np.concatenate([hard.draw(1, 80, np.array([1000.0]), rng)[1] for _ in range(400)])
+    places = np.concatenate([hard.draw(1, 80, np.array([1000.0]), rng).places for _ in range(400)])
     assert np.mean(places >= 0) == pytest.approx(0.5, abs=0.1)
     assert (places == 0).sum() > 2 * (places == 1).sum() > 0
 
