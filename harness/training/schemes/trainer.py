@@ -4,7 +4,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.foundation.files import sha256_json, write_atomically, write_text
 from sealproof.harness.foundation.text import csv_text
 from sealproof.harness.training.schemes.clips import draw_batch, draw_varied
-from sealproof.harness.training.schemes.hearing import MAX_SHIFT, decode_losses, frame_logits, hear, learn_sounds
+from sealproof.harness.training.schemes.hearing import MAX_SHIFT, Heard, decode_losses, frame_logits, hear, learn_sounds
 from sealproof.harness.training.schemes.losses.masking import masking_losses
 from sealproof.harness.training.schemes.losses.spread import spread_losses
 from sealproof.harness.training.schemes.negatives import HardSounds
@@ -172,9 +172,7 @@ class Trainer:
         shape, visible = masking_losses(host, watermark, target_db, strength.unseen_db)
         spread = spread_losses(watermark, recipe.spread.clip_bins, recipe.spread.batch_bins)
         heard = hear(recipe, self.step, host, watermark, samples, self._hard, self._rng)
-        logits = frame_logits(self.detector, heard.audio)
-        learn_sounds(self._hard, heard, logits)
-        detection, message_loss, observed = decode_losses(logits, heard, message)
+        detection, message_loss, observed = self._detect(heard, message)
         weights = recipe.weights_at(self.step)
         loss = (
             weights.detection * detection
@@ -190,10 +188,7 @@ class Trainer:
                 + recipe.spread.common * spread.common
             )
         )
-        self._optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._parameters, _MAX_GRADIENT, error_if_nonfinite=True)
-        self._optimizer.step()
+        self._descend(loss, self._parameters)
         self._update_average([0, 1])
         return {
             "loss": loss.item(),
@@ -224,14 +219,9 @@ class Trainer:
         with torch.no_grad():
             watermark = self._average[0].get_watermark(host, message=message)
             heard = hear(recipe, self.step, host, watermark, self._window, self._hard, self._rng)
-        logits = frame_logits(self.detector, heard.audio)
-        learn_sounds(self._hard, heard, logits)
-        detection, message_loss, observed = decode_losses(logits, heard, message)
+        detection, message_loss, observed = self._detect(heard, message)
         loss = recipe.weights.detection * detection + recipe.weights.message * message_loss
-        self._optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.detector.parameters(), _MAX_GRADIENT, error_if_nonfinite=True)
-        self._optimizer.step()
+        self._descend(loss, self.detector.parameters())
         self._update_average([1])
         return {
             "loss": loss.item(),
@@ -247,6 +237,21 @@ class Trainer:
             "snr_db": _snr_db(host, watermark).median().item(),
             **observed,
         }
+
+    def _detect(self, heard: Heard, message: "torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor", dict[str, float]]:
+        """Return `decode_losses` of what the detector says, which the memory of hard sounds is told."""
+        logits = frame_logits(self.detector, heard.audio)
+        learn_sounds(self._hard, heard, logits)
+        return decode_losses(logits, heard, message)
+
+    def _descend(self, loss: "torch.Tensor", parameters: Iterable["torch.nn.Parameter"]) -> None:
+        """Take one step of the optimizer, these parameters' gradient cut to `_MAX_GRADIENT`."""
+        import torch
+
+        self._optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, _MAX_GRADIENT, error_if_nonfinite=True)
+        self._optimizer.step()
 
     def _learning_rate(self) -> float:
         cosine = 0.5 * (1 + math.cos(math.pi * self.step / self.recipe.steps))
