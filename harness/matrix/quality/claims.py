@@ -87,12 +87,8 @@ def verified(
         np.concatenate(parts) for parts in zip(*((s.before, s.is_marked) for s in samples), strict=True)
     )
     attacked = Attacked.concatenate([each.attacked for each in samples])
-    # Clean clips and marked ones come in the same order of pairs, so that the clean ones are the twins of both.
-    clean = np.concatenate([each.before[~each.is_marked] for each in samples])
-    in_order = np.concatenate([np.tile(np.arange((~each.is_marked).sum()), len(each.noops)) + offset
-                               for each, offset in zip(samples, _starts(samples), strict=True)])  # fmt: skip
     try:
-        knowledge = known(clean[in_order]) if attack.needs_knowledge else None
+        knowledge = known(_twins(samples)) if attack.needs_knowledge else None
         verification = verify(attack, before, attacked, sample_rate, is_marked=is_marked, knowledge=knowledge)
     except Exception as error:  # what measures a claim may be a plug-in's code: it takes its own cell with it
         raise AttackError(f"{attack.id} cannot be verified: {type(error).__name__}: {error}") from error
@@ -104,7 +100,6 @@ def verified(
     return verification
 
 
-def _starts(samples: Sequence[Sample]) -> list[int]:
-    """How many clean clips stand in the samples before each."""
-    counts = [int((~each.is_marked).sum()) for each in samples]
-    return [sum(counts[:at]) for at in range(len(counts))]
+def _twins(samples: Sequence[Sample]) -> Audio:
+    """Return the clean twin of every clip: a block's clean clips, once for each label, as all have the same pairs."""
+    return np.concatenate([clip for each in samples for clip in [each.before[~each.is_marked]] * len(each.noops)])
