@@ -29,11 +29,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sealproof.harness.comparison import ALLOWED_DROP
 from sealproof.harness.comparison.allowance import allowance, mean_allowance
 from sealproof.harness.comparison.difference import paired_differences
 from sealproof.harness.comparison.losses import losses
-from sealproof.harness.statistics.change.budget import CELLS, OVERALL, cell_level
+from sealproof.harness.statistics.change.budget import ALLOWED_DROP, CELLS, OVERALL, cell_level
 from sealproof.harness.statistics.change.collapse import find_collapse
 from sealproof.harness.statistics.change.flips import flip_test, flip_tests
 from sealproof.harness.tables.rates import AUC, RULES, Tally, pairs_won, rate_flags
@@ -296,14 +295,7 @@ def false_alarms(population: Population, sizes: Sequence[tuple[int, int, int]], 
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for kind in options.kinds:
         for size in sizes:
-            drawn = sessions(population, kind, None, size, options.sessions, options.seed)
-            verdicts = [judge(one, options.flips, with_old=not options.without_old) for one in drawn]
-            old = "" if options.without_old else _share(one.old > 0 for one in verdicts)
-            shares = [
-                _share(getattr(one, name) for one in verdicts)
-                for name in ("is_red", "alone", "together", "overall", "collapse")
-            ]
-            print(f"| {kind} | {size[0]} x {size[1]} | {size[2]} | {old} | " + " | ".join(shares) + " |", flush=True)
+            print(_row(population, kind, None, size, options), flush=True)
 
 
 LOSSES: dict[str, Change] = {
@@ -327,28 +319,35 @@ def power(population: Population, sizes: Sequence[tuple[int, int, int]], options
     for name, change in LOSSES.items():
         for kind in options.kinds:
             for size in sizes:
-                drawn = sessions(population, kind, change, size, options.sessions, options.seed)
-                verdicts = [judge(one, options.flips, with_old=not options.without_old) for one in drawn]
-                old = "" if options.without_old else _share(one.old > 0 for one in verdicts)
-                shares = [
-                    _share(getattr(one, part) for one in verdicts)
-                    for part in ("is_red", "alone", "together", "overall", "collapse")
-                ]
-                cells = f"{size[0]} x {size[1]} | {size[2]}"
-                print(f"| {name} | {kind} | {cells} | {old} | " + " | ".join(shares) + " |", flush=True)
+                print(f"| {name} {_row(population, kind, change, size, options)}", flush=True)
 
 
 def retrained(population: Population, size: tuple[int, int, int], options: argparse.Namespace) -> None:
     """Print what the gate says of the two detectors as they are."""
-    found = [
-        judge(one, options.flips, with_old=not options.without_old)
-        for one in sessions(population, "retrained", None, size, options.sessions, options.seed)
-    ]
+    found = _verdicts(population, "retrained", None, size, options)
     old, cells = (np.mean([getattr(one, name) for one in found]) for name in ("old", "together"))
     print(
         f"retrained, {size[0]} x {size[1]}, {size[2]} cells: red in {_share(one.is_red for one in found)}, "
         f"{cells:.1f} cells; old gate {_share(one.old > 0 for one in found)}, {old:.1f} cells"
     )
+
+
+def _row(
+    population: Population, kind: str, change: Change | None, size: tuple[int, int, int], options: argparse.Namespace
+) -> str:
+    """Return a row of either table: the kind, the size, and how often each part of the gate is red."""
+    verdicts = _verdicts(population, kind, change, size, options)
+    old = "" if options.without_old else _share(one.old > 0 for one in verdicts)
+    parts = ("is_red", "alone", "together", "overall", "collapse")
+    shares = [_share(getattr(one, part) for one in verdicts) for part in parts]
+    return f"| {kind} | {size[0]} x {size[1]} | {size[2]} | {old} | " + " | ".join(shares) + " |"
+
+
+def _verdicts(
+    population: Population, kind: str, change: Change | None, size: tuple[int, int, int], options: argparse.Namespace
+) -> list[Verdict]:
+    drawn = sessions(population, kind, change, size, options.sessions, options.seed)
+    return [judge(one, options.flips, with_old=not options.without_old) for one in drawn]
 
 
 def _share(flags: Iterator[object] | Sequence[object]) -> str:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from sealproof.harness.cli.options import FAILED, OK, Commands, add_command
-from sealproof.harness.comparison import ALLOWED_DROP
+from sealproof.harness.statistics.change.budget import ALLOWED_DROP
 
 
 def add(commands: Commands) -> None:

@@ -31,7 +31,7 @@ from sealproof.harness.foundation.parallel import map_ahead, n_cores
 from sealproof.harness.foundation.progress import progress
 from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.foundation.versions import package_versions
-from sealproof.harness.statistics.change.budget import CELLS, POWER
+from sealproof.harness.statistics.change.budget import ALLOWED_DROP, CELLS, POWER
 from sealproof.harness.statistics.change.power import detectable_drop
 
 _JOURNAL = "journal.jsonl"
@@ -322,15 +322,11 @@ def _snr_db(clean: Pcm, marked: Pcm) -> float | None:
     return round(ratio, 3) if np.isfinite(ratio) else None
 
 
-_ALLOWED_DROP = 0.05
-"""What the gate allows where nothing else is asked for."""
-
-
 def _detectable(rows: list[Row]) -> dict[str, float | int | None]:
     """Return what drop of one cell's TPR the gate finds on the test pairs; None where there is none that it finds."""
     sizes = Counter(row.group for row in rows if row.split == "test" and row.label == WATERMARKED)
     drops = {
-        name: detectable_drop(list(sizes.values()), level=CELLS, by_group=by_group, allowed_drop=_ALLOWED_DROP)
+        name: detectable_drop(list(sizes.values()), level=CELLS, by_group=by_group, allowed_drop=ALLOWED_DROP)
         for name, by_group in (("spread_over_clips", False), ("whole_recordings", True))
     }
     known = {name: None if np.isnan(drop) else drop for name, drop in drops.items()}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from sealproof.harness.comparison import ALLOWED_DROP
+from sealproof.harness.statistics.change.budget import ALLOWED_DROP
 
 SUITE_CLIPS = 700
 """Clips of the demo dataset that is built where none is named: 105 calibrate, and 1 % false positives takes 99."""

@@ -13,6 +13,9 @@ CELLS = 0.03
 OVERALL = 0.01
 """What the means over all cells may spend together."""
 
+ALLOWED_DROP = 0.05
+"""By how much a rate may fall where nothing else is asked for."""
+
 POWER = 0.8
 """Share of sessions in which a drop is found that is called detectable."""
 
