@@ -45,10 +45,11 @@ def main() -> None:
     started = time.process_time()
     found = find_copies(everything.__getitem__, apart)
     seconds = time.process_time() - started
-    hit = {one.second - len(clips) for one in found if one.second >= len(clips)}
-    right = {place for place in hit if any(
-        one.second == len(clips) + place and one.first < len(clips) and belongs[one.first] == belongs[originals[place]]
-        for one in found)}  # fmt: skip
+    right = {
+        one.second - len(clips)
+        for one in found
+        if one.first < len(clips) <= one.second and belongs[one.first] == belongs[originals[one.second - len(clips)]]
+    }
     print(f"{len(clips)} clips of {len(recordings)} recordings, {seconds:.0f} s of a processor")
     for offset_s in OFFSETS_S:
         those = np.flatnonzero(offsets == offset_s)
