@@ -266,11 +266,12 @@ def _stft_of_products(operation: Any) -> Callable[[Any], tuple[Any, Any]]:
         by_n2 = ops.swapaxes(ops.reshape(frames, (-1, n_frames, rows, columns)), 2, 3)
         re, im = by_n2 @ row_re, by_n2 @ row_im
         re, im = re * turn_re - im * turn_im, re * turn_im + im * turn_re
-        # (clips, frames, k1, n2) x (n2, k2), read in the order k1 + rows k2
-        re, im = ops.swapaxes(re, 2, 3), ops.swapaxes(im, 2, 3)
-        re, im = re @ column_re - im @ column_im, re @ column_im + im @ column_re
-        both = (ops.reshape(ops.swapaxes(part, 2, 3), (-1, n_frames, size))[..., :bins] for part in (re, im))
-        real, imaginary = both
+        # (k2, n2) x (clips, frames, n2, k1), read in the order k1 + rows k2
+        re, im = (
+            ops.matmul(column_re, re) - ops.matmul(column_im, im),
+            ops.matmul(column_im, re) + ops.matmul(column_re, im),
+        )
+        real, imaginary = (ops.reshape(part, (-1, n_frames, size))[..., :bins] for part in (re, im))
         return real, imaginary
 
     return transform
