@@ -20,11 +20,6 @@ def restricted(changes: Floats, basis: str, sample_rate: int) -> Floats:
     return np.asarray(np.fft.irfft(spectrum, n))
 
 
-def dimensions(n_samples: int, basis: str, sample_rate: int) -> int:
-    """Return of how many numbers a change in a basis consists."""
-    return n_samples if basis == "all" else max(1, min(n_samples, round(2 * LOW_HZ * n_samples / sample_rate)))
-
-
 def draw(rng: np.random.Generator, count: int, n_samples: int, basis: str, sample_rate: int) -> Floats:
     """Draw Gaussian changes (count, samples) in a basis, each of length 1."""
     drawn = restricted(rng.standard_normal((count, n_samples)), basis, sample_rate)

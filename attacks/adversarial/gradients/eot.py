@@ -6,9 +6,10 @@ from typing import ClassVar
 import numpy as np
 
 from sealproof.attacks.adversarial.contract.base import AdaptiveAttack, Asks, Knows
+from sealproof.attacks.adversarial.contract.knowledge import Passage
 from sealproof.attacks.adversarial.contract.oracle import Floats, Indices
 from sealproof.attacks.adversarial.contract.search import Search, Task
-from sealproof.attacks.adversarial.gradients.steps import as_audio, cosine, unit
+from sealproof.attacks.adversarial.gradients.steps import cosine, unit
 from sealproof.attacks.contract.parameters import parameter
 
 _MOMENTUM = 0.75
@@ -42,17 +43,15 @@ class WhiteBoxEot(AdaptiveAttack):
             value = search.gradient(who, change)
             total = unit(search.sign * value.gradient)
             for passage in search.task.knowledge.passages:
-                total += unit(self._through(search, who, change, passage.name))
+                total += unit(self._through(search, who, change, passage))
             velocity = _MOMENTUM * velocity + search.ball.steepest(who, total)
             moved = change + cosine(0.4, 0.05, step / self.steps) * search.ball.steepest(who, velocity)
             change = 0.998 * search.ball.project(who, moved / 0.998)
         search.settle(who, change)
 
     @staticmethod
-    def _through(search: Search, who: Indices, change: Floats, name: str) -> Floats:
-        task = search.task
-        [passage] = [each for each in task.knowledge.passages if each.name == name]
+    def _through(search: Search, who: Indices, change: Floats, passage: Passage) -> Floats:
         seeds = [int(search.rngs[clip].integers(2**31)) for clip in who]
-        heard = passage.through(as_audio(search.clips[who] + change), seeds)
+        heard = passage.through((search.clips[who] + change).astype(np.float32), seeds)
         slope = search.gradient_of(who, heard)
         return np.asarray(search.sign * passage.back(slope.gradient))

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from sealproof.attacks.adversarial.contract.base import AdaptiveAttack, Asks, Knows
-from sealproof.attacks.adversarial.contract.oracle import Floats
+from sealproof.attacks.adversarial.contract.oracle import Floats, Indices
 from sealproof.attacks.adversarial.contract.search import Search
 from sealproof.attacks.adversarial.gradients.transfer import climb
 from sealproof.attacks.contract.parameters import parameter
@@ -48,7 +48,7 @@ class TransferRay(AdaptiveAttack):
             ask_along(search, moved, change[moved], N_QUESTIONS)
 
 
-def ask_along(search: Search, who: "np.ndarray[tuple[int], np.dtype[np.intp]]", change: Floats, questions: int) -> None:
+def ask_along(search: Search, who: Indices, change: Floats, questions: int) -> None:
     """Ask about changes (m, samples) at several sizes, and between the least that turned and the next smaller one."""
     questions = min(questions, search.task.oracle.limit)
     ladder = sorted(10 ** (level / 20) for level in _LADDER_DB)[: max(1, questions // 2)]
