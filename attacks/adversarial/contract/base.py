@@ -15,6 +15,8 @@ from sealproof.attacks.contract.parameters import RULE, ParameterRule, Value
 Asks = Literal["nothing", "decisions", "scores", "frames", "gradients"]
 Knows = Literal["nothing", "pairs", "surrogate", "weights"]
 
+NO_FRAMES = "probabilities over time, which this detector does not give"
+
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptiveAttack(ABC):
@@ -93,7 +95,7 @@ class AdaptiveAttack(ABC):
         if self.asks == "gradients" and not task.oracle.has_gradient:
             return "gradients, which this detector does not give"
         if self.asks == "frames" and not task.oracle.has_frames:
-            return "probabilities over time, which this detector does not give"
+            return NO_FRAMES
         return None
 
     @abstractmethod

@@ -157,6 +157,23 @@ class Search:
         self._seen(who, candidates, scores > self.task.oracle.threshold)
         return frames
 
+    def shrink(self, who: Indices, changes: Floats, rounds: int) -> Floats:
+        """Shrink changes that turn the decision along their ray, by halving; as far as there are questions.
+
+        Returns:
+            Changes that turn the decision, close to where it turns.
+        """
+        holds, fails = np.ones(len(who)), np.zeros(len(who))
+        for _ in range(rounds):
+            asked = np.flatnonzero(self.left[who] > 0)
+            if not len(asked):
+                break
+            middle = (holds[asked] + fails[asked]) / 2
+            turned = self.decide(who[asked], middle[:, None] * changes[asked])
+            holds[asked] = np.where(turned, middle, holds[asked])
+            fails[asked] = np.where(turned, fails[asked], middle)
+        return np.asarray(holds[:, None] * changes)
+
     def gradient(self, who: Indices, changes: Floats) -> Slope:
         """Take the detector's own gradient, and note where the decision turned."""
         candidates = self._written(who, changes)

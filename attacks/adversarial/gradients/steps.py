@@ -1,4 +1,4 @@
-"""What adversaries with gradients share: shrinking a change, and changing what a copy hears."""
+"""What adversaries with gradients share: the pace of their steps, and changing what a copy hears."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import numpy as np
 
 from sealproof.attacks.adversarial.contract.budget import norms
 from sealproof.attacks.adversarial.contract.knowledge import Surrogate
-from sealproof.attacks.adversarial.contract.oracle import Audio, Floats, Indices
+from sealproof.attacks.adversarial.contract.oracle import Floats, Indices
 from sealproof.attacks.adversarial.contract.search import Search
 
 _TINY = 1e-30
@@ -17,22 +17,6 @@ _TINY = 1e-30
 def cosine(first: float, last: float, at: float) -> float:
     """Return a quantity that falls from `first` to `last` along half a cosine; `at` goes from 0 to 1."""
     return last + (first - last) * (1 + math.cos(math.pi * at)) / 2
-
-
-def shrink(search: Search, rounds: int) -> None:
-    """Ask how far the least changes can be shrunk along their ray, by halving what is open; one question a round.
-
-    More than one crossing is not assumed away: whatever turns the decision is kept, and nothing is ever made larger.
-    """
-    who = np.flatnonzero(search.has_turned & (search.left >= rounds))
-    if not len(who):
-        return
-    change = search.least_change(who)
-    holds, fails = np.ones(len(who)), np.zeros(len(who))
-    for _ in range(rounds):
-        middle = (holds + fails) / 2
-        turned = search.decide(who, middle[:, None] * change)
-        holds, fails = np.where(turned, middle, holds), np.where(turned, fails, middle)
 
 
 @dataclass(frozen=True)
@@ -87,8 +71,3 @@ def _same(gradient: Floats) -> Floats:
 def unit(values: Floats) -> Floats:
     """Return rows of length 1; a row of zeros stays."""
     return np.asarray(values / np.maximum(norms(values), _TINY)[:, None])
-
-
-def as_audio(values: Floats) -> Audio:
-    """Return single precision."""
-    return values.astype(np.float32)

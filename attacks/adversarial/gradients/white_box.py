@@ -1,14 +1,14 @@
 """The least change that turns a decision, found with the detector's own gradients."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
 from sealproof.attacks.adversarial.contract.base import AdaptiveAttack, Asks, Knows
-from sealproof.attacks.adversarial.contract.oracle import Floats, Indices
+from sealproof.attacks.adversarial.contract.oracle import Flags, Floats, Indices
 from sealproof.attacks.adversarial.contract.search import Search
-from sealproof.attacks.adversarial.gradients.steps import cosine, shrink
+from sealproof.attacks.adversarial.gradients.steps import cosine
 from sealproof.attacks.contract.parameters import parameter
 
 _SHRINK_ROUNDS = 6
@@ -40,11 +40,6 @@ class WhiteBox(AdaptiveAttack):
 
     steps: int = parameter(unit="steps", kind=int, low=4, high=2000, default=60)
 
-    @classmethod
-    def standard(cls) -> list[Self]:
-        """Return it with its usual number of steps."""
-        return [cls()]
-
     def search(self, search: Search) -> None:
         """Attack all clips side by side, from the clips themselves."""
         who = search.everybody
@@ -60,7 +55,10 @@ class WhiteBox(AdaptiveAttack):
             radius = np.minimum(radius, np.where(np.isfinite(least), least, _LARGEST))
             pace = cosine(0.5, 0.02, at) * radius
             change = _cut(search, who, change + pace[:, None] * uphill, radius)
-        shrink(search, min(_SHRINK_ROUNDS, search.task.oracle.limit))
+        # More than one crossing is not assumed away: whatever turns the decision is kept, nothing is ever made larger.
+        rounds = min(_SHRINK_ROUNDS, search.task.oracle.limit)
+        who = np.flatnonzero(search.has_turned & (search.left >= rounds))
+        search.shrink(who, search.least_change(who), rounds)
 
     @staticmethod
     def _radius(
@@ -68,7 +66,7 @@ class WhiteBox(AdaptiveAttack):
         who: Indices,
         change: Floats,
         radius: Floats,
-        turned: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]",
+        turned: Flags,
         uphill: Floats,
         gradient: Floats,
         value: Floats,

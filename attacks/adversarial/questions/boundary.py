@@ -1,17 +1,15 @@
 """A random walk along the boundary."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
-from sealproof.attacks.adversarial.contract.base import AdaptiveAttack, Asks
-from sealproof.attacks.adversarial.contract.basis import BASES, draw
+from sealproof.attacks.adversarial.contract.basis import draw
 from sealproof.attacks.adversarial.contract.budget import norms
-from sealproof.attacks.adversarial.contract.oracle import Floats
+from sealproof.attacks.adversarial.contract.oracle import Floats, Indices
 from sealproof.attacks.adversarial.contract.search import Search
-from sealproof.attacks.adversarial.questions.start import find_start
-from sealproof.attacks.contract.parameters import parameter
+from sealproof.attacks.adversarial.questions.start import DecisionAttack
 
 _SIDEWAYS, _TOWARDS = 0.2, 0.04
 _GROWN, _SHRUNK = 1.06, 0.96
@@ -19,7 +17,7 @@ _GROWN, _SHRUNK = 1.06, 0.96
 
 
 @dataclass(frozen=True, kw_only=True)
-class Boundary(AdaptiveAttack):
+class Boundary(DecisionAttack):
     """Steps sideways at random and a little towards the clip, and keeps what still turns the decision.
 
     The sizes of both steps follow how often they succeed.
@@ -28,20 +26,10 @@ class Boundary(AdaptiveAttack):
 
     name: ClassVar[str] = "boundary"
     summary: ClassVar[str] = "boundary attack: a random walk along the boundary, by decisions"
-    asks: ClassVar[Asks] = "decisions"
-    seeks_least: ClassVar[bool] = True
-    needs_start: ClassVar[bool] = True
-
-    basis: str = parameter(unit="", kind=str, choices=BASES, default="low")
-
-    @classmethod
-    def standard(cls) -> list[Self]:
-        """Return it in either basis."""
-        return [cls(basis=basis) for basis in BASES]
 
     def search(self, search: Search) -> None:
         """Attack all clips side by side, until no question is left."""
-        who, changes = find_start(search, self.basis)
+        who, changes = self.find_start(search)
         sideways, towards = np.full(len(who), _SIDEWAYS), np.full(len(who), _TOWARDS)
         while True:
             has_left = search.left[who] >= 2
@@ -62,7 +50,7 @@ class Boundary(AdaptiveAttack):
             changes = np.where(turned[:, None], nearer, changes)
             towards = np.clip(towards * np.where(turned, 1.3, 0.85), 1e-4, 0.3)
 
-    def _drawn(self, search: Search, who: "np.ndarray[tuple[int], np.dtype[np.intp]]", changes: Floats) -> Floats:
+    def _drawn(self, search: Search, who: Indices, changes: Floats) -> Floats:
         """Return (m, samples) unit directions at a right angle to the changes."""
         n, rate = changes.shape[1], search.task.sample_rate
         drawn = np.stack([draw(search.rngs[clip], 1, n, self.basis, rate)[0] for clip in who])

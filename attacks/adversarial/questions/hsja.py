@@ -1,17 +1,15 @@
 """The boundary's own direction, estimated from yes and no."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
-from sealproof.attacks.adversarial.contract.base import AdaptiveAttack, Asks
-from sealproof.attacks.adversarial.contract.basis import BASES, draw
+from sealproof.attacks.adversarial.contract.basis import draw
 from sealproof.attacks.adversarial.contract.budget import STEP, norms
 from sealproof.attacks.adversarial.contract.oracle import Floats, Indices
 from sealproof.attacks.adversarial.contract.search import Search
-from sealproof.attacks.adversarial.questions.start import find_start, pull
-from sealproof.attacks.contract.parameters import parameter
+from sealproof.attacks.adversarial.questions.start import DecisionAttack
 
 _FIRST_PROBES = 40
 _PULLS = 6
@@ -24,7 +22,7 @@ _CHUNK = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class HopSkipJump(AdaptiveAttack):
+class HopSkipJump(DecisionAttack):
     """From a change that turns the decision: probe around it, step along the mean of what turned, pull back, again.
 
     Source: Chen, Jordan and Wainwright, "HopSkipJumpAttack: a query-efficient decision-based attack" (IEEE S&P 2020);
@@ -33,20 +31,10 @@ class HopSkipJump(AdaptiveAttack):
 
     name: ClassVar[str] = "hsja"
     summary: ClassVar[str] = "HopSkipJump: the boundary's direction, estimated from decisions"
-    asks: ClassVar[Asks] = "decisions"
-    seeks_least: ClassVar[bool] = True
-    needs_start: ClassVar[bool] = True
-
-    basis: str = parameter(unit="", kind=str, choices=BASES, default="low")
-
-    @classmethod
-    def standard(cls) -> list[Self]:
-        """Return it in either basis."""
-        return [cls(basis=basis) for basis in BASES]
 
     def search(self, search: Search) -> None:
         """Attack all clips side by side, until no question is left."""
-        who, changes = find_start(search, self.basis)
+        who, changes = self.find_start(search)
         rounds = 0
         while len(who):
             rounds += 1
@@ -57,7 +45,7 @@ class HopSkipJump(AdaptiveAttack):
                 return
             direction = self._estimate(search, who, changes, probes)
             changes = self._step(search, who, changes, direction, rounds)
-            changes = pull(search, who, changes, _PULLS)
+            changes = search.shrink(who, changes, _PULLS)
 
     def _estimate(self, search: Search, who: Indices, changes: Floats, probes: int) -> Floats:
         """Return (m, samples) unit directions into what turns the decision."""

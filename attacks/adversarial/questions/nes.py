@@ -1,17 +1,15 @@
 """Gradients estimated from scores or frames."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
-from sealproof.attacks.adversarial.contract.base import AdaptiveAttack, Asks
-from sealproof.attacks.adversarial.contract.basis import BASES, draw
+from sealproof.attacks.adversarial.contract.basis import draw
 from sealproof.attacks.adversarial.contract.budget import STEP, norms
 from sealproof.attacks.adversarial.contract.oracle import Floats, Indices
-from sealproof.attacks.adversarial.contract.search import Search, Task
-from sealproof.attacks.adversarial.questions.answers import ANSWERS, nearness
-from sealproof.attacks.contract.parameters import parameter
+from sealproof.attacks.adversarial.contract.search import Search
+from sealproof.attacks.adversarial.questions.answers import ScoreAttack
 
 _PAIRS = 20
 _MOMENTUM = 0.8
@@ -20,7 +18,7 @@ _CHUNK = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nes(AdaptiveAttack):
+class Nes(ScoreAttack):
     """Asks about pairs of opposite probes, weighs them by the difference, and climbs within the budget.
 
     A clip whose decision has turned is left alone. With scores it starts blind where they are saturated.
@@ -30,19 +28,6 @@ class Nes(AdaptiveAttack):
 
     name: ClassVar[str] = "nes"
     summary: ClassVar[str] = "natural evolution strategies: gradients estimated from scores or frames"
-    asks: ClassVar[Asks] = "scores"
-
-    answers: str = parameter(unit="", kind=str, choices=ANSWERS, default="frames")
-    basis: str = parameter(unit="", kind=str, choices=BASES, default="low")
-
-    @classmethod
-    def standard(cls) -> list[Self]:
-        """Return it with either kind of answer, in either basis."""
-        return [cls(answers=answers, basis=basis) for answers in ANSWERS for basis in BASES]
-
-    def lacks(self, task: Task) -> str | None:
-        """Say what a task does not give, or None."""
-        return lacks_frames(self.answers, task) or super().lacks(task)
 
     def search(self, search: Search) -> None:
         """Attack all clips side by side."""
@@ -57,7 +42,7 @@ class Nes(AdaptiveAttack):
             velocity[who] = _MOMENTUM * velocity[who] + uphill
             moved = change[who] + _PACE * search.ball.steepest(who, velocity[who])
             change[who] = 0.998 * search.ball.project(who, moved / 0.998)
-            nearness(search, who, change[who], self.answers)
+            self.nearness(search, who, change[who])
             search.guess(who, change[who])
 
     def _estimate(self, search: Search, who: Indices, changes: Floats) -> Floats:
@@ -72,13 +57,6 @@ class Nes(AdaptiveAttack):
             probes = lengths[:, None, None] * drawn
             both = np.concatenate([changes[:, None] + probes, changes[:, None] - probes], axis=1)
             asked = np.repeat(who, 2 * count)
-            near = nearness(search, asked, both.reshape(-1, n), self.answers).reshape(len(who), 2, count)
+            near = self.nearness(search, asked, both.reshape(-1, n)).reshape(len(who), 2, count)
             total += np.einsum("mc,mcs->ms", near[:, 0] - near[:, 1], drawn)
         return total
-
-
-def lacks_frames(answers: str, task: Task) -> str | None:
-    """Say so where frames are asked for that the detector does not give."""
-    if answers == "frames" and not task.oracle.has_frames:
-        return "probabilities over time, which this detector does not give"
-    return None

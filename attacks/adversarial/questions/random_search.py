@@ -1,23 +1,20 @@
 """Trial and error: random pieces are added, and stay where they help."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
-from sealproof.attacks.adversarial.contract.base import AdaptiveAttack, Asks
-from sealproof.attacks.adversarial.contract.basis import BASES, LOW_HZ
+from sealproof.attacks.adversarial.contract.basis import LOW_HZ
 from sealproof.attacks.adversarial.contract.oracle import Floats
-from sealproof.attacks.adversarial.contract.search import Search, Task
-from sealproof.attacks.adversarial.questions.answers import ANSWERS, nearness
-from sealproof.attacks.adversarial.questions.nes import lacks_frames
-from sealproof.attacks.contract.parameters import parameter
+from sealproof.attacks.adversarial.contract.search import Search
+from sealproof.attacks.adversarial.questions.answers import ScoreAttack
 
 _LOWEST_HZ = 50.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomSearch(AdaptiveAttack):
+class RandomSearch(ScoreAttack):
     """Adds short tones of random pitch, place, length and phase within the budget, and keeps what comes nearer.
 
     Pieces get shorter and softer as questions run out. A clip whose decision has turned is left alone.
@@ -27,26 +24,13 @@ class RandomSearch(AdaptiveAttack):
 
     name: ClassVar[str] = "random_search"
     summary: ClassVar[str] = "random search with short tones, by scores or frames"
-    asks: ClassVar[Asks] = "scores"
-
-    answers: str = parameter(unit="", kind=str, choices=ANSWERS, default="frames")
-    basis: str = parameter(unit="", kind=str, choices=BASES, default="low")
-
-    @classmethod
-    def standard(cls) -> list[Self]:
-        """Return it with either kind of answer, in either basis."""
-        return [cls(answers=answers, basis=basis) for answers in ANSWERS for basis in BASES]
-
-    def lacks(self, task: Task) -> str | None:
-        """Say what a task does not give, or None."""
-        return lacks_frames(self.answers, task) or super().lacks(task)
 
     def search(self, search: Search) -> None:
         """Attack all clips side by side."""
         change = np.zeros_like(search.clips)
         who = search.everybody
         near = np.full(len(change), -np.inf)
-        near[who] = nearness(search, who, change[who], self.answers)
+        near[who] = self.nearness(search, who, change[who])
         limit = search.task.oracle.limit
         while True:
             inside = search.attempt_sizes() <= 1.0
@@ -57,7 +41,7 @@ class RandomSearch(AdaptiveAttack):
             pieces = np.stack([self._piece(search, clip, at) for clip, at in zip(who, used, strict=True)])
             moved = change[who] + (0.5 * (1 - used) + 0.1)[:, None] * search.ball.steepest(who, pieces)
             moved = 0.998 * search.ball.project(who, moved / 0.998)
-            moved_near = nearness(search, who, moved, self.answers)
+            moved_near = self.nearness(search, who, moved)
             # As near is kept, too: on a plateau that is the only way on.
             better = moved_near >= near[who]
             change[who[better]], near[who[better]] = moved[better], moved_near[better]
