@@ -1,12 +1,11 @@
 """The attack template: a plug-in writes `apply`, everything around it is the same for every attack."""
 
-import re
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Self, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from sealproof.attacks.contract.claims import Claim
 from sealproof.attacks.contract.errors import AttackError
 from sealproof.attacks.contract.knowledge import Knowledge
-from sealproof.attacks.contract.parameters import RULE, ParameterRule, Value, parameter, params_text
+from sealproof.attacks.contract.parameters import Parameterised, Value, parameter, params_text
 
 __all__ = ["Attack", "AttackError", "Attacked", "Audio", "Claim", "Facts", "parameter"]
 
@@ -60,7 +59,7 @@ class Attacked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attack(ABC):
+class Attack(Parameterised, ABC):
     """A perturbation of audio with fixed parameters: the fields of the dataclass.
 
     A subclass is a `@dataclass(frozen=True, kw_only=True)` that sets `name`, `family` and `sweep`, declares its fields
@@ -88,7 +87,6 @@ class Attack(ABC):
         needs_knowledge: True if it must be told more than the clip: see `Knowledge`.
     """
 
-    name: ClassVar[str]
     family: ClassVar[str]
     sweep: ClassVar[Mapping[str, tuple[Value, ...]]] = {}
     is_ordered: ClassVar[bool] = True
@@ -102,26 +100,10 @@ class Attack(ABC):
     is_optional: ClassVar[bool] = False
     needs_knowledge: ClassVar[bool] = False
 
-    def __post_init__(self) -> None:
-        for item in fields(self):
-            value = _rule(type(self), item).check(self.name, item.name, getattr(self, item.name))
-            object.__setattr__(self, item.name, value)  # frozen: the one place where the normal form is stored
-
-    @property
-    def params(self) -> dict[str, Value]:
-        """The parameters by name, in the order in which the id lists them."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
-
     @property
     def params_text(self) -> str:
         """The parameters as tables write them: see `params_text` in `parameters`."""
         return params_text(self.params)
-
-    @property
-    def id(self) -> str:
-        """Name and strengths, e.g. `mp3.64kbps` or `echo.100ms.0.4x`; equal attacks have equal ids."""
-        strengths = [_rule(type(self), item).format(getattr(self, item.name)) for item in fields(self)]
-        return ".".join([self.name, *strengths])
 
     @classmethod
     def stronger(cls, parameter: str) -> int:
@@ -136,21 +118,6 @@ class Attack(ABC):
             return 0
         steps = {1 if after > before else -1 if after < before else 0 for before, after in pairwise(numbers)}
         return steps.pop() if len(steps) == 1 else 0
-
-    @classmethod
-    def from_id(cls, spec: str) -> Self:
-        """Build the attack that an id names.
-
-        Raises:
-            AttackError: If the text is not an id of this attack or a strength is refused.
-        """
-        rules = {item.name: _rule(cls, item) for item in fields(cls)}
-        pattern = re.escape(cls.name) + "".join(rf"\.(?P<{name}>{rule.pattern})" for name, rule in rules.items())
-        match = re.fullmatch(pattern, spec, flags=re.ASCII)
-        if match is None:
-            form = ".".join([cls.name, *(f"<{name}>{rule.unit}" for name, rule in rules.items())])
-            raise AttackError(f"An id of {cls.name} must have the form '{form}'. Got '{spec}'.")
-        return cls(**{name: rule.parse(match[name]) for name, rule in rules.items()})
 
     @classmethod
     def standard(cls) -> list[Self]:
@@ -390,13 +357,3 @@ class Attack(ABC):
         for name, values in attacked.facts.items():
             if np.shape(values) != (shape[0],):
                 raise AttackError(f"{self.id} must state '{name}' once a clip. Got {np.shape(values)}.")
-
-
-def _rule(attack: type[Attack], item: Field[Any]) -> ParameterRule:
-    rule = item.metadata.get(RULE)
-    if not isinstance(rule, ParameterRule):
-        raise AttackError(
-            f"The field '{item.name}' of {attack.name} must be declared with parameter(unit=..., ...), "
-            "so that it can be checked and written in the id."
-        )
-    return rule

@@ -3,8 +3,8 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -178,3 +178,55 @@ def params_text(params: Mapping[str, Value]) -> str:
     """Write parameters as `name=value` joined by `;`; a whole number has no decimals, as in ids."""
     texts = {name: f"{value:.12g}" if isinstance(value, float) else str(value) for name, value in params.items()}
     return ";".join(f"{name}={text}" for name, text in texts.items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameterised:
+    """Something whose fields are parameters, and whose id is its name and their values.
+
+    Attributes:
+        name: Lower-case name in the registry and first part of every id.
+    """
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = _rule(type(self), item).check(self.name, item.name, getattr(self, item.name))
+            object.__setattr__(self, item.name, value)  # frozen: the one place where the normal form is stored
+
+    @property
+    def params(self) -> dict[str, Value]:
+        """The parameters by name, in the order in which the id lists them."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @property
+    def id(self) -> str:
+        """Name and parameters, e.g. `mp3.64kbps` or `echo.100ms.0.4x`; equal ones have equal ids."""
+        strengths = [_rule(type(self), item).format(getattr(self, item.name)) for item in fields(self)]
+        return ".".join([self.name, *strengths])
+
+    @classmethod
+    def from_id(cls, spec: str) -> Self:
+        """Build what an id names.
+
+        Raises:
+            AttackError: If the text is not an id of this class or a parameter is refused.
+        """
+        rules = {item.name: _rule(cls, item) for item in fields(cls)}
+        pattern = re.escape(cls.name) + "".join(rf"\.(?P<{name}>{rule.pattern})" for name, rule in rules.items())
+        match = re.fullmatch(pattern, spec, flags=re.ASCII)
+        if match is None:
+            form = ".".join([cls.name, *(f"<{name}>{rule.unit}" for name, rule in rules.items())])
+            raise AttackError(f"An id of {cls.name} must have the form '{form}'. Got '{spec}'.")
+        return cls(**{name: rule.parse(match[name]) for name, rule in rules.items()})
+
+
+def _rule(cls: type[Parameterised], item: Field[Any]) -> ParameterRule:
+    rule = item.metadata.get(RULE)
+    if not isinstance(rule, ParameterRule):
+        raise AttackError(
+            f"The field '{item.name}' of {cls.name} must be declared with parameter(unit=..., ...), "
+            "so that it can be checked and written in the id."
+        )
+    return rule

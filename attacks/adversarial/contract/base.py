@@ -1,8 +1,7 @@
 """The template of an adversary: it writes `search`; what is counted, checked and kept is the same for all."""
 
-import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar, Literal, Self, final
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from sealproof.attacks.adversarial.contract.oracle import DIRECTIONS, OutOfQueriesError
 from sealproof.attacks.adversarial.contract.search import WITHIN, Attempt, Search, Task
 from sealproof.attacks.contract.errors import AttackError
-from sealproof.attacks.contract.parameters import RULE, ParameterRule, Value
+from sealproof.attacks.contract.parameters import Parameterised
 
 Asks = Literal["nothing", "decisions", "scores", "frames", "gradients"]
 Knows = Literal["nothing", "pairs", "surrogate", "weights"]
@@ -19,7 +18,7 @@ NO_FRAMES = "probabilities over time, which this detector does not give"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaptiveAttack(ABC):
+class AdaptiveAttack(Parameterised, ABC):
     """An attack that goes by what a detector answers, or by a copy of it.
 
     A subclass is a `@dataclass(frozen=True, kw_only=True)` that sets the class variables, declares its fields with
@@ -37,7 +36,6 @@ class AdaptiveAttack(ABC):
         most_questions: It never asks more than this of a clip, whatever is allowed; None for no bound of its own.
     """
 
-    name: ClassVar[str]
     summary: ClassVar[str]
     knows: ClassVar[Knows] = "nothing"
     asks: ClassVar[Asks] = "nothing"
@@ -45,40 +43,10 @@ class AdaptiveAttack(ABC):
     needs_start: ClassVar[bool] = False
     most_questions: ClassVar[int | None] = None
 
-    def __post_init__(self) -> None:
-        for item in fields(self):
-            value = _rule(type(self), item.name).check(self.name, item.name, getattr(self, item.name))
-            object.__setattr__(self, item.name, value)  # frozen: the one place where the normal form is stored
-
-    @property
-    def id(self) -> str:
-        """Name and parameters, e.g. `hsja.low`; equal adversaries have equal ids."""
-        return ".".join([self.name, *(_rule(type(self), name).format(value) for name, value in self.params.items())])
-
-    @property
-    def params(self) -> dict[str, Value]:
-        """The parameters by name."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
-
     @property
     def basis_name(self) -> str:
         """Of one that asks questions, where it looks: `all` samples or `low`, below 2 kHz; else empty."""
         return str(self.params.get("basis", ""))
-
-    @classmethod
-    def from_id(cls, spec: str) -> Self:
-        """Build the adversary that an id names.
-
-        Raises:
-            AttackError: The text is no id of this adversary, or a parameter is out of range.
-        """
-        rules = {item.name: _rule(cls, item.name) for item in fields(cls)}
-        pattern = re.escape(cls.name) + "".join(rf"\.(?P<{name}>{rule.pattern})" for name, rule in rules.items())
-        match = re.fullmatch(pattern, spec, flags=re.ASCII)
-        if match is None:
-            form = ".".join([cls.name, *(f"<{name}>{rule.unit}" for name, rule in rules.items())])
-            raise AttackError(f"An id of {cls.name} must have the form '{form}'. Got '{spec}'.")
-        return cls(**{name: rule.parse(match[name]) for name, rule in rules.items()})
 
     @classmethod
     def standard(cls) -> list[Self]:
@@ -156,10 +124,3 @@ def _check(name: str, task: Task) -> None:
         raise AttackError(f"{name} needs one seed a clip: {len(clips)} clips. Got {len(task.seeds)} seeds.")
     if task.direction not in DIRECTIONS:
         raise AttackError(f"The direction of {name} must be one of {', '.join(DIRECTIONS)}. Got {task.direction!r}.")
-
-
-def _rule(cls: type[AdaptiveAttack], name: str) -> ParameterRule:
-    rule = {item.name: item.metadata.get(RULE) for item in fields(cls)}[name]
-    if not isinstance(rule, ParameterRule):
-        raise AttackError(f"The field '{name}' of {cls.name} must be declared with parameter(unit=..., ...).")
-    return rule
