@@ -83,12 +83,19 @@ class LinearOracle:
 
 
 class StubbornOracle(LinearOracle):
-    """A detector that says the same of everything: flagged, or not."""
+    """A detector that says the same of everything and of every part of it: flagged, or not."""
+
+    has_frames = True
 
     def __init__(self, n_clips: int, limit: int, *, flags: bool) -> None:
         """Begin to count."""
         super().__init__(np.ones(N_SAMPLES), 0.0, n_clips, limit)
         self._answer = 1.0 if flags else -1.0
+
+    def frames(self, batch: Audio, clips: Indices) -> tuple[Floats, NDArray[np.float32]]:
+        """Return scores and probabilities over time, which are all alike."""
+        probability = 1 / (1 + np.exp(-self._answer))
+        return self.score(batch, clips), np.full((len(batch), N_FRAMES), probability, np.float32)
 
     def _value(self, batch: Audio) -> Floats:
         return np.full(len(batch), self._answer)
@@ -174,7 +181,9 @@ def check_adversary(adversary: AdaptiveAttack) -> None:
         AssertionError: It breaks it; the text says how.
     """
     assert type(adversary).from_id(adversary.id) == adversary, f"{adversary.id} is not rebuilt from its id"
-    assert adversary.id in {form.id for form in type(adversary).standard()} or adversary.params
+    forms = type(adversary).standard()
+    assert forms, f"{adversary.name} has no standard form"
+    assert len({form.id for form in forms}) == len(forms), f"{adversary.name} has a standard form twice"
     for direction in ("removal", "forgery"):
         _check_counts(adversary, direction)
         _check_alone(adversary, direction)
@@ -215,7 +224,7 @@ def _check_sizes(adversary: AdaptiveAttack, task: Task, attempt: Attempt) -> Non
 
 
 def _check_alone(adversary: AdaptiveAttack, direction: Direction) -> None:
-    """A clip's result is the same alone, in a batch, and a second time."""
+    """A clip's result is the same in a batch and, a second time, alone."""
     task = _task(adversary, direction)
     together = adversary.perform(task)
     again = _task(adversary, direction)
@@ -226,8 +235,6 @@ def _check_alone(adversary: AdaptiveAttack, direction: Direction) -> None:
 def _check_stubborn(adversary: AdaptiveAttack, direction: Direction) -> None:
     """Against a detector that never changes its mind it ends, asks no more than it may, and finds nothing."""
     task = _task(adversary, direction, limit=60)
-    if adversary.params.get("answers") == "frames":
-        return  # the stubborn detector has none
     stubborn = StubbornOracle(len(task.clips), 60, flags=direction == "removal")
     attempt = adversary.perform(replace(task, oracle=stubborn))
     assert not np.isfinite(attempt.least_size).any(), f"{adversary.id} claims a success that there is not"

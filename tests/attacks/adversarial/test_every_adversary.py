@@ -81,7 +81,7 @@ def test_scores_and_frames_turn_every_clip_of_a_toy_detector_within_the_budget(
 def test_a_budget_that_is_too_small_for_anybody_is_kept(direction: Direction) -> None:
     task = toy_task(direction, snr_db=60.0)
     attempt = get_adversary("white_box_pgd").perform(task)
-    assert not np.isfinite(attempt.least_size).any() or attempt.least_size.min() > WITHIN
+    assert attempt.least_size.min() > WITHIN
     quiet = norms(attempt.audio.astype(np.float64) - task.clips) / norms(task.clips.astype(np.float64))
     assert (20 * np.log10(np.maximum(quiet, 1e-9)) <= -60).all()
 

@@ -236,8 +236,6 @@ def linear_excess_db(adversary: AdaptiveAttack, direction: Direction) -> float:
 
 def stubborn_finds(adversary: AdaptiveAttack, direction: Direction) -> float:
     """Return how many successes an adversary claims against a detector that never changes its mind; -1 if it breaks."""
-    if adversary.params.get("answers") == "frames":
-        return 0.0  # that detector has no frames
     task = toy_task(direction, limit=60)
     stubborn = StubbornOracle(len(task.clips), 60, flags=direction == "removal")
     try:
