@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import soxr
 
+from benchmarks.mutations import at_strengths
 from sealproof.attacks import Attack, attack_class, list_attacks
 from sealproof.attacks.contract.base import AttackError, Audio
-from sealproof.attacks.contract.knowledge import Knowledge
 from sealproof.attacks.testing import toy_knowledge
 from sealproof.attacks.verification.verify import verify
 from sealproof.harness.corpora.demo.corpus import DemoCorpus
@@ -57,14 +57,12 @@ def _chosen(names: str, strengths: str) -> Iterator[Attack]:
     for name in names.split(",") if names else list_attacks():
         cls = attack_class(name)
         if cls.unavailable() is None:
-            standard = cls.standard()
-            three = standard if len(standard) < 3 else [standard[0], standard[len(standard) // 2], standard[-1]]
-            yield from {"all": standard, "three": three, "middle": three[len(three) // 2 :][:1]}[strengths]
+            yield from at_strengths(cls, strengths)
 
 
 def _verdict(attack: Attack, clips: Audio, rate: int) -> str | None:
     """Return what an attack is accused of, `unjudged` where no claim could be judged, or None where it refuses."""
-    knowledge = _knowledge(clips) if attack.needs_knowledge else None
+    knowledge = toy_knowledge(clips) if attack.needs_knowledge else None
     marked = knowledge.watermarkers["same"](clips, range(len(clips))) if knowledge else clips
     try:
         attacked = attack.perform(marked, rate, [clip_seed(attack, 0, index) for index in range(len(clips))], knowledge)
@@ -74,10 +72,6 @@ def _verdict(attack: Attack, clips: Audio, rate: int) -> str | None:
     if not any(verdict.claim is not None and verdict.n_clips for verdict in verification.verdicts):
         return "unjudged"
     return " ".join(verdict.complaint for verdict in verification.broken)
-
-
-def _knowledge(clips: Audio) -> Knowledge:
-    return toy_knowledge(clips)
 
 
 def _tones(music: Audio) -> tuple[Audio, int]:

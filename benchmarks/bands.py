@@ -99,9 +99,7 @@ def _measured(attack: Attack, clips: NDArray[np.float32]) -> Iterator[tuple[str,
     numbers = profile(clips, after, SAMPLE_RATE, is_aligned=attack.keeps_alignment, is_timed=is_timed)
     for quantity, values in numbers.items():
         medians = np.array([np.nanmedian(values[part]) for part in parts if not np.isnan(values[part]).all()])
-        if not len(medians):
-            continue
-        if not np.isfinite(medians).all():
+        if not len(medians) or not np.isfinite(medians).all():
             continue
         margin = max(MARGIN_MS if quantity.endswith("_ms") else MARGIN_DB, 0.4 * np.ptp(medians))
         yield attack.id, quantity, f"{medians.min() - margin:.2f}", f"{medians.max() + margin:.2f}"

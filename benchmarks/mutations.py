@@ -84,9 +84,14 @@ def _chosen(text: str, strengths: str) -> Iterator[Attack]:
             continue
         cls = attack_class(name)
         if cls.unavailable() is None:
-            standard = cls.standard()
-            three = standard if len(standard) < 3 else [standard[0], standard[len(standard) // 2], standard[-1]]
-            yield from three if strengths == "three" else three[len(three) // 2 :][:1]
+            yield from at_strengths(cls, strengths)
+
+
+def at_strengths(cls: type[Attack], strengths: str) -> Sequence[Attack]:
+    """Return an attack at `all` strengths of its grid, at `three` of them, or at the one in the `middle`."""
+    standard = cls.standard()
+    three = standard if len(standard) < 3 else [standard[0], standard[len(standard) // 2], standard[-1]]
+    return {"all": standard, "three": three, "middle": three[len(three) // 2 :][:1]}[strengths]
 
 
 def _verified(attack: Attack, clips: Clips, mutations: Sequence[str], cache: Path | None) -> Iterator[tuple[str, ...]]:
@@ -137,7 +142,6 @@ def _attacked(attack: Attack, clips: Clips, cache: Path | None) -> Attacked:
 
 def _neighbour(attack: Attack) -> Attack | None:
     """Return the attack at the next strength of its grid, one parameter away; the one before for the last."""
-    standard = {each.id: each for each in type(attack).standard()}
     for parameter, values in type(attack).sweep.items():
         value = getattr(attack, parameter)
         if value not in values:
@@ -146,7 +150,7 @@ def _neighbour(attack: Attack) -> Attack | None:
         for step in (1, -1):
             if 0 <= at + step < len(values):
                 return replace(attack, **{parameter: values[at + step]})
-    return next((each for name, each in standard.items() if name != attack.id), None)
+    return next((each for each in type(attack).standard() if each.id != attack.id), None)
 
 
 def _fitted(before: Audio, after: Audio) -> Audio:
