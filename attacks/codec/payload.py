@@ -1,7 +1,7 @@
 """How many bytes of a file are coded audio: read off the bytes themselves, not asked of the library that wrote them."""
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 _OGG_HEADER_PACKETS = {b"OpusHead": 2, b"\x01vorbis": 3}
 """Packets that come before the audio, by how the first one begins."""
@@ -21,9 +21,12 @@ def payload_bytes(data: bytes, container: str) -> int | None:
 
 
 def _wav(data: bytes) -> int:
-    for name, size in _chunks(data, 12, "<4sI"):
+    at = 12
+    while at + 8 <= len(data):
+        name, size = struct.unpack_from("<4sI", data, at)
         if name == b"data":
-            return size
+            return min(int(size), len(data) - at - 8)
+        at += 8 + size + size % 2
     raise ValueError("A WAV file has no 'data' chunk.")
 
 
@@ -65,18 +68,13 @@ def _amr(data: bytes) -> int:
 
 
 def _flac(data: bytes) -> int:
+    if not data.startswith(b"fLaC"):
+        raise ValueError("A FLAC file does not begin with its magic number.")
     at, is_last = 4, False
     while not is_last:
         is_last = bool(data[at] & 0x80)
         at += 4 + int.from_bytes(data[at + 1 : at + 4], "big")
     return len(data) - at
-
-
-def _chunks(data: bytes, at: int, layout: str) -> Iterator[tuple[bytes, int]]:
-    while at + 8 <= len(data):
-        name, size = struct.unpack_from(layout, data, at)
-        yield name, min(size, len(data) - at - 8)
-        at += 8 + size + size % 2
 
 
 _COUNTED: dict[str, Callable[[bytes], int]] = {

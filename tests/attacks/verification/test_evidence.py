@@ -75,7 +75,7 @@ def test_bytes_are_counted_as_the_library_that_wrote_them_does(spec: str, contai
     assert 8e-3 * size / attacked.facts["bitrate_kbps"][0] == pytest.approx(1.1, abs=0.15)
 
 
-@pytest.mark.parametrize("container", ["wav", "mp4", "ogg", "amr"])
+@pytest.mark.parametrize("container", ["wav", "mp4", "ogg", "amr", "flac"])
 def test_bytes_of_another_format_are_refused(container: str) -> None:
     with pytest.raises(ValueError, match="file"):
         payload_bytes(b"RIFF no such thing" * 20, container)
