@@ -95,6 +95,21 @@ class FrameRecipe(MimicRecipe):
         return keras.Model(waveform, score, name=self.name)
 
 
+_DILATIONS = (1, 3, 9)
+"""Of the residual convolutions: half a second to each side, as a recurrent detector hears more than a frame, too."""
+
+
+def frame_logits(x: "keras.KerasTensor") -> "keras.KerasTensor":
+    """Look at the frames around each, (n, frames, channels), by residual convolutions: its logit, (n, frames)."""
+    from keras import layers
+
+    for dilation in _DILATIONS:
+        context = layers.Conv1D(x.shape[-1], 5, padding="same", dilation_rate=dilation)
+        x = x + context(layers.Activation("elu")(x))
+    logits = layers.Conv1D(1, 1)(layers.Activation("elu")(x))
+    return logits[..., 0]
+
+
 def magnitude_spectrogram(waveform: "keras.KerasTensor", frame: int, step: int, fft: int) -> "keras.KerasTensor":
     """Return STFT magnitudes, (n, samples) -> (n, frames, bins), Hann window, no padding: as `tf.signal.stft`."""
     from keras import ops

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sealproof.detectors.mimics.base import FrameRecipe, magnitude_spectrogram
+from sealproof.detectors.mimics.base import FrameRecipe, frame_logits, magnitude_spectrogram
 from sealproof.detectors.mimics.keras_runtime import import_keras
 
 if TYPE_CHECKING:
@@ -13,9 +13,6 @@ WINDOW = 4096
 
 _NEIGHBOURS = 17
 """Bins whose mean a bin is compared with: 66 Hz."""
-
-_DILATIONS = (1, 3, 9)
-"""Of the residual convolutions over time: half a second to each side, as recurrent detectors hear more than a frame."""
 
 
 class FineSpectrogramCnn(FrameRecipe):
@@ -45,11 +42,7 @@ class FineSpectrogramCnn(FrameRecipe):
         x = ops.log(magnitude_spectrogram(padded, WINDOW, self.frame, WINDOW) + 1e-3)
         x = x - _mean_of_neighbours(x)
         x = layers.Conv1D(self.channels, 1)(x)
-        for dilation in _DILATIONS:
-            context = layers.Conv1D(self.channels, 5, padding="same", dilation_rate=dilation)
-            x = x + context(layers.Activation("elu")(x))
-        logits = layers.Conv1D(1, 1)(layers.Activation("elu")(x))
-        return keras.Model(waveform, logits[..., 0], name=f"{self.name}_frames")
+        return keras.Model(waveform, frame_logits(x), name=f"{self.name}_frames")
 
 
 class DistilledCnn(FineSpectrogramCnn):

@@ -2,15 +2,13 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from sealproof.detectors.mimics.base import FrameRecipe
+from sealproof.detectors.mimics.base import FrameRecipe, frame_logits
 from sealproof.detectors.mimics.keras_runtime import import_keras
 
 if TYPE_CHECKING:
     import keras
 
 _STRIDES = (2, 4, 5, 8)
-_DILATIONS = (1, 3, 9)
-"""Of the residual convolutions: half a second to each side, as a recurrent detector hears more than a frame, too."""
 
 
 class WaveformCnn(FrameRecipe):
@@ -37,8 +35,4 @@ class WaveformCnn(FrameRecipe):
         x = layers.Conv1D(self.channels[0], 7, padding="same")(waveform[..., None])
         for channels, stride in zip(self.channels[1:], _STRIDES, strict=True):
             x = layers.Conv1D(channels, 2 * stride, strides=stride, padding="same")(layers.Activation("elu")(x))
-        for dilation in _DILATIONS:
-            context = layers.Conv1D(self.channels[-1], 5, padding="same", dilation_rate=dilation)
-            x = x + context(layers.Activation("elu")(x))
-        logits = layers.Conv1D(1, 1)(layers.Activation("elu")(x))
-        return keras.Model(waveform, logits[..., 0], name=f"{self.name}_frames")
+        return keras.Model(waveform, frame_logits(x), name=f"{self.name}_frames")
