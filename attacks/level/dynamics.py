@@ -130,8 +130,7 @@ class Expander(Attack):
 
     def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
         """Clips of one magnitude, and those of which as much is silent already."""
-        is_flat = super().leaves_alone(before, sample_rate)
-        return np.asarray(is_flat | (100 * np.mean(before == 0, axis=1) >= self.expanded_percent), dtype=np.bool_)
+        return super().leaves_alone(before, sample_rate) | _is_silent(before, self.expanded_percent)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,8 +221,12 @@ class NoiseGate(Attack):
 
     def leaves_alone(self, before: Audio, sample_rate: int) -> NDArray[np.bool_]:
         """Clips of one magnitude, and those of which as much is silent already."""
-        is_flat = super().leaves_alone(before, sample_rate)
-        return np.asarray(is_flat | (100 * np.mean(before == 0, axis=1) >= self.gated_percent), dtype=np.bool_)
+        return super().leaves_alone(before, sample_rate) | _is_silent(before, self.gated_percent)
+
+
+def _is_silent(before: Audio, percent: float) -> NDArray[np.bool_]:
+    """Say of which clips at least so much is digital silence, (n,)."""
+    return np.asarray(100 * np.mean(before == 0, axis=1) >= percent, dtype=np.bool_)
 
 
 def _held_level_db(clip: Audio, release_ms: float, sample_rate: int) -> NDArray[np.float64]:

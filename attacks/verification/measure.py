@@ -76,11 +76,6 @@ def lag_samples(before: Audio, after: Audio, max_lag: int) -> Floats:
     return np.where(np.isnan(normalised[:, 0]), np.nan, lags[best].astype(np.float64))
 
 
-def delay_samples(before: Audio, after: Audio, max_lag: int) -> Floats:
-    """Delay of the clip after, in samples, where it can be told: see `delay_and_correlation`."""
-    return delay_and_correlation(before, after, max_lag)[0]
-
-
 def delay_and_correlation(before: Audio, after: Audio, max_lag: int) -> tuple[Floats, Floats]:
     """Delay of the clip after, and how alike the two are there: `lag_samples` with a rule for when not to judge.
 
