@@ -61,7 +61,7 @@ def adversary_rows(contents: Contents) -> tuple[list[str], list[list[str]]]:
     table = contents.folder.adversaries
     if table is None:
         return [], []
-    budgets = list(dict.fromkeys(table.loc[table["budget"] != "", "budget"]))
+    budgets = list(dict.fromkeys(table.loc[table["metric"] == "success", "budget"]))
     header = ["adversary", "has", "direction", "rule", *budgets, "least change, SNR"]
     rows = []
     for key, own in table.groupby(["adversary", "surrogate", "access", "direction", "rule"], sort=False):
@@ -86,8 +86,9 @@ def _least(own: "pd.DataFrame") -> str:
     least = own[own["metric"] == "least_distortion_db"]
     if not len(least):
         return "-"
-    [row] = least.to_dict("records")[:1]
-    return f"{row['value']:.1f} dB" if _is_number(row["value"]) else str(row["status"])
+    # Budgets of another norm are another row: of all, the change that is least in SNR.
+    value = least["value"].max()
+    return f"{value:.1f} dB" if _is_number(value) else str(least["status"].iloc[0])
 
 
 def _is_number(value: Any) -> bool:

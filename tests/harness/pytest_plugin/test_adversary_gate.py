@@ -49,7 +49,7 @@ def test_what_was_accepted_passes_and_stands_in_the_junit_properties(gate: Adver
     updated(gate).check()
     found = {name: value for name, value in gate.properties if name.startswith("white_box.15steps.removal")}
     assert found["white_box.15steps.removal.snr30.20.fixed.success"] == 1.0
-    assert "white_box.15steps.removal.20.fixed.least_distortion_db" in found
+    assert "white_box.15steps.removal.snr30.20.fixed.least_distortion_db" in found
 
 
 def test_an_adversary_that_got_further_fails_with_its_name_and_the_command(gate: AdversaryGate) -> None:

@@ -350,11 +350,15 @@ def test_what_adversaries_reached_is_shown_where_they_wrote_into_the_runs_folder
     start = f"{facts['dataset']},{facts['scheme']},hsja.low,none,,removal"
     lines = [
         f"{start},snr30,fixed,success,0.75,ok", f"{start},snr30,fixed,control_white_noise,0.125,ok",
-        f"{start},,fixed,least_distortion_db,,never fell",
+        f"{start},snr30+snr40,fixed,least_distortion_db,,never fell",
+        f"{start.replace('removal', 'forgery')},snr30,fixed,success,1,ok",
+        f"{start.replace('removal', 'forgery')},mask,fixed,least_distortion_db,41.5,ok",
+        f"{start.replace('removal', 'forgery')},snr30+snr40,fixed,least_distortion_db,43.25,ok",
     ]  # fmt: skip
     (run / "adversary.csv").write_text("\n".join([head, *lines]), encoding="utf-8")
     write_report(run, None, None, 0)
     assert "| hsja.low | none | removal | fixed | 0.75 (0.12) | never fell |" in (run / "report.md").read_text("utf-8")
+    assert "| hsja.low | none | forgery | fixed | 1.00 | 43.2 dB |" in (run / "report.md").read_text("utf-8")
     assert "<td>0.75 (0.12)</td><td>never fell</td>" in (run / "report.html").read_text("utf-8")
     assert 'id="adversaries"' not in (report / "report.html").read_text("utf-8")
     (run / "adversary.csv").write_text("\n".join([head, *lines]).replace(facts["scheme"], "perth"), encoding="utf-8")

@@ -16,7 +16,7 @@ _MEANING = {
     "surrogate": "whose gradients it follows; empty where it needs none",
     "direction": "`removal`: flagged marked clips; `forgery`: clean clips that were passed",
     "basis": "where one that asks questions looks: `all` samples or `low`, below 2 kHz",
-    "budget": "what may be changed at most, measured on the 16-bit file; empty for numbers about the whole cell",
+    "budget": "the change allowed at most, as a 16-bit file; joined by `+` where a number is about several",
     "queries": "questions allowed for each clip",
     "rule": "the threshold that was attacked, each as a target of its own",
     "metric": "see below",

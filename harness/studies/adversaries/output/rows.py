@@ -126,21 +126,21 @@ class _Writer:
                 yield self._estimated(budget, f"{metric}_of_successes", estimate_median_of_defined(handed, groups))
 
     def _of_cell(self, fought: Fought, groups: Resamples) -> Iterator[AdversaryRow]:
-        cell, n = self._result.cell, len(self._result.pairs)
+        cell, whole, n = self._result.cell, _budgets(self._result.cell), len(self._result.pairs)
         if cell.adversary.seeks_least:
             never = np.isneginf(fought.least_snr_db)
-            yield self._estimated("", "never_fell", estimate_rate(never, groups))
+            yield self._estimated(whole, "never_fell", estimate_rate(never, groups))
             median = estimate_median(fought.least_snr_db, groups)
             if np.isfinite(median.value):
-                yield self._estimated("", "least_distortion_db", median)
+                yield self._estimated(whole, "least_distortion_db", median)
             else:
                 note = f"{int(never.sum())} of {n} clips never fell"
-                yield self._row("", "least_distortion_db", None, n=n, status=self._status(NEVER_FELL), note=note)
-        yield self._row("", "left_out", float(self._result.n_left_out), n=n + self._result.n_left_out)
-        yield self._estimated("", "questions", estimate_mean(fought.n_questions, groups))
-        yield self._estimated("", "gradients", estimate_mean(fought.n_gradients, groups))
-        yield self._row("", "processor_s_per_clip", float(fought.seconds[0] / n), n=n)
-        yield self._row("", "wall_s_per_clip", float(fought.seconds[1] / n), n=n)
+                yield self._row(whole, "least_distortion_db", None, n=n, status=self._status(NEVER_FELL), note=note)
+        yield self._row(whole, "left_out", float(self._result.n_left_out), n=n + self._result.n_left_out)
+        yield self._estimated(whole, "questions", estimate_mean(fought.n_questions, groups))
+        yield self._estimated(whole, "gradients", estimate_mean(fought.n_gradients, groups))
+        yield self._row(whole, "processor_s_per_clip", float(fought.seconds[0] / n), n=n)
+        yield self._row(whole, "wall_s_per_clip", float(fought.seconds[1] / n), n=n)
 
     def _status(self, otherwise: str = OK) -> str:
         return UNRELIABLE if self._reason else otherwise
@@ -178,6 +178,11 @@ def _identity(dataset: str, cell: AdversaryCell) -> dict[str, Any]:
         "queries": 0 if cell.adversary.asks == "nothing" else cell.adversary.most_questions or cell.limit,
         "rule": cell.rule,
     }
+
+
+def _budgets(cell: AdversaryCell) -> str:
+    """Return what tells the numbers about a whole cell from those of the same adversary under another norm."""
+    return "+".join(budget.name for budget in cell.budgets)
 
 
 def _known(value: float) -> float | None:
@@ -218,7 +223,7 @@ def _gaps(dataset: str, seed: int, results: Sequence[CellResult], unreliable: di
         writer = _Writer(dataset, seed, ray, reason)
         if shared:
             median = estimate_median_of_defined(gap, resamples_of([pair.group for pair in shared], seed))
-            yield writer._estimated("", "weapon_gap_db", median)
+            yield writer._estimated(_budgets(ray.cell), "weapon_gap_db", median)
 
 
 def _by_snr(cell: AdversaryCell) -> bool:

@@ -79,7 +79,7 @@ def _text(value: object) -> object:
 
 def table(rows: Sequence[AdversaryRow]) -> tuple[list[str], list[list[str]]]:
     """Return the table adversary x direction x budget: success, its best control, and the least distortion."""
-    budgets = list(dict.fromkeys(row.budget for row in rows if row.budget))
+    budgets = list(dict.fromkeys(row.budget for row in rows if row.metric == "success"))
     header = ["adversary", "has", "direction", "rule", *budgets, "least dB", "questions"]
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     controls: dict[tuple[str, ...], dict[str, list[float]]] = {}

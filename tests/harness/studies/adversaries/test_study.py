@@ -21,6 +21,7 @@ from sealproof.harness.cli.main import main
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.errors import HarnessError
 from sealproof.harness.matrix.quality.audibility import audibility
+from sealproof.harness.pytest_plugin.adversaries import gated
 from sealproof.harness.studies.adversaries import study as study_module
 from sealproof.harness.studies.adversaries.judging.checks import (
     linear_excess_db,
@@ -31,7 +32,8 @@ from sealproof.harness.studies.adversaries.judging.checks import (
     worst_slope,
 )
 from sealproof.harness.studies.adversaries.output.page import filled_page
-from sealproof.harness.studies.adversaries.output.write import CHECKS, ROBUST, write_study
+from sealproof.harness.studies.adversaries.output.rows import adversary_rows
+from sealproof.harness.studies.adversaries.output.write import CHECKS, ROBUST, table, write_study
 from sealproof.harness.studies.adversaries.plan import plan
 from sealproof.harness.studies.adversaries.request import AdversaryRequest, preset
 from sealproof.harness.studies.adversaries.study import Study, fight_all
@@ -76,8 +78,8 @@ def test_the_white_box_turns_every_clip_of_spread_spectrum_and_noise_turns_none(
         assert float(own["snr20", "success"]["value"]) == 1
         assert float(own["snr20", "control_white_noise"]["value"]) == 0
         assert float(own["snr20", "net_success_white_noise"]["value"]) == 1
-        assert float(own["", "least_distortion_db"]["value"]) > 40
-        assert float(own["", "left_out"]["value"]) >= 0
+        assert float(own["snr20+snr40", "least_distortion_db"]["value"]) > 40
+        assert float(own["snr20+snr40", "left_out"]["value"]) >= 0
 
 
 def test_a_rule_without_a_threshold_is_not_attacked(study: Study) -> None:
@@ -147,6 +149,22 @@ def test_a_damaged_block_is_fought_again(study: Study, bench_dataset: Dataset, t
     path.write_bytes(path.read_bytes()[:200])
     assert store.get(result.cell, result.pairs) is None
     assert not path.exists()
+
+
+def test_numbers_of_budgets_of_two_norms_can_be_told_apart(bench_dataset: Dataset) -> None:
+    request = replace(SMALL, adversaries=("white_box.15steps", "universal.4steps"), budgets=("snr20", "snr40", "mask"),
+                      n_clips=2)  # fmt: skip
+    study = fight_all(bench_dataset, request)
+    rows = adversary_rows("set", 0, study.results, {})
+    keys = [(row.adversary, row.surrogate, row.direction, row.budget, row.rule, row.metric) for row in rows]
+    assert len(set(keys)) == len(keys)
+    least = [row for row in rows if row.metric == "least_distortion_db" and row.direction == "removal"]
+    assert {row.budget for row in least} == {"snr20+snr40", "mask"}
+    assert len(gated(rows)) == sum(row.metric in ("success", "least_distortion_db") for row in rows)
+    header, lines = table(rows)
+    assert header[4:] == ["snr20", "snr40", "mask", "least dB", "questions"]
+    [box] = [line for line in lines if line[0] == "white_box.15steps" and line[2] == "removal"]
+    assert box[7] == f"{max(row.value for row in least if row.value is not None):.1f}"
 
 
 def test_an_adversary_that_lacks_something_is_a_row_that_says_so(bench_dataset: Dataset, tmp_path: Path) -> None:
