@@ -62,7 +62,7 @@ def robust_rows(study: Study, unreliable: dict[str, str]) -> Iterator[RobustRow]
             columns = [clips[pair.clip_id] for pair in pairs]
             known = [(name, turned[place][columns], snr[place][columns]) for name, turned, snr in catalogue]
             plain = next((turned for name, turned, _ in known if name == "identity"), None)
-            right = ~plain if plain is not None else _right(study, pairs, results)
+            right = ~plain if plain is not None else _right(pairs, results)
             added = [_fallen(each, pairs) for each in results]
             for what, parts in ((CATALOGUE, known), (TOGETHER, [*known, *added])):
                 if not parts:
@@ -107,9 +107,8 @@ def _catalogue(study: Study, threshold: float) -> "Iterator[tuple[str, np.ndarra
             yield cell.attack.id, wrong, measured.quality["snr_db"]
 
 
-def _right(study: Study, pairs: Sequence[Pair], results: Sequence[CellResult]) -> "np.ndarray":
+def _right(pairs: Sequence[Pair], results: Sequence[CellResult]) -> "np.ndarray":
     """Return which clips are judged rightly without any attack: those that an adversary was allowed to attack."""
-    del study
     allowed = {pair.clip_id for each in results for pair in each.pairs}
     return np.array([pair.clip_id in allowed for pair in pairs])
 
