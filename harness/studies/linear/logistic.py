@@ -31,6 +31,10 @@ class Logistic:
         """Return log odds, (n, features) to (n,)."""
         return np.asarray((rows - self.mean) / self.scale @ self.weights + self.intercept)
 
+    def probabilities(self, rows: Floats) -> Floats:
+        """Return probabilities, (n, features) to (n,)."""
+        return _probabilities(self(rows))
+
 
 def fit_logistic(rows: Floats, targets: NDArray[Any], ridge: float = 1.0) -> Logistic:
     """Learn of some rows.
@@ -54,8 +58,7 @@ def fit_logistic(rows: Floats, targets: NDArray[Any], ridge: float = 1.0) -> Log
     penalty[-1] = 1e-6
     weights = np.zeros(inside.shape[1])
     for _ in range(_ROUNDS):
-        odds = np.clip(inside @ weights, -30, 30)
-        probability = 1 / (1 + np.exp(-odds))
+        probability = _probabilities(inside @ weights)
         gradient = inside.T @ (probability - targets) + penalty * weights
         curvature = (inside * (probability * (1 - probability))[:, None]).T @ inside + np.diag(penalty)
         step = np.linalg.solve(curvature, gradient)
@@ -63,3 +66,7 @@ def fit_logistic(rows: Floats, targets: NDArray[Any], ridge: float = 1.0) -> Log
         if np.abs(step).max() < 1e-6:
             break
     return Logistic(mean, scale, np.asarray(weights[:-1] @ basis), float(weights[-1]))
+
+
+def _probabilities(odds: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -30, 30))))

@@ -99,8 +99,8 @@ class Probe(_OfAudioSealsKind):
         def features(audio: Audio) -> Floats:
             return _in_blocks(hidden, audio).astype(np.float64)
 
-        odds = fit_logistic(lesson.features(features), lesson.targets, _RIDGE)
-        return lambda audio: np.asarray(1 / (1 + np.exp(-np.clip(odds(features(audio)), -30, 30))))
+        learnt = fit_logistic(lesson.features(features), lesson.targets, _RIDGE)
+        return lambda audio: learnt.probabilities(features(audio))
 
 
 def _draw(lesson: Lesson, rng: np.random.Generator) -> tuple[Audio, NDArray[np.float32]]:

@@ -1,5 +1,6 @@
 """Imitators of a few lines of algebra: a threshold on one tone, and logistic regressions."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -31,16 +32,16 @@ class LinearImitator(Imitator):
         n_samples = lesson.twins.audio.shape[1]
         twins = lesson.twins.audio[: 2 * TEMPLATE_TWINS].astype(np.float64)
         features = self.features(twins[0::2], twins[1::2])
-        odds = fit_logistic(lesson.features(features), lesson.targets, _RIDGE)
+        learnt = fit_logistic(lesson.features(features), lesson.targets, _RIDGE)
 
         def judge(audio: Audio) -> NDArray[np.floating]:
-            return np.asarray(1 / (1 + np.exp(-np.clip(odds(features(of_length(audio, n_samples))), -30, 30))))
+            return learnt.probabilities(features(of_length(audio, n_samples)))
 
         return judge
 
+    @abstractmethod
     def features(self, clean: Floats, marked: Floats) -> Features:
         """Choose the features by twins, each of shape (n, samples)."""
-        raise NotImplementedError
 
 
 class Tone(LinearImitator):
