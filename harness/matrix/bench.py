@@ -95,14 +95,6 @@ class Bench:
         sha256 = clips_sha256(self._pairs("calibration"))
         return Cell(self.dataset.scheme, get_attack("identity"), seed, "calibration", (CLEAN,), sha256)
 
-    def attacked(self, cell: Cell, pairs: Sequence[Pair]) -> Audio:
-        """Return clips as a cell attacks them, to hear or score elsewhere: (labels x pairs, samples'), label by label.
-
-        They are those that a run scores, bit for bit: what an attack makes of a clip rests on that clip and its seed.
-        """
-        with ThreadPoolExecutor(N_THREADS) as workers:
-            return attack_pairs(self.dataset, self._knowledge, cell, pairs, workers).after.audio
-
     def _pairs(self, split: str) -> Sequence[Pair]:
         return self.pairs if split == "test" else self.dataset.split(split)
 

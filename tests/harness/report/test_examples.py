@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import pytest
 import soundfile
 from PIL import Image
 
+from sealproof.harness.datasets.attacker_knowledge import KnowledgeBase
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.foundation.audio.spectrogram import level_db
 from sealproof.harness.foundation.errors import HarnessError
+from sealproof.harness.matrix.attacking import attack_pairs
 from sealproof.harness.report.disagreements import Disagreement
 from sealproof.harness.report.examples import flac, make_examples, open_dataset
 from sealproof.harness.report.page.spectrogram_image import MAX_COLUMNS, MAX_ROWS, spectrogram_png
@@ -56,7 +59,10 @@ def test_the_clip_that_is_heard_has_the_score_that_was_written(
     step = gain / 32_768
     assert np.abs(clips[0] - before[0]).max() <= step
     assert np.abs(clips[1] - before[1]).max() <= step
-    made = finished_run.bench.attacked(finished_run.outcomes[cell].cell, [pair])[label]
+    with ThreadPoolExecutor(1) as workers:
+        dataset = finished_run.bench.dataset
+        ran = finished_run.outcomes[cell].cell
+        made = attack_pairs(dataset, KnowledgeBase(dataset), ran, [pair], workers).after.audio[label]
     assert np.abs(clips[2] - made).max() <= step
     # The audio itself, before it is rounded to 16 bits, scores what clips.csv says.
     for place, subject in enumerate(finished_run.bench.subjects):

@@ -1,6 +1,7 @@
 """Held-out clips under attack with the detector's decisions: attacked once, kept on disk, heard by all alike."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,13 +13,13 @@ from numpy.typing import NDArray
 from sealproof.attacks.contract.base import Attack, AttackError
 from sealproof.detectors import get_scheme
 from sealproof.detectors.base import Audio, Detector
+from sealproof.harness.datasets.attacker_knowledge import KnowledgeBase
 from sealproof.harness.datasets.content_keys import attacks_sha256, scheme_sha256
 from sealproof.harness.datasets.dataset import Dataset, Pair, clips_sha256
 from sealproof.harness.foundation.files import read_json, sha256_json, write_atomically, write_json
 from sealproof.harness.foundation.progress import progress
-from sealproof.harness.matrix.bench import Bench
+from sealproof.harness.matrix.attacking import N_THREADS, attack_pairs
 from sealproof.harness.matrix.cell import matrix
-from sealproof.harness.matrix.store import CellStore
 from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.studies.extraction.imitators.base import CUT, Judgement
 from sealproof.harness.tables.resamples import resamples_of
@@ -113,7 +114,7 @@ def hold_exam(dataset: Dataset, pairs: Sequence[Pair], attacks: Sequence[Attack]
     """
     scheme = get_scheme(dataset.scheme)
     key = sha256_json([dataset.sha256, clips_sha256(pairs), seed, scheme.version, scheme_sha256(scheme)])
-    bench = Bench(dataset, pairs, (), CellStore(out / "unused"))
+    knowledge = KnowledgeBase(dataset)
     detector = scheme.detector
     cells, failed = [], {}
     for cell in progress(matrix(dataset, attacks, pairs, seed=seed), "attacking held-out clips"):
@@ -121,7 +122,8 @@ def hold_exam(dataset: Dataset, pairs: Sequence[Pair], attacks: Sequence[Attack]
         path = stem.with_suffix(".npy")
         if not stem.with_suffix(".json").is_file():
             try:
-                audio = bench.attacked(cell, pairs)
+                with ThreadPoolExecutor(N_THREADS) as workers:
+                    audio = attack_pairs(dataset, knowledge, cell, pairs, workers).after.audio
             except AttackError as error:
                 failed[cell.attack.id] = str(error)
                 continue

@@ -1,16 +1,18 @@
 """Fidelity in strata: numbers of a count by hand, and a kappa that attack and label cannot earn."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sealproof.attacks import AttackError, get_attack
-from sealproof.detectors.base import Audio
 from sealproof.harness.datasets.dataset import Dataset
-from sealproof.harness.matrix.bench import Bench
+from sealproof.harness.matrix.attacking import AttackedPairs, attack_pairs
+from sealproof.harness.matrix.cell import Cell
 from sealproof.harness.statistics.agreement import estimate_kappa
 from sealproof.harness.statistics.estimation.resamples import Resamples
+from sealproof.harness.studies.extraction.exam import clips
 from sealproof.harness.studies.extraction.exam.clips import Exam, ExamCell, hold_exam
 from sealproof.harness.studies.extraction.exam.kappa import kappa_over_strata
 from sealproof.harness.studies.extraction.exam.strata import measure_strata
@@ -81,14 +83,13 @@ def test_an_exam_is_held_once_and_leaves_out_what_cannot_be_done(
     bench_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs = bench_dataset.split("test")[:3]
-    attacked = Bench.attacked
 
-    def failing(self: Bench, cell: object, clips: object) -> Audio:
-        if "gain" in cell.attack.id:  # type: ignore[attr-defined]
+    def failing(dataset: Dataset, knowledge: Any, cell: Cell, *rest: Any) -> AttackedPairs:
+        if "gain" in cell.attack.id:
             raise AttackError("gain is broken.")
-        return attacked(self, cell, clips)  # type: ignore[arg-type]
+        return attack_pairs(dataset, knowledge, cell, *rest)
 
-    monkeypatch.setattr(Bench, "attacked", failing)
+    monkeypatch.setattr(clips, "attack_pairs", failing)
     first = hold_exam(bench_dataset, pairs, ATTACKS, 0, tmp_path)
     assert [cell.attack.id for cell in first.cells] == ["identity", "white_noise.20db"]
     assert first.failed == {"gain.6db": "gain is broken."}
@@ -97,6 +98,6 @@ def test_an_exam_is_held_once_and_leaves_out_what_cannot_be_done(
         bench_dataset.audio([pair.clean for pair in pairs] + [pair.watermarked for pair in pairs]),
     )
     assert first.reference[0].tolist() == [False] * 3 + [True] * 3
-    monkeypatch.setattr(Bench, "attacked", None)
+    monkeypatch.setattr(clips, "attack_pairs", None)
     again = hold_exam(bench_dataset, pairs, ATTACKS[:2], 0, tmp_path)
     np.testing.assert_array_equal(again.reference, first.reference)
