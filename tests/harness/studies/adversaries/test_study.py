@@ -212,6 +212,7 @@ def test_toys_tell_a_good_adversary_from_one_that_asks_too_little() -> None:
         get_adversary("white_box"), "removal"
     )
     assert stubborn_finds(get_adversary("hsja.all"), "forgery") == 0
+    assert stubborn_finds(get_adversary("nes.frames.low"), "removal") == 0
     assert planted_excess_db(get_adversary("boundary.low"), "removal") <= 0
 
 
