@@ -10,11 +10,10 @@ from sealproof.detectors.mimics.keras_runtime import import_keras
 from sealproof.detectors.mimics.mimic import forward
 from sealproof.harness.datasets.dataset import Dataset
 from sealproof.harness.datasets.manifest import WATERMARKED, Row
-from sealproof.harness.foundation.seeds import derive_seed
 from sealproof.harness.statistics.estimation.estimate import Estimate, estimate_rate
-from sealproof.harness.statistics.estimation.resamples import Resamples
 from sealproof.harness.statistics.roc import auc
 from sealproof.harness.studies.ablation.variants import Variant
+from sealproof.harness.tables.resamples import resamples_of
 from sealproof.harness.training.mimics.fit_clips import fit_clips
 from sealproof.harness.training.mimics.train import group_files, leaky_files
 
@@ -69,7 +68,7 @@ def judge(
 ) -> Iterator[Judged]:
     """Yield the numbers of all test clips, and of those whose twin is in each split."""
     truth = np.array([row.label == WATERMARKED for row in test])
-    resamples = Resamples.of([row.group for row in test], derive_seed(seed, "bootstrap"))
+    resamples = resamples_of([row.group for row in test], seed)
     places = np.array(twins)
     for twin in (ALL, *sorted(set(twins))):
         chosen = np.ones(len(test), np.bool_) if twin == ALL else places == twin
