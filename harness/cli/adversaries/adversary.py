@@ -32,6 +32,7 @@ def request_of(options: argparse.Namespace) -> AdversaryRequest:
     Raises:
         sealproof.harness.foundation.errors.HarnessError: An option is wrong.
     """
+    base = preset(options.preset)
     lists = {"adversaries": options.adversaries, "budgets": options.budget, "rules": options.rules}
     numbers = {"queries": options.queries, "n_clips": options.clips, "n_query_clips": options.query_clips}
     given: dict[str, object] = {
@@ -39,8 +40,7 @@ def request_of(options: argparse.Namespace) -> AdversaryRequest:
     }
     given |= {name: value for name, value in numbers.items() if value is not None}
     if options.clips is not None and options.query_clips is None:
-        given["n_query_clips"] = min(options.clips, preset(options.preset).n_query_clips)
-    base = preset(options.preset)
+        given["n_query_clips"] = min(options.clips, base.n_query_clips)
     return replace(base, **given, seed=options.seed, out=options.out, controls=not options.no_controls)  # type: ignore[arg-type]
 
 
