@@ -63,12 +63,14 @@ class Study:
         arena: The detector under attack.
         thresholds: Of its score, by rule.
         results: In the order of the plan.
+        seed: Of the study, and of the run whose cells stand beside it.
     """
 
     bench: Bench
     arena: Arena
     thresholds: dict[str, float]
     results: tuple[CellResult, ...]
+    seed: int
 
 
 def fight_all(dataset: Dataset, request: AdversaryRequest) -> Study:
@@ -90,7 +92,7 @@ def fight_all(dataset: Dataset, request: AdversaryRequest) -> Study:
     cells = plan(dataset.scheme, request, thresholds, sources)
     store = FoughtStore(dataset, arena.subject)
     results = tuple(_fought(arena, store, cell) for cell in progress(cells, "adversaries"))
-    return Study(bench, arena, thresholds, results)
+    return Study(bench, arena, thresholds, results, request.seed)
 
 
 def surrogates_of(dataset: Dataset, arena: Arena, request: AdversaryRequest) -> list[SurrogateSource]:

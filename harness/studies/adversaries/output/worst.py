@@ -97,7 +97,7 @@ def _catalogue(study: Study, threshold: float) -> "Iterator[tuple[str, np.ndarra
     """Yield what the store has of the catalogue: names, whether clips are judged wrongly, and SNR, (labels, clips)."""
     bench, subject = study.bench, study.arena.subject
     truth = np.array([[False], [True]])
-    for cell in matrix(bench.dataset, load_attacks(PRESET), bench.pairs, seed=0):
+    for cell in matrix(bench.dataset, load_attacks(PRESET), bench.pairs, seed=study.seed):
         measured = bench.store.measured(cell, (), len(bench.pairs))
         scores = bench.store.scores(cell, subject, len(bench.pairs))
         if measured is not None and scores is not None:
