@@ -1,11 +1,10 @@
 """A picture of a run: accuracy of every detector and agreement of every mimic, cell by cell, with intervals."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sealproof.harness.foundation.files import write_atomically
+from sealproof.harness.foundation.picture import write_png
 from sealproof.harness.tables.rules import FIXED
 from sealproof.harness.tables.summary import SummaryRow
 from sealproof.harness.tables.text import CellView, cell_views, detector_names
@@ -53,9 +52,7 @@ def write_picture(rows: Sequence[SummaryRow], title: str, path: Path) -> None:
     assert engine is not None  # noqa: S101 - it has just been asked for
     engine.execute(figure)
     figure.set_layout_engine("none")
-    png = io.BytesIO()
-    figure.savefig(png, format="png", metadata={"Software": None})
-    write_atomically(path, lambda file: file.write(png.getvalue()))
+    write_png(figure, path)
 
 
 def _points(axes: Any, views: Sequence[CellView], detector: str, metric: str, index: int, n_detectors: int) -> None:

@@ -1,11 +1,10 @@
 """The learning curves of the extraction study as a picture."""
 
-import io
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from sealproof.harness.foundation.files import write_atomically
+from sealproof.harness.foundation.picture import write_png
 from sealproof.harness.studies.extraction.exam.strata import ATTACKED, HALF, UNATTACKED, Measure
 from sealproof.harness.studies.extraction.request import ALTERED, Case
 from sealproof.harness.studies.extraction.study import Result
@@ -60,9 +59,7 @@ def write_curves(numbers: Sequence[tuple[Result, Sequence[Measure]]], title: str
         axes.spines[["top", "right"]].set_visible(False)
     handles = max((axes.get_legend_handles_labels() for axes in panels), key=lambda both: len(both[0]))
     figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
-    png = io.BytesIO()
-    figure.savefig(png, format="png", metadata={"Software": None})
-    write_atomically(path, lambda file: file.write(png.getvalue()))
+    write_png(figure, path)
 
 
 def _curve(line: _Line, stratum: str, metric: str) -> dict[int, tuple[float, float, float]]:

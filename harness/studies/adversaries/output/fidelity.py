@@ -1,6 +1,5 @@
 """Does fidelity predict transfer? How alike each surrogate is to the detector, beside what its gradients reach."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from sealproof.attacks.adversarial.contract.oracle import DIRECTIONS, Direction
-from sealproof.harness.foundation.files import write_atomically
+from sealproof.harness.foundation.picture import write_png
 from sealproof.harness.statistics.agreement import estimate_agreement
 from sealproof.harness.studies.adversaries.arena import row_of
 from sealproof.harness.studies.adversaries.output.rows import AdversaryRow
@@ -117,9 +116,7 @@ def write_fidelity_picture(rows: Sequence[FidelityRow], path: Path) -> None:
         axes.grid(color="0.9")
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].legend(frameon=False, fontsize=8)
-    png = io.BytesIO()
-    figure.savefig(png, format="png", metadata={"Software": None})
-    write_atomically(path, lambda file: file.write(png.getvalue()))
+    write_png(figure, path)
 
 
 def _of(rows: Sequence[FidelityRow], direction: Direction, budget: str) -> list[FidelityRow]:

@@ -1,13 +1,12 @@
 """Success against SNR, and against questions, as a picture."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from sealproof.attacks.adversarial.contract.oracle import DIRECTIONS
-from sealproof.harness.foundation.files import write_atomically
+from sealproof.harness.foundation.picture import write_png
 from sealproof.harness.studies.adversaries.output.rows import AdversaryRow
 from sealproof.harness.studies.adversaries.study import CellResult, Study
 
@@ -50,9 +49,7 @@ def write_picture(study: Study, rows: Sequence[AdversaryRow], path: Path) -> Non
     handles, labels = panels[0][0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
-    png = io.BytesIO()
-    figure.savefig(png, format="png", metadata={"Software": None})
-    write_atomically(path, lambda file: file.write(png.getvalue()))
+    write_png(figure, path)
 
 
 def _draw_questions(axes: "object", result: CellResult, name: str) -> None:

@@ -1,6 +1,5 @@
 """A diagnosis as a picture: ten panels and the verdict."""
 
-import io
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sealproof.harness.foundation.files import write_atomically
+from sealproof.harness.foundation.picture import write_png
 from sealproof.harness.studies.diagnosis.finding import Curve, Finding
 from sealproof.harness.studies.diagnosis.study import Diagnosis
 
@@ -50,9 +49,7 @@ def write_diagnosis_picture(diagnosis: Diagnosis, path: Path) -> None:
             axes.grid(color="0.92")
         else:
             axes.text(0.5, 0.5, "not asked", ha="center", color=_GREY, transform=axes.transAxes)
-    png = io.BytesIO()
-    figure.savefig(png, format="png", metadata={"Software": None})
-    write_atomically(path, lambda file: file.write(png.getvalue()))
+    write_png(figure, path)
 
 
 def _sweep(axes: Any, diagnosis: Diagnosis) -> bool:
