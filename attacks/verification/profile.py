@@ -2,7 +2,7 @@
 
 A claim of its own says what an attack must do; a band says what it did when it was measured beforehand: `bands.csv`
 holds, for attacks that no formula tells, the range of each number over eighteen groups of clips of very different
-music, with a margin (`python -m benchmarks.bands`). A corpus of music like any one of these lies within.
+music, with a margin (`python -m benchmarks.attacks.bands`). A corpus of music like any one of these lies within.
 
 The bands hold for music at 16 kHz, and of clips like that alone is anything judged: see `in_domain`.
 """

@@ -1,7 +1,7 @@
 """How the gate spends its one chance in twenty: the probability that it turns red where nothing got worse.
 
 The family-wise error is at most the sum of what its parts may err. The rule for recordings that collapse has no level
-of its own: it is measured, and takes the rest (`benchmarks/gate_simulation.py`, docs/gate.md).
+of its own: it is measured, and takes the rest (`benchmarks/pytest_plugin/gate_simulation.py`, docs/gate.md).
 """
 
 FAMILY = 0.05

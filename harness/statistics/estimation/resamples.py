@@ -39,7 +39,7 @@ N_RESAMPLES = 2000
 """With so many the ends of a 95 % interval are steady."""
 
 UNSEEN = 0.3
-"""Recordings of each extreme kind that are assumed beforehand. Chosen on the populations of `benchmarks.coverage`."""
+"""Recordings of each extreme kind that are assumed beforehand. Chosen on those of `benchmarks.statistics.coverage`."""
 
 MAX_DEGENERATE_SHARE = 0.05
 """Share of resamples that may have no value before the interval itself has none."""

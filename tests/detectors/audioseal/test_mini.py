@@ -36,7 +36,7 @@ def test_the_recipe_that_ships_is_the_last_stage_of_the_population_and_builds_it
 
     with as_file(FOLDER.joinpath("recipe.toml")) as path:
         recipe = load_recipe(str(path))
-    stages = Path(__file__).parents[3] / "benchmarks" / "population" / "lines_0"
+    stages = Path(__file__).parents[3] / "benchmarks" / "training" / "lines_0"
     assert recipe == load_recipe(str(stages / "stage9.toml"))
     for kind in ("generator", "detector"):
         assert shipped_net(kind).config == recipe.net_config(kind)

@@ -1,4 +1,4 @@
-"""Intervals of 95 % contain the truth in 95 % of samples: a small part of what `benchmarks.coverage` measures."""
+"""Intervals of 95 % contain the truth in 95 % of samples: a part of what `benchmarks.statistics.coverage` measures."""
 
 import math
 import runpy
@@ -12,7 +12,7 @@ N_SIMULATIONS = 200
 
 @pytest.fixture(scope="module")
 def simulation() -> Any:
-    return runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "coverage.py"))
+    return runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "statistics" / "coverage.py"))
 
 
 def consistent(share: float, lowest: float, highest: float) -> bool:

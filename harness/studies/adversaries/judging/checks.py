@@ -207,9 +207,10 @@ def _on_toys(results: Sequence[CellResult]) -> Iterator[Check]:
             cells = _ids(results, lambda cell, one=adversary: cell.adversary == one, direction)  # type: ignore[misc]
             if adversary.name in ("white_box", "hsja"):
                 most = 0.1 if adversary.name == "white_box" else 2.0
-                low = adversary if adversary.name == "white_box" else get_adversary("hsja.low")
-                excess = linear_excess_db(low, direction)
-                yield _check(6, "boundary of a linear detector", adversary.id, excess, f"within {most:g} dB",
+                # Questions in all samples take more of them than a check may ask: the low basis answers for both.
+                asked = adversary if adversary.name == "white_box" else get_adversary("hsja.low")
+                excess = linear_excess_db(asked, direction)
+                yield _check(6, "boundary of a linear detector", asked.id, excess, f"within {most:g} dB",
                              excess <= most, cells, direction)  # fmt: skip
             n_claimed = stubborn_finds(adversary, direction)
             yield _check(7, "a detector that never falls", adversary.id, n_claimed, "0 successes, ends in budget",
