@@ -4,8 +4,8 @@
     python -m benchmarks.attacks.accusations --attacks mp3,white_noise_level --conditions quiet,tonal --strengths all
 
 Run by hand from the repository's root; it is no test. The counterpart of `benchmarks.attacks.mutations`: the attacks
-are as they are, and the clips are faint, short, long, steady tones, silent, or of another sample rate. An attack that refuses
-the clips (a codec another sample rate) is not counted.
+are as they are, and the clips are faint, short, long, steady tones, silent, or of another sample rate. An attack that
+refuses the clips (a codec another sample rate) is not counted.
 """
 
 import argparse

@@ -53,7 +53,8 @@ def _head(facts: dict[str, Any], cells: list[tuple[str, str, float]]) -> str:
         f"# {facts['scheme']} under every attack\n\n"
         f"`sealproof run` with the preset `full`, {facts['n_test_pairs']} pairs of {facts['n_test_groups']} held-out "
         f"recordings, seed {facts['seed']}; made by `python -m benchmarks.report.sweep_page`. TPR: share of the "
-        "watermarked clips that the detector still flags, at the threshold of 1 % false positives on clean, unattacked calibration "
+        "watermarked clips that the detector still flags, at the threshold of 1 % false positives on clean, "
+        "unattacked calibration "
         f"clips; bold where it is below a half. Of {len(cells)} configurations {held} leave at least 0.9 and {broken} "
         "less than a half. With so few clips a rate near a half is uncertain by about 0.13."
     )
